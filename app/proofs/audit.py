@@ -34,7 +34,7 @@ from streams.log.chain import NO_LINK, Link, link_of
 from streams.log.ports import Log
 from streams.log.records import Inbound, partition_for
 from streams.log.signing import KEY_ID_HEADER, NotSigned, Ring, prove, prove_approval, prove_link
-from streams.tasks.deciding import why_refused
+from streams.tasks.parking import why_refused
 
 _HEAD = re.compile(
     r"^whole +(?P<inbox>[a-z0-9.-]+)/(?P<partition>\d+) +(?P<number>\d+) commands +(?P<digest>[0-9a-f]{64})$",

@@ -26,7 +26,7 @@ from streams.log.once import each_once, each_with_news
 from streams.log.ports import Log
 from streams.log.records import Inbound
 from streams.log.signing import SIGNATURE_HEADERS, Ring
-from streams.tasks.deciding import Verdicts
+from streams.tasks.batch import Verdicts
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import AnyProcessor, Effect

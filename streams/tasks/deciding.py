@@ -10,19 +10,14 @@ here but what stops the whole task.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 from schemas import catalog
-from schemas.checks.attribution import why_not_attributed
 from schemas.checks.guard import masked_key
-from schemas.checks.plausibility import plain_text, plausible_instant
 from schemas.checks.sensitive import mask_sensitive
 from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
 from schemas.operator_commands import is_operator_command
@@ -31,7 +26,6 @@ from schemas.records.by_topic import TaskRequests
 from schemas.records.tasks import (
     BreakerReset,
     BreakerResetRequested,
-    DeadLetter,
     ParkedDiscardRequested,
     ParkedRecordDiscarded,
     ParkedRecordReleased,
@@ -40,132 +34,34 @@ from schemas.records.tasks import (
     RecordParked,
     RulesAdopted,
 )
-from schemas.values.counting import counted
 from schemas.wire.codec import Codec
-from schemas.wire.envelope import KafkaHeaders, SourcePosition, header_map, header_text, source_position
+from schemas.wire.envelope import KafkaHeaders, header_text, source_position
 from schemas.wire.highwater import HighWater
 from streams.log.chain import Link
 from streams.log.outbound import Cause, Checked, Destination, Outbound, identity_of
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, RecordTooLarge, partition_for
 from streams.log.signing import NotSigned, Ring, prove, prove_approval
+from streams.tasks.batch import Batch, BreakerOpen, Consequence, Outcome, Queue, Step, Stop, Verdicts
 from streams.tasks.journal import JournalEntry, instant_of, journal_headers, note
+from streams.tasks.parking import (
+    OperatorRequest,
+    dead_letter,
+    first_error,
+    parked_event,
+    run_of_failures,
+    why_refused,
+    without_record,
+)
 from streams.tasks.processor import Effect, Processor
-from streams.tasks.progress import LONGEST_ERROR, Progress
+from streams.tasks.progress import Progress
 from streams.tasks.rules import Adopted, takes_the_place
 
 logger = logging.getLogger(__name__)
-# What a person asks of a task, or the task of itself.
-OperatorRequest: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested
 S = TypeVar("S")
-LONGEST_MESSAGE = 2_000
-TOO_LARGE_TO_SHOW = "the record is too large for the dead letters; it lies in the inbox"
 # A key stands twice in a parked record's journal entry. Ours have some ten bytes.
 LONGEST_KEY = 1_024
 POSITION_KEY = b"position"
-
-
-class Stop(Exception):
-    """The task cannot go on at this record; no record is at fault, so nothing is parked and the position stays."""
-
-
-class BreakerOpen(Stop):
-    """Too many records in a row could not be decided; the next waits for an operator, or for the cause to be mended."""
-
-
-@dataclass(slots=True)
-class Batch(Generic[S]):
-    """What a batch leads to. `progress` and `states` hold once outputs and journal are acknowledged.
-
-    `cuts` are lengths of outputs and journal up to which both must be durable before anything beyond is written: after
-    what an effect could not do, and may well do when it is asked again after a crash. What it sends then would lie
-    below what later records had sent already, and readers would drop it.
-    """
-
-    progress: Progress
-    outputs: list[Outbound] = field(default_factory=list)
-    journal: list[Outbound] = field(default_factory=list)
-    cuts: list[tuple[int, int]] = field(default_factory=list)
-    states: dict[bytes, S] = field(default_factory=dict)
-    decided: int = 0
-    dropped: int = 0
-    parked: int = 0
-    parked_because: list[str] = field(default_factory=list)
-    silent: int = 0
-    stop: Stop | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """What a journal tells of parking, for whoever decides its inbox again.
-
-    Whether a record could be decided depends on the day: on the version that ran, on what another system said. So a
-    replay parks what was parked, with the reason of then, and a request releases as many records as it did.
-
-    parked    inbox offset of a record that could not be decided, or followed one -> how it was parked
-    released  inbox offset of a request -> inbox offsets of the records that it released, in order
-    recorded  inbox offset of a record -> the events that performing it led to, at once or when it was released
-    kept      inbox offset of a request -> how it left the first record that it could not decide, where that is new
-    rules     the first adoption of each rules name on the partition, which counts for what lies before it
-    """
-
-    parked: Mapping[int, RecordParked]
-    released: Mapping[int, Sequence[int]]
-    recorded: Mapping[int, Sequence[Any]] = field(default_factory=dict)
-    kept: Mapping[int, RecordParked] = field(default_factory=dict)
-    rules: Adopted = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    record: Inbound
-    key: bytes
-    value: Any = None
-    failure: Exception | None = None
-    # Its saldo-source; None as well where that can't be read, since no task of ours wrote it.
-    position: SourcePosition | None = None
-    # The record once more, where it lies beside the partition of its key.
-    moved: Checked | None = None
-    # Why nobody proved to have given this request; any other command that nobody gave is a failure.
-    unproved: NotSigned | None = None
-
-
-@dataclass(slots=True)
-class _Outcome(Generic[S]):
-    """What one record leads to. Events and outputs come with the record that they are about, for lineage."""
-
-    state: S | None = None
-    events: list[_Consequence] = field(default_factory=list)
-    outputs: list[_Consequence] = field(default_factory=list)
-    parked: bool = False
-    head: bool = False
-    held: bool = False
-    replayed: bool = False
-    # Operator commands that were acted on or refused with this record: itself, and those that it released.
-    accepted: list[_Step] = field(default_factory=list)
-
-    @property
-    def depends_on_the_day(self) -> bool:
-        """Whether an effect that is asked again may say something else: it could not do it, or was asked again."""
-        return self.head or self.replayed
-
-
-@dataclass(slots=True)
-class _Queue:
-    """What of one key is parked, oldest first; kept up to date while its records are decided."""
-
-    offsets: list[int]
-    is_held: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Consequence:
-    """What a record leads to, checked here and not when it is written, so that what may not be written parks it."""
-
-    origin: Inbound
-    checked: Checked
-    kept: Mapping[str, bytes] | None = None
-    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +133,7 @@ class BatchDecider(Generic[S]):
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def _read(self, record: Inbound) -> _Step:
+    def _read(self, record: Inbound) -> Step:
         """Decode a record and hold its key against its content; both are masked from here on."""
         given = f"{record.topic}/{record.partition}/{record.offset}".encode()
         key_given = masked_key(record.key)
@@ -272,16 +168,16 @@ class BatchDecider(Generic[S]):
                     raise
                 unproved = error
         except (SaldoError, ValueError) as error:
-            return _Step(record, given, failure=error, position=position)
-        return _Step(record, key, value, position=position, moved=moved, unproved=unproved)
+            return Step(record, given, failure=error, position=position)
+        return Step(record, key, value, position=position, moved=moved, unproved=unproved)
 
-    def _as_it_was(self, step: _Step) -> _Step:
+    def _as_it_was(self, step: Step) -> Step:
         """Keep what was parked then, in a replay, under the key of then, though it may be readable today."""
         parked = self.verdicts and self.verdicts.parked.get(step.record.offset)
         if not parked:
             return step
         failure = step.failure or Unreadable("parked when it was decided")
-        return _Step(step.record, parked.record_key, failure=failure, position=step.position)
+        return Step(step.record, parked.record_key, failure=failure, position=step.position)
 
     def _partition_of(self, key: bytes) -> int:
         return partition_for(key, self.log.partition_count(self.processor.inbox))
@@ -289,24 +185,24 @@ class BatchDecider(Generic[S]):
     # -- one key after the other --------------------------------------------------------------------------------------
 
     async def _run_chains(
-        self, steps: Sequence[_Step], progress: Progress, rules_ahead: Adopted
-    ) -> tuple[dict[int, _Outcome[S]], int | None, Stop | None]:
+        self, steps: Sequence[Step], progress: Progress, rules_ahead: Adopted
+    ) -> tuple[dict[int, Outcome[S]], int | None, Stop | None]:
         fresh = HighWater(progress.upstream.marks.values())
-        chains: dict[bytes, list[tuple[_Step, Adopted]]] = {}
+        chains: dict[bytes, list[tuple[Step, Adopted]]] = {}
         adopted: Adopted = progress.rules
         for step in steps:
             if fresh.accept(step.position) and step.moved is None:
                 if (newer := _adoption(step)) is not None and takes_the_place(newer, adopted):
                     adopted = {**adopted, newer.rules_name: newer}
                 chains.setdefault(step.key, []).append((step, {**rules_ahead, **adopted}))
-        outcomes: dict[int, _Outcome[S]] = {}
+        outcomes: dict[int, Outcome[S]] = {}
         stops: list[tuple[int, Stop]] = []
         gate = asyncio.Semaphore(self.processor.concurrency)
 
-        async def run(key: bytes, chain: list[tuple[_Step, Adopted]]) -> None:
+        async def run(key: bytes, chain: list[tuple[Step, Adopted]]) -> None:
             async with gate:
                 state = self.state_of(key)
-                queue = _Queue(list(progress.parked.get(key, ())), key in progress.held)
+                queue = Queue(list(progress.parked.get(key, ())), key in progress.held)
                 for step, rules in chain:
                     try:
                         outcome = await self._decide(step, state, queue, rules)
@@ -320,13 +216,13 @@ class BatchDecider(Generic[S]):
         stop_at, stop = min(stops, key=lambda pair: pair[0]) if stops else (None, None)
         return outcomes, stop_at, stop
 
-    async def _decide(self, step: _Step, state: S, queue: _Queue, rules: Adopted) -> _Outcome[S]:
+    async def _decide(self, step: Step, state: S, queue: Queue, rules: Adopted) -> Outcome[S]:
         """One record in the state of its key, by the rules in force where it lies."""
         if isinstance(step.value, RulesAdopted):
             return self._adopt(step, step.value, rules)
         recorded = None if self.verdicts is None else self.verdicts.parked.get(step.record.offset)
         first = queue.offsets[0] if queue.offsets else None
-        outcome: _Outcome[S] = _Outcome()
+        outcome: Outcome[S] = Outcome()
         if isinstance(step.value, OperatorRequest):
             missing = str(step.unproved or "") or why_refused(step.value)
             if not missing and isinstance(step.value, ParkedReplayRequested):
@@ -349,7 +245,7 @@ class BatchDecider(Generic[S]):
         else:
             error = await self._apply(step, state, outcome, rules)
             if error is not None:
-                outcome = _Outcome()
+                outcome = Outcome()
                 self._park(step, outcome, behind=None, error=error)
             elif _is_operator_command(step):
                 outcome.accepted.append(step)
@@ -361,9 +257,9 @@ class BatchDecider(Generic[S]):
 
     async def _apply(
         self,
-        step: _Step,
+        step: Step,
         state: S,
-        outcome: _Outcome[S],
+        outcome: Outcome[S],
         rules: Adopted,
         checked: str | None = None,
     ) -> Exception | None:
@@ -388,7 +284,7 @@ class BatchDecider(Generic[S]):
             return error
         return None
 
-    async def _events(self, step: _Step, state: S, checked: str | None, policy: Any) -> Sequence[Any]:
+    async def _events(self, step: Step, state: S, checked: str | None, policy: Any) -> Sequence[Any]:
         """Return what follows from a record; where a journal is retold, what performing this very record led to.
 
         Two records may be about one posting reference, so nothing but the record's own place says which event is whose.
@@ -402,8 +298,8 @@ class BatchDecider(Generic[S]):
     # -- what operators ask of parked records -------------------------------------------------------------------------
 
     async def _replay(
-        self, asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue, rules: Adopted
-    ) -> _Outcome[S]:
+        self, asked: Step, request: ParkedReplayRequested, state: S, queue: Queue, rules: Adopted
+    ) -> Outcome[S]:
         """Decide the key's parked records again, oldest first, up to the first that fails; all where order is free.
 
         The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How
@@ -411,7 +307,7 @@ class BatchDecider(Generic[S]):
         A record that could not be read when it was parked may turn out to belong to another key, or to another
         partition: it is written to the inbox once more, where records of its key are decided.
         """
-        outcome: _Outcome[S] = _Outcome(replayed=bool(queue.offsets))
+        outcome: Outcome[S] = Outcome(replayed=bool(queue.offsets))
         parked, verdicts = queue.offsets, self.verdicts
         if request.retry and not queue.is_held:
             outcome.accepted.append(asked)
@@ -431,12 +327,12 @@ class BatchDecider(Generic[S]):
                 try:
                     # Whoever gave it gave it for this topic, so it goes there byte for byte.
                     copied = Checked.again(step.record, step.value, key=step.key, codec=self.codec)
-                    outcome.outputs.append(_Consequence(step.record, copied, identity_of(step.record)))
+                    outcome.outputs.append(Consequence(step.record, copied, identity_of(step.record)))
                 except RecordTooLarge as unfit:
                     failed = unfit
                     continue
             else:
-                attempt: _Outcome[S] = _Outcome()
+                attempt: Outcome[S] = Outcome()
                 checked = None if request.retry else _asked_by(asked, request)
                 if (error := await self._apply(step, state, attempt, rules, checked)) is not None:
                     failed = error
@@ -464,7 +360,7 @@ class BatchDecider(Generic[S]):
         elif failed is not None:
             held = isinstance(failed, Delayed) and request.retry < self.retries_allowed
             if held != queue.is_held or (held and parked[0] != first):
-                kept = _parked_event(step, request.record_key, behind=None, error=failed, is_held=held)
+                kept = parked_event(step, request.record_key, behind=None, error=failed, is_held=held)
         if kept is not None:
             queue.is_held = kept.is_held
             origin = await self.reread(kept.offset)
@@ -472,9 +368,9 @@ class BatchDecider(Generic[S]):
         outcome.accepted.append(asked)
         return outcome
 
-    def _discard(self, step: _Step, request: ParkedDiscardRequested, queue: _Queue) -> _Outcome[S]:
+    def _discard(self, step: Step, request: ParkedDiscardRequested, queue: Queue) -> Outcome[S]:
         """Give up one parked record; a request for one that is not parked changes nothing."""
-        outcome: _Outcome[S] = _Outcome()
+        outcome: Outcome[S] = Outcome()
         if request.offset in queue.offsets:
             queue.offsets.remove(request.offset)
             event = ParkedRecordDiscarded(
@@ -491,9 +387,9 @@ class BatchDecider(Generic[S]):
         outcome.accepted.append(step)
         return outcome
 
-    def _reset(self, step: _Step, request: BreakerResetRequested) -> _Outcome[S]:
+    def _reset(self, step: Step, request: BreakerResetRequested) -> Outcome[S]:
         """Begin the count of bad records anew; those before were parked because this command was found ahead."""
-        outcome: _Outcome[S] = _Outcome()
+        outcome: Outcome[S] = Outcome()
         event = BreakerReset(
             topic=step.record.topic,
             partition=step.record.partition,
@@ -510,26 +406,13 @@ class BatchDecider(Generic[S]):
 
     # -- parking ------------------------------------------------------------------------------------------------------
 
-    def _park(self, step: _Step, outcome: _Outcome[S], *, behind: int | None, error: Exception) -> None:
+    def _park(self, step: Step, outcome: Outcome[S], *, behind: int | None, error: Exception) -> None:
         held = isinstance(error, Delayed) and self.retries_allowed > 0
-        self._park_as(step, outcome, _parked_event(step, step.key, behind=behind, error=error, is_held=held))
+        self._park_as(step, outcome, parked_event(step, step.key, behind=behind, error=error, is_held=held))
 
-    def _park_as(self, step: _Step, outcome: _Outcome[S], event: RecordParked) -> None:
+    def _park_as(self, step: Step, outcome: Outcome[S], event: RecordParked) -> None:
         record = step.record
-        letter = DeadLetter(
-            topic=event.topic,
-            partition=event.partition,
-            offset=event.offset,
-            record_key=event.record_key,
-            behind=event.behind,
-            error_type=event.error_type,
-            message=event.message,
-            stack_digest=event.stack_digest,
-            task=self.processor.name,
-            record_value=record.value or b"",
-            record_headers=dict(header_map(record.headers)),
-            received_at=plausible_instant(record.entered_at),
-        )
+        letter = dead_letter(event, record, task=self.processor.name)
         dlq = catalog.topic(self.processor.inbox).dlq
         assert dlq is not None, f"{self.processor.inbox} names no dlq; tests/catalog sees to it"
         outcome.parked, outcome.head, outcome.held = True, event.behind is None, event.is_held
@@ -538,17 +421,14 @@ class BatchDecider(Generic[S]):
             outcome.outputs.append(self._output(dlq, record, letter))
         except RecordTooLarge:
             # Only where the inbox takes more than schemas/topics says. The record itself stays in the inbox for ever.
-            bare = replace(
-                letter, record_value=b"", record_headers={}, message=f"{letter.message} ({TOO_LARGE_TO_SHOW})"
-            )
-            outcome.outputs.append(self._output(dlq, record, bare))
+            outcome.outputs.append(self._output(dlq, record, without_record(letter)))
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def _assemble(
         self,
-        steps: Sequence[_Step],
-        outcomes: dict[int, _Outcome[S]],
+        steps: Sequence[Step],
+        outcomes: dict[int, Outcome[S]],
         progress: Progress,
         stop_at: int | None,
         stop: Stop | None,
@@ -568,7 +448,7 @@ class BatchDecider(Generic[S]):
             else:
                 outcome = outcomes[record.offset]
                 if outcome.head and record.offset >= reset_at and progress.failures >= self.failures_allowed:
-                    batch.stop = BreakerOpen(_run_of_failures(record, progress, _first_error(outcome)))
+                    batch.stop = BreakerOpen(run_of_failures(record, progress, first_error(outcome)))
                     break
                 for command in outcome.accepted:
                     name = type(command.value).__name__
@@ -578,7 +458,7 @@ class BatchDecider(Generic[S]):
                     batch.states[step.key] = outcome.state
                 batch.parked += outcome.parked
                 if outcome.head:
-                    batch.parked_because.append(f"{record.partition}/{record.offset}: {_first_error(outcome)}")
+                    batch.parked_because.append(f"{record.partition}/{record.offset}: {first_error(outcome)}")
                 batch.silent = 0 if outcome.events else batch.silent + 1
             progress.position = record.offset + 1
             batch.decided += 1
@@ -590,7 +470,7 @@ class BatchDecider(Generic[S]):
                 batch.cuts.append((len(batch.outputs), len(batch.journal)))
         return batch
 
-    def _write(self, record: Inbound, key: bytes, outcome: _Outcome[S], progress: Progress, batch: Batch[S]) -> None:
+    def _write(self, record: Inbound, key: bytes, outcome: Outcome[S], progress: Progress, batch: Batch[S]) -> None:
         """Journal records and outputs of one inbox record, and the progress that goes with them."""
         entries: list[JournalEntry] = []
         for index, event in enumerate(outcome.events):
@@ -606,14 +486,14 @@ class BatchDecider(Generic[S]):
             cause = Cause.of(record, index, output.origin)
             batch.outputs.append(self._sealed(output.checked, cause, partition=output.partition, kept=output.kept))
 
-    def _event(self, step: _Step, origin: Inbound, record: Record) -> _Consequence:
+    def _event(self, step: Step, origin: Inbound, record: Record) -> Consequence:
         journal, key = self.processor.journal, step.key
-        return _Consequence(origin, Checked.of(record, topic=journal, codec=self.codec, key=key))
+        return Consequence(origin, Checked.of(record, topic=journal, codec=self.codec, key=key))
 
-    def _output(self, topic: str, origin: Inbound, record: Record, partition: int | None = None) -> _Consequence:
+    def _output(self, topic: str, origin: Inbound, record: Record, partition: int | None = None) -> Consequence:
         if partition is not None and partition >= (count := self.log.partition_count(topic)):
             raise Unreadable(f"{type(record).__name__} is for partition {partition} of {topic}, which has {count}")
-        return _Consequence(origin, Checked.of(record, topic=topic, codec=self.codec), partition=partition)
+        return Consequence(origin, Checked.of(record, topic=topic, codec=self.codec), partition=partition)
 
     def _sealed(
         self,
@@ -670,9 +550,9 @@ class BatchDecider(Generic[S]):
                 f"this version of Saldo can't read the rules in force, start the one that adopted them: {error}"
             ) from error
 
-    def _adopt(self, step: _Step, adopted: RulesAdopted, rules: Adopted) -> _Outcome[S]:
+    def _adopt(self, step: Step, adopted: RulesAdopted, rules: Adopted) -> Outcome[S]:
         """Take rules, and say so in the journal, unless they are forged or newer ones are in force."""
-        outcome: _Outcome[S] = _Outcome()
+        outcome: Outcome[S] = Outcome()
         if step.unproved is not None:
             where = f"{step.record.topic}/{step.record.partition}/{step.record.offset}"
             logger.warning("forged adoption ignored", extra={"at": where, "reason": str(step.unproved)})
@@ -681,22 +561,17 @@ class BatchDecider(Generic[S]):
         return outcome
 
 
-def _adoption(step: _Step) -> RulesAdopted | None:
+def _adoption(step: Step) -> RulesAdopted | None:
     """Return the adoption that a record is, if an agent gave it."""
     is_proved = step.failure is None and step.unproved is None
     return step.value if is_proved and isinstance(step.value, RulesAdopted) else None
 
 
-def _is_operator_command(step: _Step) -> bool:
+def _is_operator_command(step: Step) -> bool:
     return step.value is not None and is_operator_command(step.record.topic, type(step.value).__name__)
 
 
-def why_refused(request: OperatorRequest) -> str:
-    """Return why a request changes nothing, whoever signed it; empty when it may."""
-    return why_not_attributed(request.requested_by, request.reason)
-
-
-def _asked_by(asked: _Step, request: ParkedReplayRequested) -> str:
+def _asked_by(asked: Step, request: ParkedReplayRequested) -> str:
     """Return a person's replay by its signed identity.
 
     The same at each attempt, and of a copy that a stranger writes.
@@ -704,45 +579,9 @@ def _asked_by(asked: _Step, request: ParkedReplayRequested) -> str:
     return f"{asked.record.event_id} ({request.requested_by})"
 
 
-def _parked_event(step: _Step, key: bytes, *, behind: int | None, error: Exception, is_held: bool) -> RecordParked:
-    return RecordParked(
-        topic=step.record.topic,
-        partition=step.record.partition,
-        offset=step.record.offset,
-        record_key=key,
-        behind=behind,
-        error_type=type(error).__name__,
-        message=plain_text(mask_sensitive(str(error)))[:LONGEST_MESSAGE],
-        stack_digest=_stack_digest(error),
-        is_held=is_held,
-    )
-
-
 def _unreported(progress: Progress) -> Link | None:
     """Return the chain of operator commands, where the last event does not say it."""
     return None if progress.link == progress.link_reported else progress.link
-
-
-def _run_of_failures(record: Inbound, progress: Progress, error: str) -> str:
-    """Return what people read while the breaker is open: how many, the first, the next, and both remedies."""
-    where = f"{record.topic} {record.partition}"
-    first = "" if progress.first_failed is None else "the first is {} ({}), ".format(*progress.first_failed)
-    return (
-        f"{counted(progress.failures, 'record')} in a row could not be decided: {first}the next is {record.offset} "
-        f"({error[:LONGEST_ERROR]}); nothing of {where} goes on. Mend the cause, and it goes on by itself; "
-        f"or park what is bad and go on with the rest: saldo dlq resume {where} --why ..."
-    )
-
-
-def _first_error(outcome: _Outcome[Any]) -> str:
-    parked = (event.checked.record for event in outcome.events)
-    return next(f"{event.error_type}: {event.message}" for event in parked if isinstance(event, RecordParked))
-
-
-def _stack_digest(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [type(error).__name__, *(f"{PurePath(frame.filename).name}:{frame.name}" for frame in frames)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _shown(key: bytes) -> str:

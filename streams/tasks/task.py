@@ -25,13 +25,8 @@ from streams.log.outbound import Outbound
 from streams.log.ports import Log
 from streams.log.records import Inbound
 from streams.log.signing import Ring
-from streams.tasks.deciding import (
-    Batch,
-    BatchDecider,
-    BreakerOpen,
-    Stop,
-    Verdicts,
-)
+from streams.tasks.batch import Batch, BreakerOpen, Stop, Verdicts
+from streams.tasks.deciding import BatchDecider
 from streams.tasks.journal import JournalEntry, JournalReader, note
 from streams.tasks.ports import Membership, Observer
 from streams.tasks.processor import Processor
