@@ -36,6 +36,8 @@ from tests.support.kafka import client_options, make_topics, projector_options, 
 from tests.support.projector_process import spawn_projector, wait_until_caught_up
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, PAYMENTS, Script
 
+pytestmark = pytest.mark.journey
+
 # What the scripted day has no records for; the golden scenarios fill these (tests/unit/projections).
 LEFT_EMPTY = {
     "fct_decisions",
@@ -100,7 +102,6 @@ def undisturbed(
     return settings
 
 
-@pytest.mark.journey
 def test_kill_9_at_any_moment_changes_nothing(killed: tuple[TableDigest, ...], undisturbed: ProjectionSettings) -> None:
     assert killed == stored(undisturbed)
     assert {table.table for table in killed if not table.rows} == LEFT_EMPTY
