@@ -263,7 +263,7 @@ class _Walk:
         return None
 
     def _is_ignored(self, request: _Command) -> bool:
-        """Return a request that changes nothing leaves nothing in the journal.
+        """Return whether a request changes nothing, and so leaves nothing in the journal.
 
         Not signed, or without a name or reason.
         """

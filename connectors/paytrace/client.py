@@ -102,7 +102,7 @@ class PayTraceClient(Merchant):
             raise
 
     async def export_checks(self, start: date, end: date) -> list[JsonObject]:
-        """Yield checks of these days (wire.CheckRow; path and shape assumed, see settings)."""
+        """Return checks of these days (wire.CheckRow; path and shape assumed, see settings)."""
         filters = {"start_date": to_date_text(start), "end_date": to_date_text(end)}
         return await self._rows(self._settings.check_export_path, filters, ("checks", "transactions"))
 

@@ -40,7 +40,7 @@ class TransactionReader(Protocol):
         """Return one ACH transaction, or None."""
 
     async def export_checks(self, start: date, end: date) -> list[JsonObject]:
-        """Yield checks of these days."""
+        """Return checks of these days."""
 
     def list_ach(self, start: date, end: date, *, date_type: AchDateType = "PROCESSED") -> AsyncIterator[JsonObject]:
         """ACH transactions of these days."""

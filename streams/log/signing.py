@@ -119,7 +119,7 @@ def _link_bytes(journal: str, source: SourcePosition, link: str) -> bytes:
 
 
 def prove_link(ring: Ring, found: Inbound, source: SourcePosition, link: str) -> None:
-    """Return when an agent wrote this link into its journal; raises NotSigned naming what is wrong."""
+    """Prove that an agent wrote this link into its journal; raises NotSigned naming what is wrong."""
     key_id = header_text(found.headers, KEY_ID_HEADER) or ""
     known = ring.find(key_id)
     if known is None or known.role != catalog.AGENTS_RUN_IN:
@@ -181,7 +181,7 @@ def prove(ring: Ring, found: Inbound, *, type: str, key: bytes) -> str:
 
 
 def prove_approval(topic: str, value: Any, giver: str) -> None:
-    """Return when an operator command names an approver exactly if the agents gave it, which release what was approved.
+    """Prove that an operator command names an approver exactly if the agents gave it, which release what was approved.
 
     So the agents' key gives none of what a person gives alone, and nobody writes his own approval into a command.
     Raises: NotSigned naming what is wrong and the remedy.

@@ -89,7 +89,7 @@ def is_card_number(digits: str) -> bool:
 
 
 def is_common_card_number(digits: str) -> bool:
-    """Return the same for the issuers of most cards alone, in the length that nearly all of theirs have."""
+    """Return whether it passes for a card of the largest issuers, in the length that nearly all of theirs have."""
     return any(
         len(digits) == length and first <= digits[: len(first)] <= last for first, last, length in _COMMON
     ) and has_luhn_digit(digits)

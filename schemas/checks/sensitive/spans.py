@@ -214,12 +214,12 @@ def _plain_character(character: str) -> str:
 
 
 def may_hold_a_number(text: str) -> bool:
-    """Return a cheap first look: False means that no card number and no IBAN stands in the text as such."""
+    """Look cheaply first: False means that no card number and no IBAN stands in the text as such."""
     return len(text) >= SHORTEST and _TWELVE_DIGITS.search(text) is not None
 
 
 def may_hold_a_label(text: str) -> bool:
-    """Return a cheap first look: False means that no labelled security code or bank number stands in the text."""
+    """Look cheaply first: False means that no labelled security code or bank number stands in the text."""
     if len(text) < len("csc123") or _ANY_DIGIT.search(text) is None:
         return False
     lowered = text.lower()

@@ -292,7 +292,7 @@ class Matching:
         return tuple(parts)
 
     def _others(self, receipt: Entry, match: Match, best: Option) -> Iterator[Option]:
-        """Return the answers that the engine weighed beside the best one."""
+        """Yield the answers that the engine weighed beside the best one."""
         scores: dict[tuple[str, ...], float] = {}
         if match.runner_up is not None:
             scores[match.runner_up.left_ids] = match.score - match.runner_up.distance
