@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 import httpx2
 
@@ -93,6 +94,7 @@ class AbasClient:
     def __init__(self, settings: AbasSettings, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._login = login_for(settings)
         self._way = Way("abas", settings.base_url, settings, section="abas", setting="base_url")
         self._pause = Pause(settings.longest_wait_s)
@@ -130,6 +132,17 @@ class AbasClient:
                 async with asyncio.timeout(_LOGOUT_S):
                     await self._http.get(f"{self._base}/logout")
         await self._http.aclose()
+
+    @contextlib.asynccontextmanager
+    async def turn_at(self, table: str, record: str) -> AsyncIterator[None]:
+        """Let the writers of this client hold a record one after the other.
+
+        abas makes whoever waits for a lock keep an ERP licence: as many waiters as there are licences would leave none
+        to the one that holds the lock, until their wait is over.
+        """
+        turn = self._turns.setdefault((table, record), asyncio.Lock())
+        async with turn:
+            yield
 
     async def about(self) -> Mapping[str, str]:
         """Tell version, time zone and clock of the ERP, by the names that abas gives them.

@@ -24,6 +24,7 @@ A question that abas asks on the way is answered when the profile has the answer
 other is a refusal in abas' words, and what was open is dropped.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -105,7 +106,8 @@ async def save_by_editor(
 
         await saving(lambda: _in_one_request(client, answers, actions, run))
     else:
-        async with working_set(client) as editors:
+        turn = contextlib.nullcontext() if lock is None else client.turn_at(lock.table, lock.record)
+        async with turn, working_set(client) as editors:
             if opening.type_command is None:
                 editor = await editors.open(opening.table, opening.action)
             else:

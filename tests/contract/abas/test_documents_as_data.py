@@ -60,6 +60,20 @@ def sink(sandbox: AbasSandboxProcess, abas: AbasClient, either: Profile, languag
     return AbasSink(abas, either, settings)
 
 
+async def test_writers_of_one_process_never_wait_in_abas_for_each_other(
+    sandbox: AbasSandboxProcess, either: Profile, language: str
+) -> None:
+    """With a lock wait of 0 whoever meets a held record is refused at once; five customers are created under one."""
+    seed_ledger(sandbox)
+    settings = sandbox.settings(variable_language=language, accept_language=language, write_attempts=1, lock_wait_s=0)
+    keys = [fresh("TURN") for _ in range(5)]
+    async with AbasClient(settings) as client:
+        sink = AbasSink(client, either, settings)
+        outcomes = await asyncio.gather(*(sink.post(customer(key)) for key in keys))
+    assert [type(outcome) for outcome in outcomes] == [RecordSaved] * 5
+    assert [len(customers(sandbox, key)) for key in keys] == [1] * 5
+
+
 async def test_the_profile_fits_the_server(abas: AbasClient, either: Profile) -> None:
     await check_profile(either, abas)
 
