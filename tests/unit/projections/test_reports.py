@@ -73,6 +73,8 @@ def day(engine: Store) -> Store:
     for event in deposits():
         script.write(Topic.SETTLEMENT_EVENTS, event)
     script.write(Topic.ERP_COMMANDS, customer("C-1"))
+    script.write(Topic.RULES_EVENTS, example("RulesAccepted", number=1, version=1))
+    script.write(Topic.RULES_EVENTS, example("RulesAccepted"))
     fill(engine, script.messages)
     return engine
 
@@ -451,3 +453,9 @@ def test_as_of_shows_what_was_known_then(store: Store) -> None:
     assert (now["captured_minor"], now["posted_minor"]) == (175_00, 125_00)
     assert (then["captured_minor"], then["posted_minor"], then["waiting_minor"]) == (125_00, 0, 125_00)
     assert row(None) == now, "the next question is of now again"
+
+
+def test_of_adopted_rules_the_newest_of_a_name_is_in_force(day: Store) -> None:
+    found = [(row["version"], row["adopted_by"], row["in_force"]) for row in asked(day, "rules_adopted")]
+    assert found == [(2, "maria", True), (1, "maria", False)]
+    assert not asked(day, "rules_adopted", rules_name="open-item-matching")
