@@ -59,6 +59,7 @@ def adopt(
     from app.operators import rules
     from app.settings.settings import load_settings
     from schemas.records.rules import AdoptRules, RulesRefused
+    from streams.rules import adoption
 
     found = rules.file_of(name, load_settings().rules, file)
 
@@ -66,9 +67,6 @@ def adopt(
         return (await rules.in_force(log, codec)).get(name), rules.partitions_of(found.kind, log)
 
     before, partitions = _on_the_log(read, bootstrap_servers, schema_registry_url)
-    _say_difference(before, found.text)
-    if dry_run:
-        return
     command = AdoptRules(
         rules_name=name,
         version=found.version,
@@ -79,6 +77,11 @@ def adopt(
         reason=why,
         requested_at=datetime.now(UTC),
     )
+    _say_difference(before, found.text)
+    if dry_run:
+        if problem := adoption.why_not(before, command):
+            raise operators.refuse(problem)
+        return
     answer = operators.ask(Topic.RULES_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
     if answer is None:
         return
@@ -99,6 +102,8 @@ def show(
     """Show which rules are in force, and where a file differs."""
     from app.operators import rules
     from app.settings.settings import load_settings
+    from schemas import catalog
+    from streams.log.credentials import PROJECTOR
     from streams.rules.catalogue import KINDS, kind_of
 
     settings = load_settings().rules
@@ -115,18 +120,22 @@ def show(
         say(*(_nothing_adopted(name) if held is None else held.text).splitlines())
         return
     for kind in KINDS.values():
-        held, here = found.get(kind.name), rules.file_of(kind.name, settings)
-        say(f"{kind.name}  ({kind.means}; used by {kind.inbox})")
+        held = found.get(kind.name)
+        agent = next(one for one in catalog.topic(kind.inbox).consumers if one != PROJECTOR)
+        say(f"{kind.name}  ({kind.means}; used by {agent})")
         if held is None:
             say(f"    {_nothing_adopted(kind.name)}")
             continue
         say(f"    version {held.version} ({held.digest}), adopted {_by(held)}")
         if any(held.partitions.get(inbox, 0) < count for inbox, count in counts[kind.name].items()):
             say(f"    not on every partition of {kind.inbox}; a worker that starts writes it to all")
-        if here.digest != held.digest:
-            say(f"    {here.path} is version {here.version} and says something else;")
-            higher = "" if here.version > held.version else f"raise its version above {held.version} and "
-            say(f"    to let it count, {higher}adopt it: saldo rules adopt {kind.name} --why ...")
+        say(
+            *(
+                f"    {line}"
+                for note in rules.difference(held, settings)
+                for line in note.replace("; ", ";\n", 1).splitlines()
+            )
+        )
 
 
 @needs("read")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infra.embedded.supervisor import ProcessStatus, SupervisorStatus
     from infra.installation.stack import Stack
 
-_WIDTH = 18
+_WIDTH = 24
 # A status that hangs tells nothing; both answers take milliseconds in an installation that is well.
 _ANSWER_S = 10.0
 _SOURCE = "source-"

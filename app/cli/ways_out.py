@@ -55,7 +55,7 @@ def commands(row: dict[str, Any]) -> list[str]:
 
 
 def _of_receipt(row: dict[str, Any]) -> list[str]:
-    """Return a receipt that waits for a reversal to be posted has none.
+    """Return no way out for a receipt that waits for a reversal to be posted.
 
     Abas answers first, or the reversal is refused.
     """

@@ -48,6 +48,7 @@ from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
+from schemas.files.owned import FileInvalid
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -66,7 +67,6 @@ from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYT
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.signing import Ring, RoleSigner
-from streams.rules.catalogue import KINDS
 from streams.tasks.manager import AFTER_HALT, TaskManager
 from streams.tasks.membership import GroupMembership, SoleOwner
 from streams.tasks.ports import Membership, Observer, SilentObserver
@@ -81,6 +81,7 @@ EXIT_HALTED = 70
 TOPICS_TIMEOUT_S = 60.0
 # A process that waits for Kafka says so after this time, and again at such intervals.
 FIRST_WORD_S, NEXT_WORD_S = 4.0, 15.0
+OFFER_AGAIN_S = 15.0
 
 # The second poll of each source, as people see it in `saldo status`.
 PAYTRACE_FACTS, ABAS_PAYMENT_REQUESTS = f"{PayTraceSource.name} facts", f"{AbasSource.name} payment requests"
@@ -247,8 +248,6 @@ def worker_app(settings: Settings) -> faust.App:
         datadir=str(settings.data_dir / "faust"),
     )
     processors = every_processor(settings)
-    for name in KINDS:
-        rules.file_of(name, settings.rules)  # what is wrong with a file is said now and not at the first payment
     membership = GroupMembership(
         Cluster(settings.kafka_options), group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
     )
@@ -360,13 +359,16 @@ def _offer_rules(app: faust.App, settings: Settings) -> None:
     """Begin with the rules of the settings where nothing was adopted; say where a file says something else."""
 
     async def offer() -> None:
-        async with opened(settings.kafka_options, signer=signer(settings)) as log:
-            in_force = await rules.offer(log, codec(settings), settings.rules)
-        for name, held in in_force.items():
-            file = rules.file_of(name, settings.rules)
-            if file.digest != held.digest:
-                extra = {"rules": name, "in_force": held.version, "file": str(file.path), "version": file.version}
-                logger.warning("a file of rules is not in force; saldo rules adopt", extra=extra)
+        while True:
+            try:
+                async with opened(settings.kafka_options, signer=signer(settings)) as log:
+                    notes = await rules.offer(log, codec(settings), settings.rules)
+                break
+            except FileInvalid as error:  # nothing of its name is in force, so its agent waits
+                logger.error("rules can't be offered", extra={"reason": str(error), "again_in_s": OFFER_AGAIN_S})
+            await asyncio.sleep(OFFER_AGAIN_S)
+        for note in notes:
+            logger.warning("a file of rules is not in force", extra={"reason": note})
 
     app.task(offer)
 

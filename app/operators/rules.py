@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.files.owned import text_of
+from schemas.files.owned import FileInvalid, FileProblem, text_of
 from schemas.records.rules import RulesAccepted, RulesOffered, RulesRefused
 from schemas.topic import Topic
 from schemas.values.clock import utc_now
@@ -36,7 +36,7 @@ class RulesFile:
 
     @property
     def digest(self) -> str:
-        """What tells it from another text."""
+        """What distinguishes it from another text."""
         return adoption.digest_of(self.text)
 
 
@@ -48,6 +48,9 @@ def file_of(name: str, settings: RulesSettings, path: Path | None = None) -> Rul
     kind = kind_of(name)
     where = path or settings.path_of(name) or kind.shipped
     text = text_of(where)
+    if len(text) > adoption.LONGEST_TEXT:
+        what = f"has {len(text):,} characters; {adoption.LONGEST_TEXT:,} are the most"
+        raise FileInvalid([FileProblem(str(where), 1, "", what)])
     return RulesFile(kind, where, text, kind.version_of(text, str(where)))
 
 
@@ -73,19 +76,38 @@ async def in_force(log: Log, codec: Codec) -> Mapping[str, RulesAccepted]:
     return {event.rules_name: event for event in sorted(accepted, key=lambda event: event.number)}
 
 
-async def offer(log: Log, codec: Codec, settings: RulesSettings) -> Mapping[str, RulesAccepted]:
-    """Offer what nothing was adopted of, and again what not every partition has; returns what was in force before.
+async def offer(log: Log, codec: Codec, settings: RulesSettings) -> Sequence[str]:
+    """Offer what nothing was adopted of, and again what not every partition has.
 
     Any number of workers may do so at once: an offer counts only where it is needed.
-    Raises: FileInvalid for rules that can't be used; DeliveryFailed.
+    Shapes: the result says of each name in force whose file says something else, or can't be used, what that is.
+    Raises: FileInvalid for a file that can't be used while nothing of its name is in force; DeliveryFailed.
     """
-    files = [file_of(name, settings) for name in KINDS]
-    known, now = await in_force(log, codec), utc_now()
-    for file in files:
-        partitions = partitions_of(file.kind, log)
-        held = known.get(file.kind.name)
+    known, now, notes = await in_force(log, codec), utc_now(), []
+    for kind in KINDS.values():
+        partitions, held = partitions_of(kind, log), known.get(kind.name)
+        if held is not None:
+            notes += difference(held, settings)
+        text = file_of(kind.name, settings).text if held is None else held.text
         if held is None or any(held.partitions.get(inbox, 0) < count for inbox, count in partitions.items()):
-            offered = RulesOffered(rules_name=file.kind.name, text=file.text, partitions=partitions, offered_at=now)
+            offered = RulesOffered(rules_name=kind.name, text=text, partitions=partitions, offered_at=now)
             topic = Topic.RULES_INBOX
             await log.append([Outbound.of(offered, topic=topic, source=_SOURCE, at=now, codec=codec, log=log)])
-    return known
+    return notes
+
+
+def difference(held: RulesAccepted, settings: RulesSettings) -> list[str]:
+    """Return what the file says other than what is in force, and the way out; empty where they agree."""
+    name, raised = held.rules_name, ""
+    try:
+        file = file_of(name, settings)
+    except FileInvalid as error:
+        return [f"{name} version {held.version} stays in force; its file can't be used: {error}"]
+    if file.digest == held.digest:
+        return []
+    if file.version <= held.version:
+        raised = f"raise its version above {held.version} and "
+    return [
+        f"{file.path} is version {file.version} and says something else; "
+        f"to let it count, {raised}adopt it: saldo rules adopt {name} --why ..."
+    ]

@@ -109,7 +109,7 @@ class KeySettings(BaseModel):
 class WorkerSettings(BaseModel):
     """How agents run.
 
-    name              tells this worker's snapshots from those of another worker on the same machine
+    name              distinguishes this worker's snapshots from those of another worker on the same machine
     state_store       memory, or disk: one SQLite file per task below <data_dir>/state, which shortens the restore
     batch_size        records that an agent takes from Faust at once
     linger_s          how long it waits for that many

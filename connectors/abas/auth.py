@@ -17,7 +17,7 @@ _TOO_MANY_REQUESTS = 429
 
 
 class Login(httpx2.Auth, ABC):
-    """A way to log in, which can be reported that abas no longer takes what it has."""
+    """A way to log in, which can be told that abas no longer takes what it has."""
 
     @abstractmethod
     def forget(self) -> None:

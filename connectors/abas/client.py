@@ -191,7 +191,7 @@ class AbasClient:
 
         Shapes: the result is (n,), n <= limit, which is the page size when None.
         """
-        # One text, as in a URL: what several texts mean together is reported nowhere.
+        # One text, as in a URL: what several texts mean together is said nowhere.
         criteria = ";".join(selection.parts(order_option))
         fields = {"headFields": ",".join(head_fields), "tableFields": ",".join(table_fields) or "-"}
         part = {"offset": offset, "limit": limit or self._settings.page_size}

@@ -80,7 +80,7 @@ class WorkingSet:
 async def discard(client: AbasClient, working_set_id: str) -> None:
     """Drop a working set with all that was not committed in it, as far as the server lets us.
 
-    CANCEL drops the editors; whether the set ends with them is reported nowhere, so CLOSE follows.
+    CANCEL drops the editors; whether the set ends with them is said nowhere, so CLOSE follows.
     """
     try:
         for command in ("CANCEL", "CLOSE"):

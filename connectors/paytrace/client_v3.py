@@ -77,7 +77,7 @@ class PayTraceV3Client(Merchant):
         raise CallNotOffered("the v1 check export is not part of v3; set ach_source to v3 or off")
 
     async def export_recurrences(self, *, customer_id: str | None = None) -> list[JsonObject]:
-        """Return no path of v3 is known that lists schedules."""
+        """Return none: no path of v3 is known that lists schedules."""
         raise CallNotOffered("v3 documents no path that lists schedules")
 
     async def export_batches(self, start: date, end: date) -> list[JsonObject]:

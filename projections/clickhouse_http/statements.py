@@ -70,7 +70,7 @@ def without_format(normal: str) -> tuple[str, str | None, Mapping[str, str]]:
 
 
 def _without_settings(normal: str) -> tuple[str, dict[str, str]]:
-    """Return a value that is no plain one (a map of filters) stays where it is, for the guard to refuse."""
+    """Take plain settings off a statement; another value (a map of filters) stays, for the guard to refuse."""
     found = _SETTINGS.fullmatch(normal)
     if found is None:
         return normal, {}

@@ -79,7 +79,7 @@ class Console:
         )
 
     def all_reports(self, _request: Request) -> Response:
-        """Return every report there is, the user's own among them, with what it has to be reported."""
+        """Return every report there is, the user's own among them, with what it needs."""
         listed = [self._listed(name) for name in questions.report_names(self._own_reports)]
         listed += [
             {"name": place, "question": "", "needed": (), "problem": why}

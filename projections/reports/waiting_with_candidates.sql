@@ -16,9 +16,9 @@ FROM
         GROUP BY posting_reference
     ),
     -- All suggestions of one decision are published together, before this EntryWaiting. A newer decision replaces them.
-    told AS
+    reported AS
     (
-        SELECT entries.posting_reference AS posting_reference, min(entries.source_offset) AS told_at
+        SELECT entries.posting_reference AS posting_reference, min(entries.source_offset) AS reported_at
         FROM fct_entries AS entries FINAL
         INNER JOIN begun ON begun.posting_reference = entries.posting_reference
         WHERE entries.record_type = 'EntryWaiting' AND entries.source_offset > begun.begun_at
@@ -38,10 +38,10 @@ FROM
             suggested.rule AS rule,
             suggested.agrees AS agrees,
             suggested.differs AS differs,
-            told.told_at AS told_at
+            reported.reported_at AS reported_at
         FROM fct_suggestions AS suggested FINAL
         INNER JOIN begun ON begun.posting_reference = suggested.posting_reference
-        INNER JOIN told ON told.posting_reference = suggested.posting_reference
+        INNER JOIN reported ON reported.posting_reference = suggested.posting_reference
         WHERE suggested.source_offset >= begun.begun_at
     )
     SELECT
@@ -67,7 +67,7 @@ FROM
         suggestions.differs AS differs
     FROM fct_waiting AS waiting
     LEFT JOIN suggestions
-        ON suggestions.posting_reference = waiting.posting_reference AND suggestions.told_at = waiting.source_offset
+        ON suggestions.posting_reference = waiting.posting_reference AND suggestions.reported_at = waiting.source_offset
     WHERE {abas_customer_id:String} = '' OR waiting.abas_customer_id = {abas_customer_id:String}
     UNION ALL
     SELECT

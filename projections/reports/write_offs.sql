@@ -14,7 +14,12 @@ events AS
 ),
 decisions AS
 (
-    SELECT posting_reference, argMax(decided_by, source_offset) AS decided_by, argMax(reason, source_offset) AS reason
+    SELECT
+        posting_reference,
+        argMaxIf(decided_by, source_offset, decision = 'WRITE_OFF') AS written_off_by,
+        argMaxIf(reason, source_offset, decision = 'WRITE_OFF') AS written_off_because,
+        argMaxIf(decided_by, source_offset, decision = 'REVERSE_WRITE_OFF') AS reversed_by,
+        argMaxIf(reason, source_offset, decision = 'REVERSE_WRITE_OFF') AS reversal_reason
     FROM fct_decisions FINAL
     WHERE decision IN ('WRITE_OFF', 'REVERSE_WRITE_OFF') AND outcome = 'TAKEN'
     GROUP BY posting_reference
@@ -30,8 +35,10 @@ SELECT
     anyIf(events.abas_open_item_id, events.abas_open_item_id != '') AS abas_open_item_id,
     any(events.amount_minor) AS amount_minor,
     toString(any(events.currency)) AS currency,
-    toString(any(decisions.decided_by)) AS decided_by,
-    any(decisions.reason) AS reason,
+    toString(any(decisions.written_off_by)) AS decided_by,
+    any(decisions.written_off_because) AS reason,
+    toString(any(decisions.reversed_by)) AS reversed_by,
+    any(decisions.reversal_reason) AS reversal_reason,
     argMax(events.detail, events.source_offset) AS detail,
     toString(argMax(events.record_type, events.source_offset)) AS last_event
 FROM events

@@ -131,9 +131,11 @@ def _compare(store: Store, wanted: Iterable[Table[Any]]) -> None:
         said = [(column.name, column.as_type) for column in table.columns]
         has = there[table.name]
         if has != said:
-            differing = ", ".join(f"{name} {kind}" for name, kind in sorted(set(has) ^ set(said)))
+            lacks = ", ".join(f"{name} {kind}" for name, kind in said if (name, kind) not in has)
+            holds = ", ".join(f"{name} {kind}" for name, kind in has if (name, kind) not in said)
+            what = "; ".join([f"it lacks {lacks}"] * bool(lacks) + [f"it holds {holds}"] * bool(holds))
             raise MigrationBroken(
-                f"{table.name} is not what its row says ({differing or 'the order of its columns'}): {_REBUILD}"
+                f"{table.name} is not what its row says ({what or 'the order of its columns'}): {_REBUILD}"
             )
 
 

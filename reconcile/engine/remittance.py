@@ -311,7 +311,7 @@ def _is_range(found: re.Match[str], parameters: Parameters) -> bool:
 
 
 def _as_one_list(advices: Sequence[Advice]) -> Sequence[Advice]:
-    """Return rows that only name invoices are one list: the payment is for all of them together."""
+    """Make one list of rows that only name invoices: the payment is for all of them together."""
     if len(advices) < 2 or any(advice.amount_minor is not None for advice in advices):
         return advices
     return [replace(advices[0], invoice_as_written=", ".join(advice.invoice_as_written for advice in advices))]

@@ -1,4 +1,4 @@
-"""What kind of file this is, reported by its content; and what is refused at sight, with what to ask for instead."""
+"""What kind of file this is, known by its content; and what is refused at sight, with what to ask for instead."""
 
 from __future__ import annotations
 

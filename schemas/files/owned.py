@@ -63,7 +63,7 @@ def read_owned(path: Path, model: type[M], *, refuse: Callable[[Sequence[FilePro
 def text_of(path: Path, *, refuse: Callable[[Sequence[FileProblem]], Exception] = FileInvalid) -> str:
     """Return the text of a file; raises as `read_owned` where it is none."""
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         raise refuse([FileProblem(str(path), 1, "", "is no text; save it as UTF-8")]) from None
     except OSError as error:

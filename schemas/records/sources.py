@@ -14,7 +14,7 @@ from schemas.records import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceCursor(Record):
-    """What a source has already told us. Key: source/subject; compacted."""
+    """What a source has already published. Key: source/subject; compacted."""
 
     source: str
     subject: str

@@ -92,7 +92,7 @@ def _performing(gateway: Gateway) -> Callable[[Subject, GatewayCommands], Awaita
 
 
 def _refused_in_dispute(state: Subject, call: RequestGatewayCall | CarryOutGatewayCall) -> GatewayCallRefused | None:
-    """Return a refund of money that a dispute has taken would pay the customer twice, so a person must look."""
+    """Refuse a refund of money that a dispute has taken: it would pay the customer twice, so a person must look."""
     if call.kind is not PaymentRequestKind.REFUND or not any(state.charged_back.values()):
         return None
     cases = ", ".join(sorted(case.partition(" ")[2] for case, minor in state.charged_back.items() if minor))

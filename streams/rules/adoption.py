@@ -96,6 +96,11 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def why_not(in_force: RulesAccepted | None, command: AdoptRules) -> str:
+    """Return why a command would be refused where this is in force; empty if it would be accepted."""
+    return _why_not(INITIAL if in_force is None else evolve(INITIAL, in_force), command)
+
+
 def _adopted(state: State, command: AdoptRules) -> Event:
     refusal = why_not_attributed(command.requested_by, command.reason) or _why_not(state, command)
     if refusal:

@@ -26,10 +26,12 @@ from streams.domain.settlement.policy import Policy as DepositPolicy
 from streams.rules.model import model_of
 
 SHIPPED = Path(__file__).with_name("shipped")
+HIGHEST_VERSION = 1_000_000  # far below what the record of an adoption holds
+HIGHEST_LIMIT = 10**11  # minor units; more is a slip of the keys in any currency
 
 
 class _Limits(Entry):
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
     limits_minor: Mapping[str, int]
 
     @field_validator("limits_minor")
@@ -37,21 +39,22 @@ class _Limits(Entry):
     def _are_money(cls, limits: Mapping[str, int]) -> Mapping[str, int]:
         found = [((code,), f"is no currency; {near(code, currencies(), 'write a code of ISO 4217')}")
                  for code in limits if code not in currencies()]  # fmt: skip
-        found += [((code,), f"is {minor}; write minor units, 0 or more") for code, minor in limits.items() if minor < 0]
+        what = f"; write minor units, 0 to {HIGHEST_LIMIT:,}"
+        found += [((code,), f"is {minor}{what}") for code, minor in limits.items() if not 0 <= minor <= HIGHEST_LIMIT]
         if found:
             raise Misfits(found)
         return limits
 
 
 class _Deposits(Entry):
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
     sure_one_in: int = Field(ge=1)
 
 
 def _open_item_matching(text: str, file: str) -> RuleSet:
     rules = parse_rules(text, file)
-    if not rules.version.isdigit():
-        what = f"is {rules.version!r}; write a whole number, which matches name"
+    if not rules.version.isdigit() or not 1 <= int(rules.version) <= HIGHEST_VERSION:
+        what = f"is {rules.version!r}; write a whole number up to {HIGHEST_VERSION:,}, which matches name"
         raise FileInvalid([FileProblem(file, 1, "version", what)])
     return rules
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+# An empty variable is one that is not set.
+RulesPath = Annotated[Path | None, BeforeValidator(lambda path: None if path == "" else path)]
 
 
 class RulesSettings(BaseModel):
@@ -15,9 +19,9 @@ class RulesSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    open_item_matching_path: Path | None = None
-    write_off_limits_path: Path | None = None
-    deposit_matching_path: Path | None = None
+    open_item_matching_path: RulesPath = None
+    write_off_limits_path: RulesPath = None
+    deposit_matching_path: RulesPath = None
 
     def path_of(self, name: str) -> Path | None:
         """Return the file of these rules."""

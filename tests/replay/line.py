@@ -39,6 +39,13 @@ _CODEC = Codec()
 Line = dict[str, Any]
 
 
+class NoStandstill(SilentObserver):
+    """A scenario in which a task can't go on records nothing: its files would be those of a pipeline that stands."""
+
+    def stalled(self, task: str, reason: str | None) -> None:
+        assert reason is None, f"{task} waits: {reason}"
+
+
 @dataclass
 class Books:
     """abas: looks a document up by its reference before it makes one."""
@@ -99,7 +106,7 @@ def _task(processor: AnyProcessor, log: MemoryLog) -> Task[Any]:
         codec=_CODEC,
         ring=RING,
         membership=SoleOwner(),
-        observer=SilentObserver(),
+        observer=NoStandstill(),
         rules=TaskRules(),
     )
 

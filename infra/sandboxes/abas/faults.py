@@ -158,9 +158,7 @@ class Faults(BaseModel):
     wrong_content_type: int = Field(default=0, ge=0)  # next n calls: a proxy's HTML page with status 200
     ask_before_saving: bool = False  # every save asks first, and is refused unless it comes with the answer
     licences: int = Field(default=0, ge=0)  # calls and working sets at once; 0 is without limit
-    sessions: int = Field(
-        default=0, ge=0
-    )  # login sessions at once, reported by a cookie; 0 sets none and knows no limit
+    sessions: int = Field(default=0, ge=0)  # login sessions at once, known by a cookie; 0 sets none and knows no limit
     search_lag_s: float = Field(default=0.0, ge=0)  # lists and queries show the books of so many seconds ago
     decimal_mark: Literal[".", ","] = "."  # how an amount written as text is read
     wrong_mark: Literal["refused", "dropped"] = "dropped"  # the other mark: "1.234" is no number, or 1234

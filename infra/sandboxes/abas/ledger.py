@@ -22,7 +22,7 @@ UNKNOWN_ITEM = 4106
 NOTHING_TO_REVERSE = 4107
 AMOUNT_MISSING = 4108
 UNKNOWN_KIND = 4109
-# The first two numbers are abas' own (reference, section 7); what an unbalanced entry is called is reported nowhere.
+# The first two numbers are abas' own (reference, section 7); what an unbalanced entry is called is said nowhere.
 NO_DOCUMENT_DATE = 58
 NOT_POSTABLE = 53
 NOT_BALANCED = 4110

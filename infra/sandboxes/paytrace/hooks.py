@@ -64,7 +64,7 @@ CREATE TRIGGER bank_changed AFTER UPDATE ON bank_charge WHEN {_REPORTED} AND NEW
 
 
 class Hooks:
-    """The outbox and who is reported."""
+    """The outbox and who is told."""
 
     def __init__(self, merchant: Merchant, faults: Faults) -> None:
         self._merchant = merchant

@@ -10,13 +10,13 @@ WITH latest AS
 begun AS
 (
     SELECT
-        told.paytrace_transaction_id AS paytrace_transaction_id,
-        min(told.occurred_at) AS waiting_since
-    FROM fct_unrecognized AS told FINAL
-    INNER JOIN latest ON latest.paytrace_transaction_id = told.paytrace_transaction_id
-    WHERE told.record_type = 'PaymentStatusUnrecognized'
-        AND told.reason = latest.reason AND told.raw_status = latest.raw_status AND told.raw_kind = latest.raw_kind
-    GROUP BY told.paytrace_transaction_id
+        reported.paytrace_transaction_id AS paytrace_transaction_id,
+        min(reported.occurred_at) AS waiting_since
+    FROM fct_unrecognized AS reported FINAL
+    INNER JOIN latest ON latest.paytrace_transaction_id = reported.paytrace_transaction_id
+    WHERE reported.record_type = 'PaymentStatusUnrecognized'
+        AND reported.reason = latest.reason AND reported.raw_status = latest.raw_status AND reported.raw_kind = latest.raw_kind
+    GROUP BY reported.paytrace_transaction_id
 )
 SELECT
     latest.paytrace_transaction_id AS paytrace_transaction_id,

@@ -403,7 +403,7 @@ def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
 
 
 def _to_gateway(event: PaymentsEvents) -> tuple[Output, ...]:
-    """Return money that a dispute takes must not be refunded besides."""
+    """Hold refunds of money that a dispute takes."""
     if not isinstance(event, PaymentChargedBack | PaymentChargebackReversed):
         return ()
     hold = HoldRefunds(

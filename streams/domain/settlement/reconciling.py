@@ -139,7 +139,7 @@ def _on_line(state: State, line: SettlementLineRecorded, policy: Policy) -> tupl
 def _on_reported_line(
     state: State, line: SettlementLineRecorded, policy: Policy, more_exact_id: str = ""
 ) -> tuple[Event, ...]:
-    """Return a line whose id is the outside's own, which may say the same again, or use one id for two lines.
+    """Take a line whose id is the outside's own, which may say the same again, or use one id for two lines.
 
     Ensures: the same line again yields (); a line is never taken for another one that has its id: where a more exact
              id tells them apart it counts under that one, else it is refused where people see it, once.

@@ -381,7 +381,7 @@ class _Writer:
         )
 
     def twins(self) -> None:
-        """Two lines a side with nothing to tell them apart: whoever confirms one has rolled random numbers."""
+        """Two lines a side with nothing to tell them apart: whoever confirms one has drawn random numbers."""
         name, day, amount = self.name(), self.day(), self.sign() * self.amount()
         when = self.later(day)
         lefts = [self.ledger(day, amount, name) for _ in range(2)]

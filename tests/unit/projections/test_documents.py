@@ -30,6 +30,8 @@ def test_a_document_is_waiting_refused_or_posted_and_a_refused_one_is_counted(st
         (write_off("PT1W1", "i1", 3_00), refused),
         (write_off("PT2W1", "i2", 3_00), refused),
         (write_off("PT2W2", "i2", 3_00), done),
+        (write_off("PT3W1", "i3", 3_00), done),
+        (write_off("PT3W2", "i3", 3_00), refused),
     ):
         script.write(COMMANDS, command)
         if outcome is not None:
@@ -45,12 +47,15 @@ def test_a_document_is_waiting_refused_or_posted_and_a_refused_one_is_counted(st
         "PT1W1": "refused",
         "PT2W1": "refused",
         "PT2W2": "posted",
+        "PT3W1": "posted",
+        "PT3W2": "refused",
     }
     (of_fee,) = asked(store, "documents", state="refused", kind="fee")
     assert (of_fee["code"], of_fee["message"]) == ("PERIOD", "posting period is closed")
     (counted,) = [row for row in asked(store, "what_needs_a_person") if row["kind"] == "documents refused"]
-    # The receipt's money waits and is counted there; the write-off of i2 was decided anew and is posted.
-    assert (counted["item_count"], counted["amount_minor"]) == (2, 12_50 + 3_00)
+    # The receipt's money waits and is counted there; the write-off of i2 was decided anew and is posted. That of i3 was
+    # posted earlier, so what was refused later still waits for a person.
+    assert (counted["item_count"], counted["amount_minor"]) == (3, 12_50 + 3_00 + 3_00)
 
 
 def record_saved(command: SaveRecord) -> RecordSaved:

@@ -39,7 +39,7 @@ AWAY = ProcessLine("worker-1", "starts again in a moment", is_well=False)
 def test_behind_is_what_lies_between_position_and_end() -> None:
     agent = AgentLine("fold-payments", (task(5), task(9)), (7, 9))
     assert agent.behind == 2
-    assert agent.lines() == ["fold-payments            2       0   5/7  9/9"]
+    assert agent.lines() == ["fold-payments                  2       0   5/7  9/9"]
 
 
 def test_what_is_not_known_is_no_number() -> None:
@@ -47,8 +47,8 @@ def test_what_is_not_known_is_no_number() -> None:
     silent = AgentLine("fold-payments", (task(5), task(9)), None)
     assert loose.behind is None
     assert silent.behind is None
-    assert loose.lines() == ["fold-payments            ?       0   5/7  -/9"]
-    assert silent.lines() == ["fold-payments            ?       0   5/?  9/?"]
+    assert loose.lines() == ["fold-payments                  ?       0   5/7  -/9"]
+    assert silent.lines() == ["fold-payments                  ?       0   5/?  9/?"]
 
 
 def test_a_task_that_waits_says_why() -> None:
@@ -200,12 +200,13 @@ def test_first_line_and_exit_code_report_the_truth(status: PipelineStatus, repor
 
 def test_a_source_that_fails_says_since_when_why_and_until_when() -> None:
     assert FAILS.lines() == [
-        "paytrace           can't read since 2026-11-29T10:01:00Z, 3 failures; last read whole 2026-11-29T10:00:00Z; "
+        "paytrace                 can't read since 2026-11-29T10:01:00Z, 3 failures; "
+        "last read whole 2026-11-29T10:00:00Z; "
         "next attempt 2026-11-29T10:09:00Z (it asked for 27.8 hours)",
         "  PayTrace at paytrace.test:443: HTTP 429; it asked to be left alone",
     ]
     assert BLIND.lines()[1:] == ["  ACH is not read: merchant 7 is unknown"]
-    assert READS.lines() == ["paytrace           reads; last read whole 2026-11-29T10:00:00Z"]
+    assert READS.lines() == ["paytrace                 reads; last read whole 2026-11-29T10:00:00Z"]
 
 
 def test_programs_get_the_same_facts() -> None:
