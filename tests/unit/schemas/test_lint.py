@@ -15,6 +15,8 @@ import yaml
 from schemas import catalog
 from schemas.lint import Problem, check, lock
 
+pytestmark = pytest.mark.thorough  # a copy of the whole contract for each rule
+
 PAID = "avro/receivables/MovementRecorded.v1.avsc"
 SEEN = "avro/payments/TransactionObserved.v1.avsc"
 COMMANDS = "topics/erp.commands.v1.yaml"
