@@ -43,7 +43,7 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
 
     Raises: yaml.YAMLError, ValueError, RecursionError for what is no YAML.
     """
-    loader = yaml.SafeLoader(text)
+    loader = yaml.CSafeLoader(text)
     node = loader.get_single_node()
     if node is None:
         return None, Lines({}, ())

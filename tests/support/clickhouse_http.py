@@ -20,6 +20,7 @@ from typing import Any
 import chdb
 import lz4.frame
 import uvicorn
+from chdb.state.sqlitelike import Connection
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -78,7 +79,7 @@ class HttpFront:
             finally:
                 connection.close()
 
-    def _run(self, connection: chdb.Connection, address: Mapping[str, str], body: bytes) -> bytes:
+    def _run(self, connection: Connection, address: Mapping[str, str], body: bytes) -> bytes:
         if database := address.get("database"):
             connection.query(f"USE {database}")
         for name, value in sorted(address.items(), key=lambda pair: pair[0] == "readonly"):
@@ -97,7 +98,7 @@ class HttpFront:
         answer = connection.query(_FORMAT.sub("", statement), named[1] if named else "TabSeparated", params=parameters)
         return bytes(answer.bytes())
 
-    def _insert(self, connection: chdb.Connection, query: str, body: bytes) -> bytes:
+    def _insert(self, connection: Connection, query: str, body: bytes) -> bytes:
         with tempfile.NamedTemporaryFile() as file:
             file.write(body)
             file.flush()

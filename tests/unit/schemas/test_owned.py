@@ -47,7 +47,7 @@ class Whole(Entry):
         ),
         ("version: 1\nparts: 7", "f.yaml:2: parts: is 7; write a list, such as [a, b]"),
         ("", "f.yaml:1: is empty; write it, or begin with the one that ships with Saldo"),
-        ("a: b: c", "f.yaml:1: no YAML: mapping values are not allowed here; correct indentation, colons and quotes"),
+        ("a: b: c", "f.yaml:1: no YAML: mapping values are not allowed in this context; correct indentation, colons and quotes"),
     ],
 )
 def test_what_is_wrong_is_reported_with_place_value_and_remedy(text: str, reported: str) -> None:
