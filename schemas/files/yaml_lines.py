@@ -12,6 +12,7 @@ import yaml
 Path = tuple[str | int, ...]
 
 _DEEPEST = 20  # no file of ours is nested that deep; a hostile one must not exhaust the stack
+_DEEPEST_READ = 500  # libyaml builds its tree by recursion, without a limit of its own
 _MERGE = "<<"
 
 
@@ -43,6 +44,7 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
 
     Raises: yaml.YAMLError, ValueError, RecursionError for what is no YAML.
     """
+    _refuse_deep(text)
     loader = yaml.CSafeLoader(text)
     node = loader.get_single_node()
     if node is None:
@@ -53,6 +55,14 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
     by_path: dict[Path, int] = {}
     _collect(node, (), by_path, [])
     return document, Lines(by_path, tuple(as_written))
+
+
+def _refuse_deep(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST_READ:
+            raise RecursionError(f"nested more than {_DEEPEST_READ} deep")
 
 
 def _collect(node: yaml.Node, path: Path, by_path: dict[Path, int], twice: list[Path]) -> None:

@@ -47,7 +47,10 @@ class Whole(Entry):
         ),
         ("version: 1\nparts: 7", "f.yaml:2: parts: is 7; write a list, such as [a, b]"),
         ("", "f.yaml:1: is empty; write it, or begin with the one that ships with Saldo"),
-        ("a: b: c", "f.yaml:1: no YAML: mapping values are not allowed in this context; correct indentation, colons and quotes"),
+        (
+            "a: b: c",
+            "f.yaml:1: no YAML: mapping values are not allowed in this context; correct indentation, colons and quotes",
+        ),
     ],
 )
 def test_what_is_wrong_is_reported_with_place_value_and_remedy(text: str, reported: str) -> None:
@@ -81,3 +84,8 @@ def test_a_file_that_is_missing_or_no_text_is_reported(tmp_path: Path) -> None:
 def test_any_text_is_refused_in_words(text: str) -> None:
     with pytest.raises(FileInvalid):
         parse_owned(text, Whole, file="f")
+
+
+def test_what_is_nested_without_end_is_refused_before_a_tree_is_built() -> None:
+    with pytest.raises(FileInvalid):
+        parse_owned("version: " + "[" * 100_000 + "]" * 100_000, Whole, file="f.yaml")
