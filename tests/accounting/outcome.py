@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from schemas.records.erp import PostDocument
@@ -61,7 +60,7 @@ def _role(row: Mapping[str, Any], role_of: Mapping[str, str]) -> str:
             return "receivable"
         case "credit":
             return "refund_liability"
-        case "account" if row["minor"] > 0 or row["minor"] == 0 and (row["base_minor"] or 0) > 0:
+        case "account" if row["minor"] > 0 or (row["minor"] == 0 and (row["base_minor"] or 0) > 0):
             return "receivable"
         case _:
             return "on_account"
@@ -149,10 +148,11 @@ def _payments_of(translation: Translation, number: str) -> set[str]:
 def _disputed(translation: Translation, number: str) -> int:
     """Return what disputes take now of the payments of an invoice, as long as they may still be won."""
     taken: dict[str, int] = {}
+    payments = _payments_of(translation, number)
     for event in translation.world.journals():
-        if isinstance(event, PaymentChargedBack | PaymentChargebackReversed):
-            if event.paytrace_transaction_id in _payments_of(translation, number):
-                taken[event.dispute_id] = event.amount_minor
+        is_dispute = isinstance(event, PaymentChargedBack | PaymentChargebackReversed)
+        if is_dispute and event.paytrace_transaction_id in payments:
+            taken[event.dispute_id] = event.amount_minor
     return sum(taken.values())
 
 
@@ -231,8 +231,3 @@ def _people(translation: Translation) -> Iterator[str]:
 
 def _names(command: PostDocument) -> set[str]:
     return {*command.values.values(), command.posting_reference}
-
-
-def major(minor: int) -> str:
-    """Return an amount of two decimals as people read it."""
-    return f"{Decimal(minor) / 100:.2f}"

@@ -25,7 +25,9 @@ def main(ids: list[str]) -> int:
             found = asyncio.run(played(story, sandbox))
             holds += not found
             wrong += bool(found) != (story.id in waiting)
-            sys.stdout.write(f"{'pending' if found and story.id in waiting else 'differs' if found else 'holds'}  {story.id}\n")
+            sys.stdout.write(
+                f"{'pending' if found and story.id in waiting else 'differs' if found else 'holds'}  {story.id}\n"
+            )
             sys.stdout.writelines(f"    {line}\n" for line in found)
     sys.stdout.write(f"{holds} hold, {wrong} are not as pending.yaml says\n")
     return 1 if wrong else 0

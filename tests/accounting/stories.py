@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,13 +26,13 @@ class Strict(BaseModel):
 class Event(Strict):
     """One dated event. Shapes: seen is the day on which it becomes known, where that is not its date."""
 
-    date: date
-    seen: date | None = None
+    date: dt.date
+    seen: dt.date | None = None
     note: str = ""
     source: str = ""
 
     @property
-    def known_on(self) -> date:
+    def known_on(self) -> dt.date:
         """The day on which it becomes known."""
         return self.seen or self.date
 
@@ -52,7 +52,7 @@ class Invoice(Event):
     amount: Minor
     currency: str | None = None
     booked_base: Minor | None = None
-    due: date | None = None
+    due: dt.date | None = None
     terms: str = ""
     tax: Minor = 0
 
@@ -103,7 +103,7 @@ class Money(Event):
     names: Mapping[str, Minor] = {}
     base: Minor | None = None
     rate: Literal["none"] | None = None
-    newest_rate: date | None = None
+    newest_rate: dt.date | None = None
     merchant_account: str = "main"
     customer: str | None = None
     last_four: str | None = None
@@ -172,7 +172,7 @@ class AchReturn(Event):
     of: str
     amount: Minor
     code: str
-    settled: date | None = None
+    settled: dt.date | None = None
 
 
 class AchNoc(Event):
@@ -331,7 +331,7 @@ class Dispute(Event):
     amount: Minor | None = None
     reason: str = ""
     stage: str = ""
-    respond_by: date | None = None
+    respond_by: dt.date | None = None
     outcome: str = ""
 
 
@@ -394,7 +394,7 @@ class RatePublished(Event):
 
     event: Literal["rate_published"]
     pair: str
-    date_of_rate: date
+    date_of_rate: dt.date
     rate: str
 
 
@@ -450,7 +450,7 @@ class Expected(Strict):
 
     balances: Balances
     base_balances: Mapping[str, Minor] = {}
-    at: Mapping[date, Balances] = {}
+    at: Mapping[dt.date, Balances] = {}
     invoices: Mapping[str, InvoiceExpected] = {}
     documents: Mapping[str, int] = {}
     not_booked: Sequence[str] = ()
@@ -458,7 +458,7 @@ class Expected(Strict):
     refused: Sequence[str] = ()
     told: Sequence[str] = ()
     reactions: Sequence[Mapping[str, Any]] = ()
-    document_date: Mapping[str, date] = {}
+    document_date: Mapping[str, dt.date] = {}
     bridge: Mapping[str, Any] | None = None
     receivable_outside_invoices: Minor | None = None
 
@@ -489,9 +489,9 @@ class Story(Strict):
         """The currency of the books."""
         return self.base_currency or self.currency
 
-    def by_day(self) -> list[tuple[date, list[Given]]]:
+    def by_day(self) -> list[tuple[dt.date, list[Given]]]:
         """Return the events by the day on which they become known, each day's in their order."""
-        days: dict[date, list[Given]] = {}
+        days: dict[dt.date, list[Given]] = {}
         for event in sorted(self.given, key=lambda one: one.known_on):
             days.setdefault(event.known_on, []).append(event)
         return list(days.items())

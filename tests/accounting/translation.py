@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta, UTC
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from schemas.records.approvals import ApproveProposal, ProposeCommand
@@ -98,7 +98,9 @@ class Translation:
         customers = {_CUSTOMER, *self.owners.values()}
         admin = self.world.admin
         admin("customers", [_customer(number) for number in sorted(customers)])
-        accounts = [{"kind": "account", "number": number, "name": role} for number, role in accounts_of(self.story).items()]
+        accounts = [
+            {"kind": "account", "number": number, "name": role} for number, role in accounts_of(self.story).items()
+        ]
         admin("master-data", [*accounts, {"kind": "currency", "number": self.story.currency}])
 
     async def tell(self, event: told.Event, following: told.Event | None) -> None:
@@ -302,7 +304,9 @@ class Translation:
         for merchant_account in sorted({self.money[id_].merchant for id_ in pending}):
             settled = [self.money[id_] for id_ in pending if self.money[id_].merchant == merchant_account]
             on = max(one.on for one in settled)
-            await self.world.tell(_SETTLEMENT, self._batch(merchant_account, batch, on, sum(one.signed for one in settled)))
+            await self.world.tell(
+                _SETTLEMENT, self._batch(merchant_account, batch, on, sum(one.signed for one in settled))
+            )
 
     def _batch(self, merchant: str, number: int, on: date, net: int) -> SettlementBatchObserved:
         return SettlementBatchObserved(
@@ -428,7 +432,10 @@ class Translation:
         ):
             return
         rest = event.amount - sum(event.names.values())
-        parts = [*((self.items[number], minor) for number, minor in event.names.items()), *([("", rest)] if rest else [])]
+        parts = [
+            *((self.items[number], minor) for number, minor in event.names.items()),
+            *([("", rest)] if rest else []),
+        ]
         command = SplitEntry(
             **self._decided(event.customer or self.owners.get(next(iter(event.names)), _CUSTOMER)),
             posting_reference=f"PT{event.id}",

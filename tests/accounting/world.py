@@ -49,9 +49,7 @@ _NO_FAULTS = Faults().model_dump()
 class World:
     """One story's log, agents and abas."""
 
-    def __init__(
-        self, story: Story, sandbox: AbasSandboxProcess, client: AbasClient, desk: httpx2.Client
-    ) -> None:
+    def __init__(self, story: Story, sandbox: AbasSandboxProcess, client: AbasClient, desk: httpx2.Client) -> None:
         self.story = story
         self.sandbox = sandbox
         self.changes_in_abas = 1  # made there by people; the customers are the first
@@ -143,7 +141,8 @@ class World:
         found = [
             _CODEC.decode(record.value)
             for record in self.log.records(topic, 0)
-            if marks.accept(source_position(record.headers)) and header_text(record.headers, "ce_type") != "PositionMarked"
+            if marks.accept(source_position(record.headers))
+            and header_text(record.headers, "ce_type") != "PositionMarked"
         ]
         return [one for one in found if not kinds or isinstance(one, kinds)]
 

@@ -59,8 +59,9 @@ def _of_item(store: Store, item: Record) -> Iterator[Row]:
     if lowered:
         share = None if base is None else share_of(base, lowered, total)
         yield Row(customer, on, currency, lowered, share, item.id, ITEM)
-        left = None if base is None or share is None else base - share
-        yield Row(customer, on, currency, total - lowered, left, item.id, _part(item))
+        if lowered != total:
+            left = None if base is None or share is None else base - share
+            yield Row(customer, on, currency, total - lowered, left, item.id, _part(item))
     else:
         yield Row(customer, on, currency, total, base, item.id, _part(item))
     yield Row(SALES, on, currency, -total, None if base is None else -base, item.id)
@@ -71,7 +72,10 @@ def _of_payment(store: Store, payment: Record) -> Iterator[Row]:
     values = payment.values
     amount, currency = _decimal(values["amount"]), _text(store, values["curr"], "swd")
     base = _base(store, values.get("baseAmt"), amount, currency)
-    on, customer = str(values.get("postDate") or values.get("valDate") or values["erfass"])[:10], _customer(store, values)
+    on, customer = (
+        str(values.get("postDate") or values.get("valDate") or values["erfass"])[:10],
+        _customer(store, values),
+    )
     item = store.record(str(values.get("item") or ""))
     reversed_one = store.record(str(values.get("reverses") or ""))
     kind = str(values.get("ykind") or (reversed_one.values.get("ykind") if reversed_one else "") or "")
@@ -174,5 +178,3 @@ def _customer(store: Store, values: Any) -> str:
 def _text(store: Store, reference: object, column: str) -> str:
     record = store.record(str(reference or ""))
     return "" if record is None else str(record.values.get(column, ""))
-
-
