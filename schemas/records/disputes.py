@@ -77,7 +77,7 @@ class DisputeObserved(Record):
     respond_by_on: date | None = None
     entered_on: date
     sequence: int | None = None
-    source: str
+    origin: str
     observed_at: datetime
     raw: str
 
@@ -98,7 +98,7 @@ class DisputeRecorded(Record):
     reason_code: str
     respond_by_on: date | None = None
     entered_on: date
-    source: str
+    origin: str
     occurred_at: datetime
     stage: DisputeFact
     previous_minor: int

@@ -420,7 +420,7 @@ CREATE TABLE IF NOT EXISTS fct_dispute_events
     currency LowCardinality(String),
     entered_on Date32,
     deadline_on Nullable(Date32) COMMENT 'last day on which an answer counts since then',
-    source String,
+    origin String,
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree
