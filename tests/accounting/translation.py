@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from schemas.records.approvals import ApproveProposal, ProposeCommand
+from schemas.records.disputes import DisputeFact, DisputeObserved
 from schemas.records.erp import PostDocument
 from schemas.records.payments import (
     ObservedBy,
@@ -21,8 +22,6 @@ from schemas.records.receivables import MatchRefund, SplitEntry, WriteOffRest
 from schemas.records.settlement import (
     BankDirection,
     BankLineObserved,
-    DisputeObserved,
-    DisputeStage,
     ProcessorEntryKind,
     ProcessorEntryObserved,
     SettlementBatchObserved,
@@ -34,14 +33,22 @@ from tests.accounting.house import MAIN, accounts_of
 from tests.accounting.world import World
 
 _PAYTRACE, _SETTLEMENT, _RECEIVABLES = "payments.observations.v1", "settlement.inbox.v1", "receivables.inbox.v1"
-_APPROVALS = "approvals.inbox.v1"
+_APPROVALS, _DISPUTES = "approvals.inbox.v1", "disputes.inbox.v1"
 _KIND, _STATUS = TransactionKind, TransactionStatus
 _BY = {"poll": ObservedBy.POLL, "hook": ObservedBy.HOOK, "settlement file": ObservedBy.POLL}
 _CUSTOMER, _NOT_GIVEN, _NO_INVOICE = "70001", "not given", "no invoice"
-_DISPUTES = {
-    "retrieval_request": DisputeStage.RETRIEVAL,
-    "dispute_debit": DisputeStage.CHARGED_BACK,
-    "dispute_credit": DisputeStage.CHARGEBACK_REVERSED,
+_FACTS = {
+    "retrieval_request": DisputeFact.RETRIEVAL_REQUESTED,
+    "dispute_opened": DisputeFact.OPENED,
+    "dispute_debit": DisputeFact.DEBITED,
+    "dispute_credit": DisputeFact.CREDITED,
+    "dispute_evidence": DisputeFact.EVIDENCE_SUBMITTED,
+    "dispute_accepted": DisputeFact.ACCEPTED,
+    "dispute_expired": DisputeFact.EXPIRED,
+    "dispute_closed": DisputeFact.CLOSED,
+    "dispute_closed_won": DisputeFact.WON,
+    "dispute_closed_lost": DisputeFact.LOST,
+    "dispute_closed_lost_again": DisputeFact.LOST,
 }
 
 
@@ -396,26 +403,27 @@ class Translation:
             await self.world.tell(topic, replace(record, observed_at=self.world.now))
 
     async def _dispute(self, event: told.DisputeFact) -> None:
-        stage = _DISPUTES.get(event.event)
-        if stage is None:
-            raise NotTold(f"{event.event} of a dispute")
         self.count += 1
         of = next((id_ for id_ in (event.of, *self._disputed(event.dispute)) if id_), None)
+        account = self._account(self.money[of].merchant if of in self.money else MAIN)
         observed = DisputeObserved(
-            settlement_account=self._account(self.money[of].merchant if of in self.money else MAIN),
+            dispute_case=f"{account}/{event.dispute}",
+            settlement_account=account,
             dispute_id=event.dispute,
-            stage=stage,
+            fact=_FACTS[event.event],
             raw_stage=event.stage or event.event,
             paytrace_transaction_id=of,
             amount_minor=event.amount or 0,
             currency=self.story.currency,
             reason_code=event.reason,
+            respond_by_on=event.respond_by,
             entered_on=event.date,
+            sequence=self.count,
+            origin="",
             observed_at=self.world.now,
             raw="{}",
-            sequence=self.count,
         )
-        await self.world.tell(_SETTLEMENT, observed)
+        await self.world.tell(_DISPUTES, observed)
 
     def _disputed(self, dispute: str) -> Sequence[str]:
         facts = [one for one in self.story.given if isinstance(one, told.DisputeFact) and one.dispute == dispute]

@@ -77,38 +77,37 @@ def post_entry(
         total += Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
     if not rows or total != 0:
         raise business_refusal("Entry is not balanced", NOT_BALANCED)
-    changes = _personal(store, rows, names)
+    personal = _personal(store, rows, names)
     with store.transaction():
-        for record, fields, filed in changes:
-            store.change(record, fields, filed=filed)
+        if personal is not None:
+            customer, balance, item, open_after = personal
+            store.change(customer, {"bal": str(balance)})
+            if item is not None:
+                carry(store, item, open_after)
         return store.add(ENTRY, values, rows)
 
 
 def _personal(
     store: Store, rows: list[dict[str, Stored]], names: dict[str, str]
-) -> list[tuple[Record, dict[str, Stored], bool]]:
-    """Return what the row on a customer's account changes: the customer's balance, and the open item that it names."""
-    changes: list[tuple[Record, dict[str, Stored], bool]] = []
+) -> tuple[Record, Decimal, Record | None, Decimal] | None:
+    """Return what a row on a customer changes: customer, balance after it, open item and what is then open of it."""
+    found: tuple[Record, Decimal, Record | None, Decimal] | None = None
     for row in rows:
         customer, item = store.record(str(row["account"])), store.record(str(row.get("item") or ""))
-        if customer is None or customer.table != CUSTOMER.spec:
-            if item is not None:
-                raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
+        is_customer = customer is not None and customer.table == CUSTOMER.spec
+        if item is not None and (customer is None or not is_customer or item.values["customer"] != customer.id):
+            raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
+        if customer is None or not is_customer:
             continue
-        if changes:
+        if found is not None:
             raise business_refusal("Entry has two personal accounts", TWO_PERSONAL_ACCOUNTS, names["account"])
         owed = Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
         balance = Decimal(str(customer.values.get("bal") or "0")) + owed
-        changes.append((customer, {"bal": str(balance)}, customer.filed))
-        if item is None:
-            continue
-        open_after = Decimal(str(item.values["openAmt"])) + owed
-        if item.values["customer"] != customer.id:
-            raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
-        if not 0 <= open_after <= Decimal(str(item.values["totalAmt"])):
+        open_after = Decimal(0) if item is None else Decimal(str(item.values["openAmt"])) + owed
+        if item is not None and not 0 <= open_after <= Decimal(str(item.values["totalAmt"])):
             raise business_refusal("Amount exceeds the outstanding amount", AMOUNT_TOO_LARGE, names["item"])
-        changes.append((item, {"openAmt": str(open_after)}, open_after == 0))
-    return changes
+        found = customer, balance, item, open_after
+    return found
 
 
 def _refuse_closed(faults: Faults, day: str, field: str) -> None:
