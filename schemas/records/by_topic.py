@@ -88,6 +88,7 @@ from schemas.records.payments import (
     TransactionObserved,
 )
 from schemas.records.receivables import (
+    ApplyOnAccount,
     ConfirmMatch,
     DecisionRefused,
     DecisionTaken,
@@ -252,6 +253,7 @@ ReceivablesInbox: TypeAlias = (
     | ConfirmMatch
     | RejectMatch
     | SplitEntry
+    | ApplyOnAccount
     | WriteOffRest
     | PutOnAccount
     | UnmatchEntry

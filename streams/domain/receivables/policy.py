@@ -8,6 +8,7 @@ from functools import cached_property
 
 from reconcile.engine.learn import Model
 from reconcile.engine.rules import Need, RuleSet
+from streams.domain.choices import Choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,22 @@ class WriteOffLimits:
     limits_minor: Mapping[str, int]
 
 
+NOTHING_BY_RULE = Choices(
+    closed_period={},
+    refund_without_credit_memo="reopen",
+    chargeback="receivable",
+    chargeback_lost="reopen",
+    unapplied="wait",
+    apply_on_account="off",
+    write_off=None,
+    skonto=None,
+    base_currency="USD",
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """How open items are matched, and how much may be written off.
+    """How open items are matched, how much may be written off, and what is done by rule.
 
     model is what the engine knows beforehand: how distinctive words and amounts are.
     """
@@ -28,6 +42,7 @@ class Policy:
     rules: RuleSet
     model: Model
     write_offs: WriteOffLimits
+    choices: Choices = NOTHING_BY_RULE
 
     @property
     def rule_version(self) -> int:

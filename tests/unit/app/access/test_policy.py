@@ -30,6 +30,7 @@ MAY: dict[str, set[Role]] = {
     "ConfirmMatch": {C, P},
     "RejectMatch": {C, P},
     "SplitEntry": {C, P},
+    "ApplyOnAccount": {C, P},
     "PutOnAccount": {C, P},
     "UnmatchEntry": {C, P},
     "WriteOffRest": {C, P},
