@@ -10,6 +10,7 @@ from schemas.files.owned import text_of
 from streams.domain import receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
+    ACCOUNT_MAPPING,
     DEPOSIT_MATCHING,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
@@ -17,13 +18,16 @@ from streams.rules.catalogue import (
     receivables_policy,
 )
 
-RECEIVABLES = receivables_policy(text_of(OPEN_ITEM_MATCHING.shipped), text_of(WRITE_OFF_LIMITS.shipped))
+RECEIVABLES = receivables_policy(
+    *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
+)
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 
 
 def chosen(**choices: Any) -> ReceivablesPolicy:
     """The policy of receivables with these choices of the mapping, the others as they ship."""
-    return replace(RECEIVABLES, choices=replace(RECEIVABLES.choices, **choices))
+    mapping = RECEIVABLES.mapping
+    return replace(RECEIVABLES, mapping=replace(mapping, policies=replace(mapping.policies, **choices)))
 
 
 def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[Any, ...]]:

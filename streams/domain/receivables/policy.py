@@ -8,6 +8,7 @@ from functools import cached_property
 
 from reconcile.engine.learn import Model
 from reconcile.engine.rules import Need, RuleSet
+from streams.domain.accounts import AccountMapping
 from streams.domain.choices import Choices
 
 
@@ -19,22 +20,9 @@ class WriteOffLimits:
     limits_minor: Mapping[str, int]
 
 
-NOTHING_BY_RULE = Choices(
-    closed_period={},
-    refund_without_credit_memo="reopen",
-    chargeback="receivable",
-    chargeback_lost="reopen",
-    unapplied="wait",
-    apply_on_account="off",
-    write_off=None,
-    skonto=None,
-    base_currency="USD",
-)
-
-
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """How open items are matched, how much may be written off, and what is done by rule.
+    """How open items are matched, how much may be written off, which accounts documents get, what is done by rule.
 
     model is what the engine knows beforehand: how distinctive words and amounts are.
     """
@@ -42,7 +30,12 @@ class Policy:
     rules: RuleSet
     model: Model
     write_offs: WriteOffLimits
-    choices: Choices = NOTHING_BY_RULE
+    mapping: AccountMapping
+
+    @property
+    def choices(self) -> Choices:
+        """What finance chose where accounting leaves a choice."""
+        return self.mapping.policies
 
     @property
     def rule_version(self) -> int:
