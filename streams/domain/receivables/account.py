@@ -325,8 +325,8 @@ class State:
                  is meant for comes first, then money on account, which pays no invoice.
         """
         meant = self.entries.get(reversal.takes_back or "")
-        if meant is not None and meant.is_live and self._can_bear(meant, reversal):
-            return meant if meant.is_posted else None
+        if meant is not None and meant.is_live and self.can_bear_once_freed(meant, reversal):
+            return meant if meant.is_posted and self._can_bear(meant, reversal) else None
         able = [one for one in self.family(reversal.payment_id) if one.is_receipt and one.is_posted]
         on_account_first = sorted(able, key=lambda receipt: not receipt.on_account)
         return next((receipt for receipt in on_account_first if self._can_bear(receipt, reversal)), None)

@@ -198,6 +198,16 @@ def test_applied_money_that_is_asked_back_comes_from_the_items_first(movement: M
     assert book.state.available == {"i1": 30_00, "i2": 60_00}
 
 
+def test_a_void_of_an_overpayment_frees_what_was_applied_and_opens_each_item_once() -> None:
+    book = posted(ledger(open_item("i1", 100_00), paid(120_00, "RE-1"), policy=OLDEST_FIRST))
+    posted(book.given(open_item("i2", 50_00, invoice="RE-2", minute=3), back(Movement.VOIDED, 120_00)))
+    assert documents(book)[3:] == [
+        ("cash_receipt_reversal", "i1", 100_00),
+        ("on_account_application_reversal", "i2", 20_00),
+        ("cash_receipt_reversal", None, 20_00),
+    ]
+
+
 def test_a_refund_takes_what_is_on_account_before_it_opens_an_invoice() -> None:
     book = posted(ledger(open_item("i1", 100_00), paid(120_00, "RE-1")))
     posted(book.given(identified(Movement.REFUNDED, 20_00, payment="9", invoice="RE-1", minute=5)))
@@ -284,7 +294,8 @@ records = st.one_of(
 @given(st.lists(records, max_size=18), st.booleans())
 def test_no_cent_is_lost_or_applied_twice(moves: list[tuple[Any, ...]], applies: bool) -> None:
     book = ledger(policy=OLDEST_FIRST if applies else ON_ACCOUNT)
-    money, answered, amounts = 0, 0, {}
+    money, answered = 0, 0
+    amounts: dict[str, int] = {}
     for minute, move in enumerate(moves, 1):
         match move:
             case ("paid", payment, amount, invoice):
