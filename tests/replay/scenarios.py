@@ -362,7 +362,7 @@ def choosing(minute: int, **choices: str) -> Reported:
 
 
 def money_on_account_by_rule() -> Sequence[Reported]:
-    """Too much pays the invoice and goes on account; so does a double payment; a new invoice takes it, a void frees it."""
+    """Too much goes on account, so does a double payment; a new invoice takes it, a void frees it."""
     return [
         choosing(0, unapplied="on_account", apply_on_account="oldest_first"),
         *invoiced("i1", 100_00, "RE-1"),
