@@ -36,7 +36,7 @@ concerned AS
 disputed AS
 (
     SELECT DISTINCT settlement_account, dispute_id
-    FROM fct_disputes FINAL
+    FROM fct_dispute_events FINAL
     WHERE {id:String} IN (dispute_id, paytrace_transaction_id)
         OR (paytrace_transaction_id != '' AND paytrace_transaction_id IN
             (SELECT paytrace_transaction_id FROM fct_entries FINAL WHERE posting_reference IN concerned))
@@ -107,8 +107,8 @@ disputes AS
         concat(raw_stage, if(reason_code = '', '', concat(', reason code ', reason_code)), ', of ', toString(entered_on),
             if(paytrace_transaction_id = '', ', names no payment', concat(', payment ', paytrace_transaction_id)))
             AS detail,
-        toString(stage) AS reason, CAST(NULL AS Nullable(Date32)) AS value_on, source_partition, source_offset
-    FROM fct_disputes FINAL
+        toString(fact) AS reason, CAST(NULL AS Nullable(Date32)) AS value_on, source_partition, source_offset
+    FROM fct_dispute_events FINAL
     WHERE record_type = 'DisputeRecorded' AND (settlement_account, dispute_id) IN disputed
 ),
 -- Bank lines by their own id, by a line that they pay out or might (1:CAPTURED), by that line's payment, or by their batch.
