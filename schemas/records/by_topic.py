@@ -21,6 +21,7 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import VaultCustomerObserved
+from schemas.records.disputes import DisputeMoneyMoved, DisputeObserved, DisputeRecorded
 from schemas.records.erp import (
     DocumentPosted,
     DocumentRefused,
@@ -88,6 +89,7 @@ from schemas.records.payments import (
     TransactionObserved,
 )
 from schemas.records.receivables import (
+    ApplyOnAccount,
     ConfirmMatch,
     DecisionRefused,
     DecisionTaken,
@@ -136,8 +138,6 @@ from schemas.records.settlement import (
     DepositMissing,
     DepositUnmatched,
     DismissBankLine,
-    DisputeObserved,
-    DisputeRecorded,
     FeeScheduleAccepted,
     FeeScheduleProposed,
     MoneySettled,
@@ -169,6 +169,8 @@ from schemas.records.tasks import (
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
+DisputesEvents: TypeAlias = DisputeRecorded
+DisputesInbox: TypeAlias = DisputeObserved
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
@@ -252,6 +254,7 @@ ReceivablesInbox: TypeAlias = (
     | ConfirmMatch
     | RejectMatch
     | SplitEntry
+    | ApplyOnAccount
     | WriteOffRest
     | PutOnAccount
     | UnmatchEntry
@@ -268,7 +271,6 @@ RulesInbox: TypeAlias = AdoptRules | RulesOffered
 SettlementEvents: TypeAlias = (
     SettlementLineRecorded
     | SettlementLineRefused
-    | DisputeRecorded
     | SettlementBatchRecorded
     | CardTypeRecorded
     | DepositMatched
@@ -290,7 +292,7 @@ SettlementInbox: TypeAlias = (
     | BankLineObserved
     | BankStatementEnded
     | ProcessorEntryObserved
-    | DisputeObserved
+    | DisputeMoneyMoved
     | CardTypeObserved
     | ConfirmDepositMatch
     | RejectDepositMatch
