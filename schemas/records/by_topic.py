@@ -89,6 +89,7 @@ from schemas.records.payments import (
     TransactionObserved,
 )
 from schemas.records.receivables import (
+    ApplyOnAccount,
     ConfirmMatch,
     DecisionRefused,
     DecisionTaken,
@@ -253,6 +254,7 @@ ReceivablesInbox: TypeAlias = (
     | ConfirmMatch
     | RejectMatch
     | SplitEntry
+    | ApplyOnAccount
     | WriteOffRest
     | PutOnAccount
     | UnmatchEntry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -351,6 +352,28 @@ def divided_by_hand_and_put_on_account() -> Sequence[Reported]:
     ]
 
 
+def choosing(minute: int, **choices: str) -> Reported:
+    """Finance adopts the mapping with these choices below `policies:`."""
+    (text,) = (line["record"]["text"] for line in RULES if line["record"]["rules_name"] == "account-mapping")
+    changed = text.replace("\nversion: 1\n", "\nversion: 2\n")
+    for name, choice in choices.items():
+        changed, count = re.subn(rf"(?m)^  {name}: .*$", f"  {name}: {choice}", changed)
+        assert count == 1, name
+    return adopted("account-mapping", minute, changed, 2)
+
+
+def money_on_account_by_rule() -> Sequence[Reported]:
+    """Too much goes on account, so does a double payment; a new invoice takes it, a void frees it."""
+    return [
+        choosing(0, unapplied="on_account", apply_on_account="oldest_first"),
+        *invoiced("i1", 100_00, "RE-1"),
+        seen(Status.PENDING_SETTLEMENT, 120_00, minute=1),
+        seen(Status.PENDING_SETTLEMENT, 100_00, minute=2, payment="2"),
+        *invoiced("i2", 50_00, "RE-2", minute=3),
+        seen(Status.VOIDED, 120_00, minute=4),
+    ]
+
+
 def wrong_match_unmatched() -> Sequence[Reported]:
     undone = decided(UnmatchEntry, 2, posting_reference=f"PT{PAYMENT}")
     return [
@@ -525,6 +548,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     write_off_that_a_second_person_approves,
     rules_adopted_between_two_decisions,
     divided_by_hand_and_put_on_account,
+    money_on_account_by_rule,
     wrong_match_unmatched,
     tie_rejected_in_part,
     two_people_decide_at_once,
