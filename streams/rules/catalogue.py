@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
@@ -20,6 +20,7 @@ from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
 from schemas.values.money import currencies
+from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
@@ -27,6 +28,7 @@ from streams.rules.model import model_of
 
 SHIPPED = Path(__file__).with_name("shipped")
 HIGHEST_VERSION = 1_000_000  # far below what the record of an adoption holds
+LONGEST_AGE_DAYS = 366  # an older rate values nothing; a year is a slip of the keys already
 HIGHEST_LIMIT = 10**11  # minor units; more is a slip of the keys in any currency
 
 
@@ -51,6 +53,22 @@ class _Deposits(Entry):
     sure_one_in: int = Field(ge=1)
 
 
+class _Rates(Entry):
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
+    maximum_age_days: int = Field(ge=0, le=LONGEST_AGE_DAYS)
+    providers: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")], ...] = Field(min_length=1)
+
+    @field_validator("providers")
+    @classmethod
+    def _are_named_once(cls, providers: tuple[str, ...]) -> tuple[str, ...]:
+        twice = {name for name in providers if providers.count(name) > 1}
+        if twice:
+            raise Misfits(
+                [((), f"names {', '.join(sorted(twice))} twice; write each provider once, the first choice first")]
+            )
+        return providers
+
+
 def _open_item_matching(text: str, file: str) -> RuleSet:
     rules = parse_rules(text, file)
     if not rules.version.isdigit() or not 1 <= int(rules.version) <= HIGHEST_VERSION:
@@ -67,6 +85,11 @@ def _write_off_limits(text: str, file: str) -> WriteOffLimits:
 def _deposit_matching(text: str, file: str) -> DepositPolicy:
     found = parse_owned(text, _Deposits, file=file)
     return DepositPolicy(found.version, found.sure_one_in)
+
+
+def _exchange_rates(text: str, file: str) -> RatesPolicy:
+    found = parse_owned(text, _Rates, file=file)
+    return RatesPolicy(found.version, found.maximum_age_days, found.providers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +133,15 @@ DEPOSIT_MATCHING = RulesKind(
     Topic.SETTLEMENT_INBOX,
     _deposit_matching,
 )
-KINDS: Mapping[str, RulesKind] = {kind.name: kind for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING)}
+EXCHANGE_RATES = RulesKind(
+    "exchange-rates",
+    "which exchange rates may value a payment",
+    Topic.RATES_INBOX,
+    _exchange_rates,
+)
+KINDS: Mapping[str, RulesKind] = {
+    kind.name: kind for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING, EXCHANGE_RATES)
+}
 
 
 def kind_of(name: str) -> RulesKind:
@@ -135,3 +166,9 @@ def receivables_policy(matching: str, limits: str) -> ReceivablesPolicy:
 def deposit_policy(matching: str) -> DepositPolicy:
     """Return the policy of reconcile-deposits from the text of its rules; raises FileInvalid."""
     return _deposit_matching(matching, DEPOSIT_MATCHING.name)
+
+
+@lru_cache(maxsize=16)
+def rates_policy(text: str) -> RatesPolicy:
+    """Return the policy of keep-rates from the text of its rules; raises FileInvalid."""
+    return _exchange_rates(text, EXCHANGE_RATES.name)

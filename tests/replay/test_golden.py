@@ -34,6 +34,7 @@ DOCUMENTS = {
     "partial_refund_after_settlement": ["PT79388123", "PT9001"],
     "repeated_refunds": ["PT79388123", "PT9001", "PT9002", "PT9003"],
     "assigned_and_remembered": ["PT1", "PT2"],
+    "rates_known_asked_for_and_corrected": [],
     "reassigned_after_posting": ["PT79388123", "PT79388123A1", "PT79388123U1", "PT79388123V"],
     "refunds_without_payment": ["PT79388123", "PT9001", "PT9002"],
     "sale_posted": ["PT79388123"],
@@ -90,7 +91,7 @@ async def test_decisions_before_an_adoption_are_by_the_old_rules_and_those_after
     assert "above the limit of 10.00 USD for one invoice (limits version 1)" in refused["refused_because"]
     assert [one["decision"] for one in by_type["DecisionTaken"]] == ["CONFIRM", "WRITE_OFF"]
     assert [one["rule_version"] for one in by_type["PaymentMatched"]] == [2, 3]
-    assert len(by_type["RulesAccepted"]) == 5
+    assert len(by_type["RulesAccepted"]) == 6
     assert [one["refusal"] for one in by_type["RulesRefused"]] == [
         "version 2 is in force; raise the version of this text above it"
     ]

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import receivables, settlement
+from streams.domain import rates, receivables, settlement
 from streams.rules.catalogue import (
     DEPOSIT_MATCHING,
+    EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     deposit_policy,
+    rates_policy,
     receivables_policy,
 )
 
 RECEIVABLES = receivables_policy(text_of(OPEN_ITEM_MATCHING.shipped), text_of(WRITE_OFF_LIMITS.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
+RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 
 
 def decide_of(context: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
@@ -25,4 +28,6 @@ def decide_of(context: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
         return lambda state, record: receivables.decide(state, record, RECEIVABLES)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
+    if context is rates:
+        return lambda state, record: rates.decide(state, record, RATES)
     return context.decide  # type: ignore[no-any-return]
