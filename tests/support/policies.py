@@ -8,6 +8,7 @@ from typing import Any
 from schemas.files.owned import text_of
 from streams.domain import rates, receivables, settlement
 from streams.rules.catalogue import (
+    ACCOUNT_MAPPING,
     DEPOSIT_MATCHING,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
@@ -17,7 +18,9 @@ from streams.rules.catalogue import (
     receivables_policy,
 )
 
-RECEIVABLES = receivables_policy(text_of(OPEN_ITEM_MATCHING.shipped), text_of(WRITE_OFF_LIMITS.shipped))
+RECEIVABLES = receivables_policy(
+    *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
+)
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 
