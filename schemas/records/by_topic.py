@@ -21,6 +21,7 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import VaultCustomerObserved
+from schemas.records.disputes import DisputeMoneyMoved, DisputeObserved, DisputeRecorded
 from schemas.records.erp import (
     DocumentPosted,
     DocumentRefused,
@@ -89,6 +90,7 @@ from schemas.records.payments import (
 )
 from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
+    ApplyOnAccount,
     ConfirmMatch,
     DecisionRefused,
     DecisionTaken,
@@ -137,8 +139,6 @@ from schemas.records.settlement import (
     DepositMissing,
     DepositUnmatched,
     DismissBankLine,
-    DisputeObserved,
-    DisputeRecorded,
     FeeScheduleAccepted,
     FeeScheduleProposed,
     MoneySettled,
@@ -170,6 +170,8 @@ from schemas.records.tasks import (
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
+DisputesEvents: TypeAlias = DisputeRecorded
+DisputesInbox: TypeAlias = DisputeObserved
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
@@ -255,6 +257,7 @@ ReceivablesInbox: TypeAlias = (
     | ConfirmMatch
     | RejectMatch
     | SplitEntry
+    | ApplyOnAccount
     | WriteOffRest
     | PutOnAccount
     | UnmatchEntry
@@ -271,7 +274,6 @@ RulesInbox: TypeAlias = AdoptRules | RulesOffered
 SettlementEvents: TypeAlias = (
     SettlementLineRecorded
     | SettlementLineRefused
-    | DisputeRecorded
     | SettlementBatchRecorded
     | CardTypeRecorded
     | DepositMatched
@@ -293,7 +295,7 @@ SettlementInbox: TypeAlias = (
     | BankLineObserved
     | BankStatementEnded
     | ProcessorEntryObserved
-    | DisputeObserved
+    | DisputeMoneyMoved
     | CardTypeObserved
     | ConfirmDepositMatch
     | RejectDepositMatch
