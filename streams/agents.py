@@ -68,7 +68,7 @@ RECONCILE_DEPOSITS = _decider(
     Topic.SETTLEMENT_INBOX,
     Topic.SETTLEMENT_EVENTS,
     settlement,
-    version=4,
+    version=5,
     rules=RulesUsed((DEPOSIT_MATCHING.name,), deposit_policy),
     is_order_free=True,
 )
