@@ -138,7 +138,8 @@ def test_every_line_is_in_one_place(story: list[Any], policy: Policy) -> None:
     def net_of(line_id: str) -> int:
         if line_id in due:
             return due[line_id]
-        return settlement_sign(recorded[line_id].kind) * recorded[line_id].amount_minor
+        line: SettlementLineRecorded = recorded[line_id]
+        return settlement_sign(line.kind) * line.amount_minor
 
     for event in account.events:
         match event:
