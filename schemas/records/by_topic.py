@@ -21,6 +21,7 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import VaultCustomerObserved
+from schemas.records.disputes import DisputeMoneyMoved, DisputeObserved, DisputeRecorded
 from schemas.records.erp import (
     DocumentPosted,
     DocumentRefused,
@@ -87,7 +88,9 @@ from schemas.records.payments import (
     RefundSettled,
     TransactionObserved,
 )
+from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
+    ApplyOnAccount,
     ConfirmMatch,
     DecisionRefused,
     DecisionTaken,
@@ -140,8 +143,6 @@ from schemas.records.settlement import (
     DepositRestSuggested,
     DepositUnmatched,
     DismissBankLine,
-    DisputeObserved,
-    DisputeRecorded,
     FeeScheduleAccepted,
     FeeScheduleProposed,
     FeeStatementRecorded,
@@ -174,6 +175,8 @@ from schemas.records.tasks import (
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
+DisputesEvents: TypeAlias = DisputeRecorded
+DisputesInbox: TypeAlias = DisputeObserved
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
@@ -229,6 +232,8 @@ PaymentsEvents: TypeAlias = (
     | PaymentContradicted
 )
 PaymentsObservations: TypeAlias = TransactionObserved | RefundLinked | DisputeReported
+RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
+RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (
     OpenItemRecorded
     | MovementRecorded
@@ -257,6 +262,7 @@ ReceivablesInbox: TypeAlias = (
     | ConfirmMatch
     | RejectMatch
     | SplitEntry
+    | ApplyOnAccount
     | WriteOffRest
     | PutOnAccount
     | UnmatchEntry
@@ -273,7 +279,6 @@ RulesInbox: TypeAlias = AdoptRules | RulesOffered
 SettlementEvents: TypeAlias = (
     SettlementLineRecorded
     | SettlementLineRefused
-    | DisputeRecorded
     | SettlementBatchRecorded
     | CardTypeRecorded
     | DepositReportRecorded
@@ -300,7 +305,7 @@ SettlementInbox: TypeAlias = (
     | BankStatementEnded
     | DepositReported
     | ProcessorEntryObserved
-    | DisputeObserved
+    | DisputeMoneyMoved
     | CardTypeObserved
     | ConfirmDepositMatch
     | RejectDepositMatch
