@@ -137,10 +137,15 @@ from schemas.records.settlement import (
     DepositMatchRejected,
     DepositMatchSuggested,
     DepositMissing,
+    DepositReported,
+    DepositReportRecorded,
+    DepositRestExplained,
+    DepositRestSuggested,
     DepositUnmatched,
     DismissBankLine,
     FeeScheduleAccepted,
     FeeScheduleProposed,
+    FeeStatementRecorded,
     MoneySettled,
     ProcessorEntryObserved,
     RejectDepositMatch,
@@ -276,6 +281,10 @@ SettlementEvents: TypeAlias = (
     | SettlementLineRefused
     | SettlementBatchRecorded
     | CardTypeRecorded
+    | DepositReportRecorded
+    | FeeStatementRecorded
+    | DepositRestExplained
+    | DepositRestSuggested
     | DepositMatched
     | DepositMatchSuggested
     | DepositBreakFound
@@ -294,6 +303,7 @@ SettlementInbox: TypeAlias = (
     | SettlementBatchObserved
     | BankLineObserved
     | BankStatementEnded
+    | DepositReported
     | ProcessorEntryObserved
     | DisputeMoneyMoved
     | CardTypeObserved

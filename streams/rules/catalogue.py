@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -40,6 +40,8 @@ class _Limits(Entry):
 class _Deposits(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     sure_one_in: int = Field(ge=1)
+    rest: Literal["wait", "unidentified"]
+    rest_percent: int = Field(ge=0, le=50)
 
 
 class _Rates(Entry):
@@ -73,7 +75,7 @@ def _write_off_limits(text: str, file: str) -> WriteOffLimits:
 
 def _deposit_matching(text: str, file: str) -> DepositPolicy:
     found = parse_owned(text, _Deposits, file=file)
-    return DepositPolicy(found.version, found.sure_one_in)
+    return DepositPolicy(found.version, found.sure_one_in, found.rest == "unidentified", found.rest_percent)
 
 
 def _exchange_rates(text: str, file: str) -> RatesPolicy:
