@@ -432,6 +432,7 @@ class PostingRequested(Record):
     takes_from_reference: str | None = None
     text: str | None = None
     value_on: date | None = None
+    posted_on: date | None = None
     occurred_at: datetime
 
 

@@ -80,7 +80,8 @@ class Entry:
     takes_back is the receipt that a reversal is meant for, reverses the document that it was requested against.
     takes_from is the receipt on account whose money an application gives to an open item.
     released_by is the reversal that must be posted before this money may be matched again.
-    options are what is suggested for it, best first; posted_at is when abas made the document.
+    options are what is suggested for it, best first; posted_at is when abas made the document, posted_on the posting date
+    that it was asked for with, where the period of its value date is closed.
     """
 
     posting_reference: str
@@ -105,6 +106,7 @@ class Entry:
     on_account: bool = False
     options: tuple[MatchSuggested, ...] = ()
     posted_at: datetime | None = None
+    posted_on: date | None = None
 
     @property
     def is_receipt(self) -> bool:

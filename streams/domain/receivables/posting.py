@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import reduce
 from typing import Any
 
@@ -178,6 +178,23 @@ class Posting:
             takes_from_reference=entry.takes_from,
             text=text,
             value_on=entry.value_on,
+        )
+
+    def redated(self, entry: Entry, posted_on: date) -> PostingRequested:
+        """Return the event that asks for the same document once more, posted in another period; its value date stays."""
+        bearer = entry if entry.reverses is None else self.state.entries.get(entry.reverses, entry)
+        item_id = bearer.abas_open_item_id
+        return PostingRequested(
+            **self._about(entry),
+            direction=entry.direction,
+            abas_open_item_id=item_id,
+            document_kind=entry.document_kind,
+            invoice_number=bearer.item_invoice_number or None if item_id else None,
+            reverses_reference=entry.reverses,
+            takes_from_reference=entry.takes_from,
+            text=None,
+            value_on=entry.value_on,
+            posted_on=posted_on,
         )
 
     def unmatched(self, entry: Entry) -> EntryUnmatched:

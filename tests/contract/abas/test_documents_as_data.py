@@ -239,7 +239,7 @@ async def test_money_on_account_pays_an_item_once_and_gives_it_back(
     ("wrong", "code"),
     [
         ({"account": "9999"}, "OTHER/53"),
-        ({"value_on": "2026-10-31"}, "OTHER/4101"),
+        ({"value_on": "2026-10-31"}, "PERIOD_CLOSED/2202"),
         ({"account": "0815"}, "OTHER/1180"),
     ],
 )
