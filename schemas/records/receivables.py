@@ -352,6 +352,7 @@ class OpenItemObserved(Record):
     tax_codes: tuple[str, ...] = ()
     taxed_amounts: tuple[int, ...] = ()
     tax_amounts: tuple[int, ...] = ()
+    credits_invoice: str | None = None
     observed_at: datetime
     raw: str
 
@@ -374,6 +375,7 @@ class OpenItemRecorded(Record):
     tax_codes: tuple[str, ...] = ()
     taxed_amounts: tuple[int, ...] = ()
     tax_amounts: tuple[int, ...] = ()
+    credits_invoice: str | None = None
     occurred_at: datetime
 
 

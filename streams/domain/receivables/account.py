@@ -75,9 +75,6 @@ WITHOUT_MONEY = {
 }
 
 
-_WITHOUT_REASON = (EntryKind.APPLICATION_REVERSAL, EntryKind.CASH_DISCOUNT_REVERSAL)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One document due in abas.
@@ -147,9 +144,9 @@ class Entry:
     @property
     def reversal_reason(self) -> str | None:
         """Why its document takes another one back, by the codes of schemas/documents; None if it reverses none."""
-        if self.side is Side.CREDIT or self.on_account or self.kind in _WITHOUT_REASON:
+        if self.side is Side.CREDIT or self.on_account or self.kind is EntryKind.APPLICATION_REVERSAL:
             return None
-        is_correction = self.kind in (EntryKind.UNMATCH, EntryKind.WRITE_OFF_REVERSAL)
+        is_correction = self.kind is EntryKind.UNMATCH or not self.moves_money
         return EntryKind.CORRECTION.value if is_correction else self.kind.value
 
     @property

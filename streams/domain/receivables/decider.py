@@ -179,6 +179,7 @@ def _on_open_item(state: State, seen: OpenItemObserved) -> tuple[Event, ...]:
         tax_codes=seen.tax_codes,
         taxed_amounts=seen.taxed_amounts,
         tax_amounts=seen.tax_amounts,
+        credits_invoice=seen.credits_invoice,
         occurred_at=seen.observed_at,
     )
     known = state.items.get(seen.abas_open_item_id)

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records.identification import Movement
-from schemas.records.receivables import EntryWaiting, PostingRequested, ReverseWriteOff
+from schemas.records.receivables import EntryWaiting, OpenItemRecorded, PostingRequested, ReverseWriteOff
 from streams.domain import receivables
 from streams.domain.choices import CashDiscount, SmallRests
 from streams.domain.receivables.by_rule import discount_shares
 from tests.support.builders import CUSTOMER, PAYMENT, Asked, Ledger, at, done, identified, key_by, open_item
 from tests.support.policies import chosen
+from tests.support.typed import as_a
 
 RECEIPT = f"PT{PAYMENT}"
 INVOICED = date(2026, 11, 2)
@@ -111,7 +112,11 @@ def test_another_shortage_is_no_discount() -> None:
 
 
 def test_a_discount_on_two_tax_rates_is_two_documents() -> None:
-    rates = {"tax_codes": ("19", "7"), "taxed_amounts": (11_900_00, 1_070_00), "tax_amounts": (1_900_00, 70_00)}
+    rates: dict[str, Any] = {
+        "tax_codes": ("19", "7"),
+        "taxed_amounts": (11_900_00, 1_070_00),
+        "tax_amounts": (1_900_00, 70_00),
+    }
     book = posted(ledger(invoice(12_970_00, **rates), paid(12_710_60, 5), grace=0))
     taxes = [(one.amount_minor, one.tax_minor, one.tax_code) for one in asked(book, "cash_discount")]
     assert taxes == [(238_00, 38_00, "19"), (21_40, 1_40, "7")]
@@ -123,8 +128,7 @@ def test_the_shares_of_a_discount_sum_to_it(rates: list[tuple[int, int]], minor:
     taxes = tuple(amount * rate // (100 + rate) for amount, rate in rates)
     codes = tuple(str(number) for number in range(len(rates)))
     item = invoice(sum(gross), tax_codes=codes, taxed_amounts=gross, tax_amounts=taxes)
-    (event,) = receivables.decide(receivables.INITIAL, item, chosen())
-    shares = discount_shares(event, minor)
+    shares = discount_shares(as_a(OpenItemRecorded, *receivables.decide(receivables.INITIAL, item, chosen())), minor)
     assert sum(share.amount_minor for share in shares) == minor
     assert all(0 <= share.tax_minor <= share.amount_minor for share in shares)
 
