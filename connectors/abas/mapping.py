@@ -111,7 +111,7 @@ def _discount(item: ErpObject, fields: ItemFields, formats: Formats) -> dict[str
     if not 0 <= bps <= 10_000 or bps != int(bps) or days != int(days) or not 0 <= days <= MOST_DISCOUNT_DAYS:
         what = f"is no discount: {percent:f} % in {days:f} days; write 0 to 100 %, two decimals, and whole days"
         raise _unreadable(item, fields.discount_percent, what)
-    return {"discount_bps": int(bps), "discount_days": int(days)}
+    return {"terms_bps": int(bps), "terms_days": int(days)}
 
 
 def _optional_text(item: ErpObject, name: str | None) -> str | None:

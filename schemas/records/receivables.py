@@ -347,8 +347,8 @@ class OpenItemObserved(Record):
     due_on: date | None = None
     is_open: bool
     invoiced_on: date | None = None
-    discount_bps: int | None = None
-    discount_days: int | None = None
+    terms_bps: int | None = None
+    terms_days: int | None = None
     tax_codes: tuple[str, ...] = ()
     taxed_amounts: tuple[int, ...] = ()
     tax_amounts: tuple[int, ...] = ()
@@ -370,8 +370,8 @@ class OpenItemRecorded(Record):
     due_on: date | None = None
     is_open: bool
     invoiced_on: date | None = None
-    discount_bps: int | None = None
-    discount_days: int | None = None
+    terms_bps: int | None = None
+    terms_days: int | None = None
     tax_codes: tuple[str, ...] = ()
     taxed_amounts: tuple[int, ...] = ()
     tax_amounts: tuple[int, ...] = ()

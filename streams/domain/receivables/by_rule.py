@@ -126,7 +126,7 @@ def _is_disturbed(item_id: str, state: State, by: str = "") -> bool:
 def _given_up(item: OpenItemRecorded, rest: int, paid_by: Entry, state: State, choices: Choices) -> Rest | None:
     """Return what of an item is given up if this is left after this payment; None if it is owed."""
     if _is_discount(item, rest) and not _days_late(item, paid_by.value_on, choices) and choices.skonto is not None:
-        percent = f"{_percent(item)} % within {item.discount_days} days"
+        percent = f"{_percent(item)} % within {item.terms_days} days"
         return Rest(EntryKind.CASH_DISCOUNT, paid_by, discount_shares(item, rest), "cash-discount", percent)
     limits = choices.write_off
     if limits is None or item.currency not in limits.limits_minor:
@@ -163,21 +163,21 @@ def _half_up(numerator: int, denominator: int) -> int:
 
 
 def _percent(item: OpenItemRecorded) -> str:
-    return f"{Decimal(item.discount_bps or 0) / 100:f}"
+    return f"{Decimal(item.terms_bps or 0) / 100:f}"
 
 
 def _is_discount(item: OpenItemRecorded, rest: int) -> bool:
     """Say whether this rest is the discount of the item's terms; payers round, so a minor unit more or less is."""
-    if not item.discount_bps or item.discount_days is None or item.invoiced_on is None:
+    if not item.terms_bps or item.terms_days is None or item.invoiced_on is None:
         return False
-    return abs(rest - _half_up(item.amount_minor * item.discount_bps, 10_000)) <= 1
+    return abs(rest - _half_up(item.amount_minor * item.terms_bps, 10_000)) <= 1
 
 
 def _days_late(item: OpenItemRecorded, paid_on: date, choices: Choices) -> int:
     """Return by how many days a discount is too late, 0 in time: the last day counts, and so do days of grace."""
     grace = choices.skonto.grace_days if choices.skonto is not None else 0
     taken = (paid_on - (item.invoiced_on or paid_on)).days
-    return max(0, taken - (item.discount_days or 0) - grace)
+    return max(0, taken - (item.terms_days or 0) - grace)
 
 
 def _too_late(item: OpenItemRecorded, rest: int, paid_on: date, choices: Choices) -> str:
@@ -185,7 +185,7 @@ def _too_late(item: OpenItemRecorded, rest: int, paid_on: date, choices: Choices
     if choices.skonto is None or not _is_discount(item, rest) or not _days_late(item, paid_on, choices):
         return ""
     day = (paid_on - (item.invoiced_on or paid_on)).days
-    return f"{Money(rest, item.currency)} short: discount taken too late, on day {day} of {item.discount_days}"
+    return f"{Money(rest, item.currency)} short: discount taken too late, on day {day} of {item.terms_days}"
 
 
 def _short_of(receipt: Entry, state: State, named: frozenset[str]) -> tuple[OpenItemRecorded, int] | None:

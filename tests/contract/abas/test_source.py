@@ -54,14 +54,14 @@ async def test_terms_and_taxes_of_an_item_and_what_a_credit_memo_credits_are_see
     [credit] = empty_sandbox.admin("POST", "credit-memos", [memo])["ids"]
     seen = await poll(empty_sandbox, profile)
     item = as_a(OpenItemObserved, seen[f"open-item/{with_terms}"][0])
-    assert (item.invoiced_on, item.discount_bps, item.discount_days) == (date(2026, 11, 20), 250, 10)
+    assert (item.invoiced_on, item.terms_bps, item.terms_days) == (date(2026, 11, 20), 250, 10)
     assert (item.tax_codes, item.taxed_amounts, item.tax_amounts) == (
         ("19", "7"),
         (11_900_00, 107_00),
         (1_900_00, 7_00),
     )
     plain = as_a(OpenItemObserved, seen[f"open-item/{without}"][0])
-    assert (plain.discount_bps, plain.discount_days, plain.tax_codes, plain.is_open) == (None, None, (), False)
+    assert (plain.terms_bps, plain.terms_days, plain.tax_codes, plain.is_open) == (None, None, (), False)
     left = as_a(OpenItemObserved, seen[f"open-item/{credit}"][0])
     assert (left.credits_invoice, left.amount_minor, left.open_minor) == ("RE-2", -7_00, -2_00)
 

@@ -34,7 +34,7 @@ def invoice(amount: int = 11_900_00, *, rate: int = 19_00, **terms: Any) -> Any:
     """An invoice with 2 % in 10 days and 19 % tax."""
     tax = amount * rate // (100_00 + rate)
     taxed = {"tax_codes": ("19",), "taxed_amounts": (amount,), "tax_amounts": (tax,)}
-    return open_item("i1", amount, invoiced_on=INVOICED, discount_bps=200, discount_days=10, **(taxed | terms))
+    return open_item("i1", amount, invoiced_on=INVOICED, terms_bps=200, terms_days=10, **(taxed | terms))
 
 
 def paid(amount: int, days: int = 0, invoice: str | None = "RE-1", payment: str = PAYMENT) -> Any:
