@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-PARKED_REMEDY = (
-    "reopen the period in the ERP and post again, or let the mapping say closed_period: redate for this kind"
-)
+PARKED_REMEDY = "reopen the period and post again, or adopt a mapping with closed_period: redate for this kind"
 
 
 def next_period(refused_on: date, today: date) -> date | None:

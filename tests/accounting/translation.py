@@ -353,6 +353,7 @@ class Translation:
             await self.world.tell(
                 _SETTLEMENT, self._batch(merchant_account, batch, on, sum(one.signed for one in settled))
             )
+        return bool(pending)
 
     def _batch(self, merchant: str, number: int, on: date, net: int) -> SettlementBatchObserved:
         return SettlementBatchObserved(
@@ -448,14 +449,14 @@ class Translation:
         is_settled = await self._close_batch(event.merchant_account, number)
         if is_settled:
             self.batches[event.id] = number
-        gross = event.captured if event.gross is None or event.gross == _NOT_GIVEN else event.gross
+        gross = event.gross if isinstance(event.gross, int) else None if event.gross else event.captured or 0
         off = -1 if event.captured is not None else 1
         others = {"corrections": sum(event.corrections or ()), **{name: getattr(event, name) or 0 for name in _OTHERS}}
         report = DepositReported(
             settlement_account=self._account(event.merchant_account),
             deposit_id=event.id,
             reported_on=event.date,
-            gross_minor=None if event.gross == _NOT_GIVEN else gross or 0,
+            gross_minor=gross,
             refunds_minor=(event.refunds or 0) - sum(event.refunds_returned or ()),
             returns_minor=event.returns or 0,
             chargebacks_minor=off * (event.chargebacks or 0) - (event.chargebacks_returned or 0),

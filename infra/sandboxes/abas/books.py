@@ -103,6 +103,7 @@ def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
         "amount_minor": from_major(abs(amount), currency).minor,
         "currency": currency,
         "value_on": values.get("valDate", ""),
+        "posted_on": values.get("postDate") or values.get("valDate", ""),
         "reason": values.get("yreason", ""),
         "posted_at": values["erfass"],
     }
