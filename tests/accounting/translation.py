@@ -61,6 +61,8 @@ _FEES = {
     (True, False): ProcessorEntryKind.CHARGEBACK_FEE,
     (True, True): ProcessorEntryKind.CHARGEBACK_FEE_GIVEN_BACK,
 }
+_TERMS = re.compile(r"(\d+(?:\.\d+)?) % in (\d+) days")
+_TAX_CODE = "19"  # of an invoice whose tax a story tells; stories have one rate
 _REPEATS = re.compile(r"repeats the line of (\d\d-\d\d)")
 
 
@@ -152,8 +154,6 @@ class Translation:
             self._invoice_in_abas(told.Invoice(event="invoice", date=event.date, number=number, amount=amount))
 
     async def _invoice(self, event: told.Invoice) -> None:
-        if event.terms or event.tax:
-            raise NotTold("terms of payment and tax of an invoice")
         self._invoice_in_abas(event)
 
     def _invoice_in_abas(self, event: told.Invoice) -> None:
@@ -166,7 +166,11 @@ class Translation:
             "due_on": (event.due or event.date + timedelta(days=30)).isoformat(),
             "booked_on": event.date.isoformat(),
             "base_amount": None if event.booked_base is None else _major(event.booked_base, self.story.base),
+            **_terms(event.terms),
         }
+        if event.tax:
+            gross, tax = (_major(minor, currency) for minor in (event.amount, event.tax))
+            seed["taxes"] = [{"code": _TAX_CODE, "gross": gross, "tax": tax}]
         self.world.changes_in_abas += 1
         self.items[event.number] = self.world.admin("open-items", [seed])["ids"][0]
 
@@ -716,6 +720,16 @@ _TELLERS: Mapping[type[told.Event], Any] = {
     told.WriteOff: Translation._write_off,
     told.RatePublished: Translation._rate_published,
 }
+
+
+def _terms(text: str) -> dict[str, Any]:
+    """Read terms of payment as a story writes them: "2 % in 10 days, net 30"; raises NotTold."""
+    if not text:
+        return {}
+    found = _TERMS.match(text)
+    if found is None:
+        raise NotTold(f"terms of payment {text!r}")
+    return {"discount_percent": found[1], "discount_days": int(found[2])}
 
 
 def _customer(number: str) -> dict[str, str]:

@@ -48,6 +48,7 @@ def _entry(sandbox: Sandbox, entry: Record) -> dict[str, Any]:
         "posting_reference": values.get("yposref", ""),
         "reverses_reference": values.get("yreverses", ""),
         "posted_on": values.get("postDate") or values.get("docDate", ""),
+        "value_on": values.get("docDate", ""),
         "text": values.get("text", ""),
         "currency": currency,
         "rows": [
