@@ -12,13 +12,15 @@ import faust
 from faust.types import AgentT, EventT, StreamT
 
 from schemas.topic import Topic
-from streams.domain import approvals, gateway, identification, payments, receivables, settlement
+from streams.domain import alerts, approvals, gateway, identification, payments, receivables, settlement
 from streams.log.records import Inbound
 from streams.rules import adoption
 from streams.rules.catalogue import (
+    ALERT_RULES,
     DEPOSIT_MATCHING,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
+    alert_policy,
     deposit_policy,
     receivables_policy,
 )
@@ -74,6 +76,10 @@ RECONCILE_DEPOSITS = _decider(
 )
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
+# Which conditions become alerts, and who is told of them when.
+RAISE_ALERTS = _decider(
+    alerts.AGENT, Topic.ALERTS_INBOX, Topic.ALERTS_EVENTS, alerts, rules=RulesUsed((ALERT_RULES.name,), alert_policy)
+)
 # Which rules the agents above decide by, from which record on.
 ADOPT_RULES = _decider(adoption.AGENT, Topic.RULES_INBOX, Topic.RULES_EVENTS, adoption)
 
@@ -85,6 +91,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     DECIDE_PAYMENT_REQUESTS,
     RECONCILE_DEPOSITS,
     HOLD_APPROVALS,
+    RAISE_ALERTS,
     ADOPT_RULES,
 )
 

@@ -38,6 +38,7 @@ from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.abas.working_set import close_left_open
+from connectors.mail.sink import MailSink
 from connectors.paytrace.backfill import BackfillProgress, backfill
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.client_v3 import PayTraceV3Client
@@ -46,6 +47,7 @@ from connectors.paytrace.gateway import not_offered, open_gateway
 from connectors.paytrace.hooks import PayTraceReader
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
+from connectors.webhook.sink import WebhookSink
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
 from schemas.files.owned import FileInvalid
@@ -59,7 +61,7 @@ from schemas.records.gateway import (
 )
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.edges import post_to_abas, send_to_paytrace
+from streams.edges import notify, post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.ports import Observation
 from streams.log.cluster import Cluster
@@ -263,7 +265,7 @@ def worker_app(settings: Settings) -> faust.App:
 
 def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
     """Return the work of every agent, for commands that look at all of it; nothing is contacted."""
-    return (*DECIDERS, gateway_processor(settings), sink_processor(settings))
+    return (*DECIDERS, gateway_processor(settings), sink_processor(settings), *notifying_processors(settings))
 
 
 def gateway_processor(settings: Settings, edges: Edges | None = None) -> send_to_paytrace.Calls:
@@ -275,6 +277,17 @@ def sink_processor(settings: Settings, edges: Edges | None = None) -> post_to_ab
     """Return the sink's work against the abas of these settings; nothing is contacted before the first command."""
     ledger = AbasLedger(settings, edges)
     return post_to_abas.post_to_abas(ledger, ledger.post_checked)
+
+
+def notifying_processors(
+    settings: Settings, webhooks: httpx2.AsyncBaseTransport | None = None
+) -> tuple[AnyProcessor, ...]:
+    """Return what tells people of alerts; `webhooks` takes the place of the network."""
+    console_url = settings.alerts.console_url
+    return (
+        notify.send_mail(MailSink(settings.mail, console_url=console_url)),
+        notify.send_webhooks(WebhookSink(settings.webhook, console_url=console_url, transport=webhooks)),
+    )
 
 
 def new_task_manager(settings: Settings, processors: Sequence[AnyProcessor], membership: Membership) -> TaskManager:

@@ -51,7 +51,7 @@ SECRETS_OF: Mapping[str, frozenset[str]] = {
     "source-paytrace": frozenset({"guard", "kafka", "paytrace"}),
     "source-abas": frozenset({"guard", "kafka", "abas"}),
     "ingress": frozenset({"guard", "kafka", "paytrace", "ingress"}),
-    "worker": frozenset({"guard", "kafka", "paytrace", "abas"}),
+    "worker": frozenset({"guard", "kafka", "paytrace", "abas", "mail", "webhook"}),
 }
 ALL_SECRETS = frozenset(secret_variables(Settings))
 SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the sandbox alone knows it

@@ -20,9 +20,11 @@ from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
 from schemas.values.money import currencies
+from streams.domain.alerts.policy import Policy as AlertPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
+from streams.rules.alerts import read_alert_rules
 from streams.rules.model import model_of
 
 SHIPPED = Path(__file__).with_name("shipped")
@@ -110,7 +112,15 @@ DEPOSIT_MATCHING = RulesKind(
     Topic.SETTLEMENT_INBOX,
     _deposit_matching,
 )
-KINDS: Mapping[str, RulesKind] = {kind.name: kind for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING)}
+ALERT_RULES = RulesKind(
+    "alert-rules",
+    "which conditions become alerts, and who is told when",
+    Topic.ALERTS_INBOX,
+    read_alert_rules,
+)
+KINDS: Mapping[str, RulesKind] = {
+    kind.name: kind for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING, ALERT_RULES)
+}
 
 
 def kind_of(name: str) -> RulesKind:
@@ -135,3 +145,9 @@ def receivables_policy(matching: str, limits: str) -> ReceivablesPolicy:
 def deposit_policy(matching: str) -> DepositPolicy:
     """Return the policy of reconcile-deposits from the text of its rules; raises FileInvalid."""
     return _deposit_matching(matching, DEPOSIT_MATCHING.name)
+
+
+@lru_cache(maxsize=16)
+def alert_policy(rules: str) -> AlertPolicy:
+    """Return the policy of raise-alerts from the text of its rules; raises FileInvalid."""
+    return read_alert_rules(rules, ALERT_RULES.name)

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import receivables, settlement
+from streams.domain import alerts, receivables, settlement
 from streams.rules.catalogue import (
+    ALERT_RULES,
     DEPOSIT_MATCHING,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
+    alert_policy,
     deposit_policy,
     receivables_policy,
 )
 
 RECEIVABLES = receivables_policy(text_of(OPEN_ITEM_MATCHING.shipped), text_of(WRITE_OFF_LIMITS.shipped))
+ALERTS = alert_policy(text_of(ALERT_RULES.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 
 
@@ -23,6 +26,8 @@ def decide_of(context: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
     """The decide of a context, with the policy in force where it wants one."""
     if context is receivables:
         return lambda state, record: receivables.decide(state, record, RECEIVABLES)
+    if context is alerts:
+        return lambda state, record: alerts.decide(state, record, ALERTS)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
     return context.decide  # type: ignore[no-any-return]
