@@ -16,6 +16,7 @@ from streams.domain import alerts, approvals, gateway, identification, payments,
 from streams.log.records import Inbound
 from streams.rules import adoption
 from streams.rules.catalogue import (
+    ACCOUNT_MAPPING,
     ALERT_RULES,
     DEPOSIT_MATCHING,
     OPEN_ITEM_MATCHING,
@@ -59,7 +60,7 @@ MATCH_OPEN_ITEMS = _decider(
     Topic.RECEIVABLES_EVENTS,
     receivables,
     version=6,
-    rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name), receivables_policy),
+    rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name, ACCOUNT_MAPPING.name), receivables_policy),
 )
 # Which payment requests of people at abas are carried out at the gateway.
 DECIDE_PAYMENT_REQUESTS = _decider("decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)

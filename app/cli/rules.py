@@ -121,14 +121,14 @@ def show(
         return
     for kind in KINDS.values():
         held = found.get(kind.name)
-        agent = next(one for one in catalog.topic(kind.inbox).consumers if one != PROJECTOR)
-        say(f"{kind.name}  ({kind.means}; used by {agent})")
+        agents = [one for inbox in kind.inboxes for one in catalog.topic(inbox).consumers if one != PROJECTOR]
+        say(f"{kind.name}  ({kind.means}; used by {' and '.join(agents)})")
         if held is None:
             say(f"    {_nothing_adopted(kind.name)}")
             continue
         say(f"    version {held.version} ({held.digest}), adopted {_by(held)}")
         if any(held.partitions.get(inbox, 0) < count for inbox, count in counts[kind.name].items()):
-            say(f"    not on every partition of {kind.inbox}; a worker that starts writes it to all")
+            say(f"    not on every partition of {' and '.join(kind.inboxes)}; a worker that starts writes it to all")
         say(
             *(
                 f"    {line}"

@@ -56,7 +56,7 @@ def file_of(name: str, settings: RulesSettings, path: Path | None = None) -> Rul
 
 def partitions_of(kind: RulesKind, log: Log) -> Mapping[str, int]:
     """Return the partitions that use these rules, as the cluster has them now."""
-    return {kind.inbox: log.partition_count(kind.inbox)}
+    return {inbox: log.partition_count(inbox) for inbox in kind.inboxes}
 
 
 async def history(log: Log, codec: Codec) -> Sequence[RulesAccepted | RulesRefused]:

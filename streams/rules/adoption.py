@@ -156,8 +156,8 @@ def _unusable(name: str, text: str, partitions: Mapping[str, int]) -> str:
         kind.read(text, name)
     except (LookupError, FileInvalid) as error:
         return str(error)
-    if set(partitions) != {kind.inbox} or min(partitions.values()) < 1:
-        return f"{name} are used by {kind.inbox}, with one partition or more"
+    if set(partitions) != set(kind.inboxes) or min(partitions.values()) < 1:
+        return f"{name} are used by {' and '.join(kind.inboxes)}, with one partition or more"
     return ""
 
 

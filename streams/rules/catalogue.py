@@ -17,35 +17,24 @@ from pydantic import Field, field_validator
 from reconcile.engine.rules import RuleSet
 from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
-from schemas.files.yaml_lines import Misfits, near
+from schemas.files.yaml_lines import near
 from schemas.topic import Topic
-from schemas.values.money import currencies
 from streams.domain.alerts.policy import Policy as AlertPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
 from streams.rules.alerts import read_alert_rules
+from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_money
 from streams.rules.model import model_of
 
 SHIPPED = Path(__file__).with_name("shipped")
-HIGHEST_VERSION = 1_000_000  # far below what the record of an adoption holds
-HIGHEST_LIMIT = 10**11  # minor units; more is a slip of the keys in any currency
 
 
 class _Limits(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     limits_minor: Mapping[str, int]
 
-    @field_validator("limits_minor")
-    @classmethod
-    def _are_money(cls, limits: Mapping[str, int]) -> Mapping[str, int]:
-        found = [((code,), f"is no currency; {near(code, currencies(), 'write a code of ISO 4217')}")
-                 for code in limits if code not in currencies()]  # fmt: skip
-        what = f"; write minor units, 0 to {HIGHEST_LIMIT:,}"
-        found += [((code,), f"is {minor}{what}") for code, minor in limits.items() if not 0 <= minor <= HIGHEST_LIMIT]
-        if found:
-            raise Misfits(found)
-        return limits
+    _are_money = field_validator("limits_minor")(limits_of_money)
 
 
 class _Deposits(Entry):
@@ -80,7 +69,7 @@ class RulesKind:
 
     name: str
     means: str
-    inbox: Topic
+    inboxes: tuple[Topic, ...]
     read: Callable[[str, str], Any]
 
     @property
@@ -97,29 +86,35 @@ class RulesKind:
 OPEN_ITEM_MATCHING = RulesKind(
     "open-item-matching",
     "how payments find their open items",
-    Topic.RECEIVABLES_INBOX,
+    (Topic.RECEIVABLES_INBOX,),
     _open_item_matching,
 )
 WRITE_OFF_LIMITS = RulesKind(
     "write-off-limits",
     "what may be written off of one invoice",
-    Topic.RECEIVABLES_INBOX,
+    (Topic.RECEIVABLES_INBOX,),
     _write_off_limits,
 )
 DEPOSIT_MATCHING = RulesKind(
     "deposit-matching",
     "when it is sure what a bank line pays out",
-    Topic.SETTLEMENT_INBOX,
+    (Topic.SETTLEMENT_INBOX,),
     _deposit_matching,
+)
+ACCOUNT_MAPPING = RulesKind(
+    "account-mapping",
+    "which accounts documents get, and what finance chose",
+    (Topic.RECEIVABLES_INBOX,),
+    account_mapping,
 )
 ALERT_RULES = RulesKind(
     "alert-rules",
     "which conditions become alerts, and who is told when",
-    Topic.ALERTS_INBOX,
+    (Topic.ALERTS_INBOX,),
     read_alert_rules,
 )
 KINDS: Mapping[str, RulesKind] = {
-    kind.name: kind for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING, ALERT_RULES)
+    kind.name: kind for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING, ACCOUNT_MAPPING, ALERT_RULES)
 }
 
 
@@ -131,13 +126,14 @@ def kind_of(name: str) -> RulesKind:
 
 
 @lru_cache(maxsize=16)
-def receivables_policy(matching: str, limits: str) -> ReceivablesPolicy:
+def receivables_policy(matching: str, limits: str, mapping: str) -> ReceivablesPolicy:
     """Return the policy of match-open-items from the texts of its rules; raises FileInvalid."""
     rules = _open_item_matching(matching, OPEN_ITEM_MATCHING.name)
     return ReceivablesPolicy(
         rules=rules,
         model=model_of(rules),
         write_offs=_write_off_limits(limits, WRITE_OFF_LIMITS.name),
+        mapping=account_mapping(mapping, ACCOUNT_MAPPING.name),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streams.rules.catalogue import KINDS
 from tests.replay.golden import ROOT, read, reported
 from tests.replay.line import Run, run
 from tests.replay.scenarios import SCENARIOS
@@ -90,7 +91,7 @@ async def test_decisions_before_an_adoption_are_by_the_old_rules_and_those_after
     assert "above the limit of 10.00 USD for one invoice (limits version 1)" in refused["refused_because"]
     assert [one["decision"] for one in by_type["DecisionTaken"]] == ["CONFIRM", "WRITE_OFF"]
     assert [one["rule_version"] for one in by_type["PaymentMatched"]] == [2, 3]
-    assert len(by_type["RulesAccepted"]) == 5
+    assert len(by_type["RulesAccepted"]) == len(KINDS) + 2
     assert [one["refusal"] for one in by_type["RulesRefused"]] == [
         "version 2 is in force; raise the version of this text above it"
     ]

@@ -102,7 +102,8 @@ class Gateway:
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
         self.calls += 1
-        return GatewayCallBegun(**_fields(GatewayCallBegun, request), seen_before=("1",), begun_at=WHEN)
+        common = _fields(GatewayCallBegun, request) | {"merchant": "main"}
+        return GatewayCallBegun(**common, seen_before=("1",), begun_at=WHEN)
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
         self.calls += 1

@@ -220,7 +220,7 @@ class People:
                 rules_name=name,
                 version=version + 1,
                 text=wanted,
-                partitions={kind.inbox: self._partitions},
+                partitions=dict.fromkeys(kind.inboxes, self._partitions),
                 command_id=new_uuid().hex,
                 requested_by="anna",
                 authenticated_by="session",

@@ -25,7 +25,7 @@ def offers(
         RulesOffered(
             rules_name=kind.name,
             text=(texts or {}).get(kind.name) or text_of(kind.shipped),
-            partitions={kind.inbox: partitions},
+            partitions=dict.fromkeys(kind.inboxes, partitions),
             offered_at=at,
         )
         for kind in KINDS.values()

@@ -8,6 +8,7 @@ from typing import Any
 from schemas.files.owned import text_of
 from streams.domain import alerts, receivables, settlement
 from streams.rules.catalogue import (
+    ACCOUNT_MAPPING,
     ALERT_RULES,
     DEPOSIT_MATCHING,
     OPEN_ITEM_MATCHING,
@@ -17,8 +18,10 @@ from streams.rules.catalogue import (
     receivables_policy,
 )
 
-RECEIVABLES = receivables_policy(text_of(OPEN_ITEM_MATCHING.shipped), text_of(WRITE_OFF_LIMITS.shipped))
 ALERTS = alert_policy(text_of(ALERT_RULES.shipped))
+RECEIVABLES = receivables_policy(
+    *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
+)
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from reconcile.engine.learn import Model
 from reconcile.engine.rules import Need, RuleSet
+from streams.domain.accounts import AccountMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class WriteOffLimits:
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """How open items are matched, and how much may be written off.
+    """How open items are matched, how much may be written off, and which accounts documents get.
 
     model is what the engine knows beforehand: how distinctive words and amounts are.
     """
@@ -28,6 +29,7 @@ class Policy:
     rules: RuleSet
     model: Model
     write_offs: WriteOffLimits
+    mapping: AccountMapping
 
     @property
     def rule_version(self) -> int:

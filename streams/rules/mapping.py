@@ -1,0 +1,179 @@
+"""The text of the rules `account-mapping` becomes the mapping that deciders are handed (docs/mapping.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from schemas.documents import kinds
+from schemas.files.owned import Entry, FileInvalid, parse_with_lines, problems_at
+from schemas.files.yaml_lines import Misfits, near
+from schemas.files.yaml_lines import Path as YamlPath
+from schemas.records.payments import PaymentMethod
+from schemas.values.money import currencies
+from streams.domain.accounts import FACTS, Account, AccountMapping, AccountRule, Accounts, Facts
+from streams.domain.choices import CashDiscount, Choices, ClosedPeriod, SmallRests
+from streams.rules.conditions import ConditionInvalid, condition
+
+HIGHEST_VERSION = 1_000_000  # far below what the record of an adoption holds
+HIGHEST_LIMIT = 10**11  # minor units; more is a slip of the keys in any currency
+_ALWAYS = date.min
+_LONGEST_TEXT = 100
+_METHODS = tuple(method.value for method in PaymentMethod)
+
+Number = Annotated[str, Field(min_length=1, max_length=40)]
+_OFF = BeforeValidator(lambda given: None if given is False or given == "off" else given)  # YAML reads off as false
+
+
+def limits_of_money(limits: Mapping[str, int]) -> Mapping[str, int]:
+    """Return limits in minor units by currency; raises Misfits naming each that is none."""
+    found = [((code,), f"is no currency; {near(code, currencies(), 'write a code of ISO 4217')}")
+             for code in limits if code not in currencies()]  # fmt: skip
+    what = f"; write minor units, 0 to {HIGHEST_LIMIT:,}"
+    found += [((code,), f"is {minor}{what}") for code, minor in limits.items() if not 0 <= minor <= HIGHEST_LIMIT]
+    if found:
+        raise Misfits(found)
+    return limits
+
+
+class _Line(Entry):
+    account: Number
+    cost_centre: Number | None = None
+    tax_code: Number | None = None
+    text: Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)] | None = None
+    when: Mapping[str, str | tuple[str, ...]] = {}
+    only_if: str | None = Field(default=None, alias="if")
+    valid_from: date = Field(default=_ALWAYS, alias="from")
+
+    @property
+    def values(self) -> Mapping[str, frozenset[str]]:
+        """Fact -> the values that it may have."""
+        return {name: frozenset({one} if isinstance(one, str) else one) for name, one in self.when.items()}
+
+    def takes_all_of(self, later: _Line) -> bool:
+        """Return whether a later line never gets anything, because this one takes it before."""
+        mine, its = self.values, later.values
+        return (
+            self.valid_from <= later.valid_from
+            and self.only_if in (None, later.only_if)
+            and all(name in its and its[name] <= values for name, values in mine.items())
+        )
+
+
+class _WriteOff(Entry):
+    percent: Decimal = Field(ge=0, le=100)
+    limits_minor: Mapping[str, int]
+
+    _limits = field_validator("limits_minor")(limits_of_money)
+
+
+class _Skonto(Entry):
+    grace_days: int = Field(ge=0, le=60)
+
+
+class _Choices(Entry):
+    closed_period: Mapping[str, ClosedPeriod] = {}
+    refund_without_credit_memo: Literal["reopen", "liability"]
+    chargeback: Literal["receivable", "reopen"]
+    chargeback_lost: Literal["reopen", "write_off"]
+    unapplied: Literal["wait", "on_account"]
+    apply_on_account: Annotated[
+        Literal["off", "oldest_first"], BeforeValidator(lambda given: "off" if given is False else given)
+    ]
+    write_off: Annotated[_WriteOff | None, _OFF]
+    skonto: Annotated[_Skonto | None, _OFF]
+    base_currency: str
+
+    @field_validator("closed_period")
+    @classmethod
+    def _of_kinds(cls, given: Mapping[str, ClosedPeriod]) -> Mapping[str, ClosedPeriod]:
+        documents = [kind.kind for kind in kinds().values() if kind.is_document]
+        if found := [((name,), f"is no document; {near(name, documents)}") for name in given if name not in documents]:
+            raise Misfits(found)
+        return given
+
+    @field_validator("base_currency")
+    @classmethod
+    def _is_money(cls, given: str) -> str:
+        if given not in currencies():
+            raise ValueError(f"is no currency; {near(given, currencies(), 'write a code of ISO 4217')}")
+        return given
+
+    def value(self) -> Choices:
+        """Return the value that deciders are handed."""
+        rests, skonto = self.write_off, self.skonto
+        return Choices(
+            closed_period=self.closed_period,
+            refund_without_credit_memo=self.refund_without_credit_memo,
+            chargeback=self.chargeback,
+            chargeback_lost=self.chargeback_lost,
+            unapplied=self.unapplied,
+            apply_on_account=self.apply_on_account,
+            write_off=None if rests is None else SmallRests(rests.percent, rests.limits_minor),
+            skonto=None if skonto is None else CashDiscount(skonto.grace_days),
+            base_currency=self.base_currency,
+        )
+
+
+class _Mapping(Entry):
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
+    accounts: Mapping[str, tuple[_Line, ...]]
+    policies: _Choices
+
+
+def account_mapping(text: str, file: str) -> AccountMapping:
+    """Return the mapping of a text.
+
+    Raises: FileInvalid naming each entry that can't be used, with its line and the remedy.
+    """
+    found, lines = parse_with_lines(text, _Mapping, file=file)
+    wrong: list[tuple[YamlPath, str]] = []
+    rules = {role: tuple(_rules(role, of_role, wrong)) for role, of_role in found.accounts.items()}
+    wrong += _never_reached(found.accounts, lambda path: lines.nearest(path))
+    if wrong:
+        raise FileInvalid(problems_at(wrong, lines, file))
+    return AccountMapping(found.version, Accounts(rules), found.policies.value())
+
+
+def _rules(role: str, of_role: Sequence[_Line], wrong: list[tuple[YamlPath, str]]) -> Iterator[AccountRule]:
+    for index, line in enumerate(of_role):
+        at: YamlPath = ("accounts", role, index)
+        wrong += [((*at, *path), what) for path, what in _strange_facts(line)]
+        holds: Callable[[Facts], bool] | None = None
+        if line.only_if is not None:
+            try:
+                holds = condition(line.only_if)
+            except ConditionInvalid as error:
+                wrong.append(((*at, "if"), str(error)))
+        account = Account(line.account, line.cost_centre, line.tax_code, line.text)
+        yield AccountRule(account, line.values, holds, line.valid_from)
+
+
+def _strange_facts(line: _Line) -> Iterator[tuple[YamlPath, str]]:
+    for name in line.when:
+        if name == "amount":
+            yield ("when", name), "is a number; write it as an expression: if: 'amount > 1000.00'"
+        elif name not in FACTS:
+            yield ("when", name), f"is no fact; {near(name, FACTS)}"
+    for name, known in (("kind", [kind.kind for kind in kinds().values() if kind.is_document]), ("method", _METHODS)):
+        for value in sorted(line.values.get(name, frozenset()) - set(known)):
+            yield ("when", name), f"is {value!r}, which is none; {near(value, known)}"
+
+
+def _never_reached(
+    accounts: Mapping[str, Sequence[_Line]], line_of: Callable[[YamlPath], int]
+) -> Iterator[tuple[YamlPath, str]]:
+    """Yield each line of which an earlier one takes everything: with it the order alone would decide unseen."""
+    for role, of_role in accounts.items():
+        for index, line in enumerate(of_role):
+            before = next((n for n, earlier in enumerate(of_role[:index]) if earlier.takes_all_of(line)), None)
+            if before is not None:
+                at = line_of(("accounts", role, before))
+                yield (
+                    ("accounts", role, index),
+                    f"is never reached: line {at} takes all of it; put it above, or drop it",
+                )
