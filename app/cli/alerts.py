@@ -210,7 +210,11 @@ def _lines(one: AlertSeen) -> list[str]:
     from schemas.values.money import shown
 
     latest = one.latest
-    amount = "" if latest.amount_minor is None else f", {shown(latest.amount_minor, latest.currency)}"
+    amount = (
+        ""
+        if latest.amount_minor is None or latest.currency is None
+        else f", {shown(latest.amount_minor, latest.currency)}"
+    )
     return [
         f"{latest.alert_id}  {latest.severity.value.lower():6}  {latest.title}{amount}",
         *([f"    {latest.detail}"] if latest.detail else []),

@@ -24,6 +24,7 @@ import faust
 import httpx2
 from faust.types import TP
 
+from app.alerts.watch import Watch, rows_of
 from app.composition.keys import load_known_signer, load_ring
 from app.composition.posting_claims import PostingClaims
 from app.operators import rules
@@ -67,7 +68,7 @@ from streams.edges import notify, post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.ports import Observation
 from streams.log.cluster import Cluster
-from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
+from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WATCH, WORKER
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.signing import Ring, RoleSigner
@@ -86,6 +87,8 @@ TOPICS_TIMEOUT_S = 60.0
 # A process that waits for Kafka says so after this time, and again at such intervals.
 FIRST_WORD_S, NEXT_WORD_S = 4.0, 15.0
 OFFER_AGAIN_S = 15.0
+# Two reports, which take milliseconds in an installation that is well.
+TABLES_TIMEOUT_S = 60.0
 ACCOUNT_AGAIN_S = 60.0
 
 # The second poll of each source, as people see it in `saldo status`.
@@ -655,6 +658,36 @@ async def _profile(client: AbasClient, path: Path) -> Profile:
 
 def _log(settings: Settings, signer: RoleSigner | None = None) -> AbstractAsyncContextManager[KafkaLog]:
     return opened(settings.kafka_options, signer=signer)
+
+
+# -- watch ---------------------------------------------------------------------------------------------------------
+
+
+async def run_watch(settings: Settings, stop: asyncio.Event) -> None:
+    """Tell raise-alerts what may raise an alert, and the time, until asked to stop."""
+    from app.sources.status import read_sources
+    from app.status.tasks import read_all
+    from projections.serving.reader import connect_endpoint
+    from projections.store.client import open_read_only
+
+    settings = settings.as_role(WATCH)
+    projection = settings.projection
+
+    def open_reader() -> Any:
+        if projection.is_embedded:
+            return connect_endpoint(settings.data_dir, timeout_s=TABLES_TIMEOUT_S)
+        return open_read_only(projection.clickhouse_dsn)
+
+    async with _log(settings) as log:
+        watch = Watch(
+            log,
+            codec(settings),
+            settings.alerts,
+            tasks=lambda: read_all(settings.data_dir / "state"),
+            polls=lambda: [poll for source in read_sources(settings.data_dir) for poll in source.polls.items()],
+            tables=rows_of(open_reader),
+        )
+        await watch.run(stop)
 
 
 # -- projector -----------------------------------------------------------------------------------------------------

@@ -194,14 +194,18 @@ class GuardSettings(BaseModel):
 
 
 class AlertSettings(BaseModel):
-    """Where messages about alerts lead.
+    """How conditions are watched that may raise alerts, and where messages about them lead.
 
-    console_url   base address of the console as people reach it; empty leaves links out of messages
+    console_url     base address of the console as people reach it; empty leaves links out of messages
+    every_s         pause between two looks at tasks, polls and tables
+    silent_after_s  how long a poll may be silent before it counts as none; the rule adds its own time
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     console_url: str = Field(default="", pattern=r"^(https?://.+)?$")
+    every_s: float = Field(default=30.0, gt=0)
+    silent_after_s: float = Field(default=120.0, gt=0)
 
 
 class Settings(BaseSettings):

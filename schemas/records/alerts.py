@@ -95,7 +95,7 @@ class AlertConditionNoted(Record):
     due_at: datetime | None = None
     item_count: int
     amount_minor: int | None = None
-    currency: str
+    currency: str | None = None
     detail: str
     place: str
     wake_at: datetime | None = None
@@ -116,7 +116,7 @@ class AlertConditionReported(Record):
     due_at: datetime | None = None
     item_count: int
     amount_minor: int | None = None
-    currency: str
+    currency: str | None = None
     detail: str
     place: str
     occurred_at: datetime
@@ -137,7 +137,7 @@ class AlertLine(Record):
     place: str
     item_count: int
     amount_minor: int | None = None
-    currency: str
+    currency: str | None = None
     since_at: datetime
 
 
@@ -158,7 +158,7 @@ class AlertOpened(Record):
     place: str
     item_count: int
     amount_minor: int | None = None
-    currency: str
+    currency: str | None = None
     since_at: datetime
     occurred_at: datetime
 
@@ -191,14 +191,14 @@ class AlertRepeated(Record):
     place: str
     item_count: int
     amount_minor: int | None = None
-    currency: str
+    currency: str | None = None
     since_at: datetime
     occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertTimeReached(Record):
-    """The instant has come for which this key asked; time enters the rules this way."""
+    """The instant has come for which this key asked, or other rules count from now on."""
 
     about: str
     due_at: datetime

@@ -49,7 +49,7 @@ def seen(
     minutes: float, *, about: str = WASHED, holds: bool = True, since: float = 0, due: float | None = None, **more: Any
 ) -> AlertConditionReported:
     """A sighting of a condition, which began `since` minutes after noon."""
-    fields: dict[str, Any] = {"item_count": 1, "currency": "", "detail": "", "place": ""} | more
+    fields: dict[str, Any] = {"item_count": 1, "currency": None, "detail": "", "place": ""} | more
     return AlertConditionReported(
         about=about,
         condition=about.partition("/")[0],

@@ -40,7 +40,7 @@ class AlertRule:
         if seen.condition != self.condition or not seen.holds or seen.item_count < self.at_least_items:
             return None
         if self.at_least_minor is not None:
-            least = self.at_least_minor.get(seen.currency)
+            least = self.at_least_minor.get(seen.currency or "")
             if least is None or (seen.amount_minor or 0) < least:
                 return None
         if self.before_due_s is not None:

@@ -97,7 +97,6 @@ def tested(state: Queue, command: SendTestMessage, policy: Policy) -> tuple[Any,
         runbook="",
         place="",
         item_count=0,
-        currency="",
         since_at=command.occurred_at,
     )
     at = command.occurred_at

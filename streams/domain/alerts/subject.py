@@ -66,8 +66,8 @@ def reported(state: Subject, seen: AlertConditionReported, policy: Policy) -> tu
 
 
 def time_reached(state: Subject, told: AlertTimeReached, policy: Policy) -> tuple[Any, ...]:
-    """Return what follows from the time that was asked for; () when it is not waited for any more."""
-    if state.noted is None or state.noted.wake_at != told.due_at:
+    """Return what follows from the time, or from rules that changed: what is known is judged by them anew."""
+    if state.noted is None or not state.noted.holds:
         return ()
     return _judged(state, state.noted, policy, told.occurred_at)
 
