@@ -40,6 +40,7 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import VaultCustomerObserved
+from schemas.records.disputes import DisputeMoneyMoved, DisputeObserved, DisputeRecorded
 from schemas.records.erp import (
     DocumentPosted,
     DocumentRefused,
@@ -106,7 +107,9 @@ from schemas.records.payments import (
     RefundSettled,
     TransactionObserved,
 )
+from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
+    ApplyOnAccount,
     ConfirmMatch,
     DecisionRefused,
     DecisionTaken,
@@ -155,8 +158,6 @@ from schemas.records.settlement import (
     DepositMissing,
     DepositUnmatched,
     DismissBankLine,
-    DisputeObserved,
-    DisputeRecorded,
     FeeScheduleAccepted,
     FeeScheduleProposed,
     MoneySettled,
@@ -201,6 +202,8 @@ AlertsInbox: TypeAlias = (
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
+DisputesEvents: TypeAlias = DisputeRecorded
+DisputesInbox: TypeAlias = DisputeObserved
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
@@ -258,6 +261,8 @@ PaymentsEvents: TypeAlias = (
     | PaymentContradicted
 )
 PaymentsObservations: TypeAlias = TransactionObserved | RefundLinked | DisputeReported
+RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
+RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (
     OpenItemRecorded
     | MovementRecorded
@@ -286,6 +291,7 @@ ReceivablesInbox: TypeAlias = (
     | ConfirmMatch
     | RejectMatch
     | SplitEntry
+    | ApplyOnAccount
     | WriteOffRest
     | PutOnAccount
     | UnmatchEntry
@@ -302,7 +308,6 @@ RulesInbox: TypeAlias = AdoptRules | RulesOffered
 SettlementEvents: TypeAlias = (
     SettlementLineRecorded
     | SettlementLineRefused
-    | DisputeRecorded
     | SettlementBatchRecorded
     | CardTypeRecorded
     | DepositMatched
@@ -324,7 +329,7 @@ SettlementInbox: TypeAlias = (
     | BankLineObserved
     | BankStatementEnded
     | ProcessorEntryObserved
-    | DisputeObserved
+    | DisputeMoneyMoved
     | CardTypeObserved
     | ConfirmDepositMatch
     | RejectDepositMatch
