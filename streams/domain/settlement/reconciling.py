@@ -502,6 +502,7 @@ def _of_dispute(moved: DisputeMoneyMoved) -> SettlementLineRecorded:
         moved_on=moved.moved_on,
         book_on=moved.moved_on,
         card_type="",
+        dispute_id=moved.dispute_id,
         paytrace_transaction_id=moved.paytrace_transaction_id,
         text=moved.raw_stage,
         occurred_at=moved.occurred_at,

@@ -27,7 +27,7 @@ from tests.support.settlement import (
     bank,
     batch,
     confirm,
-    dispute,
+    disputed_money,
     entry,
     reject,
     reported,
@@ -108,7 +108,7 @@ def test_refunds_that_exceed_captures_are_a_deposit_below_zero(account: Account)
 def test_what_the_report_puts_into_other_categories_is_the_rest_and_each_is_named(account: Account) -> None:
     account.report(
         settled("P1", 1200_00, 0),
-        dispute("X1", 300_00, 0),
+        disputed_money("X1", 300_00, 0),
         settled("R0", 210_00, 0, movement=Movement.REFUND_VOIDED),
         entry("f1", 100_00, 0, FEE),
     )
@@ -134,7 +134,7 @@ def test_a_report_whose_parts_are_not_its_net_says_so(account: Account) -> None:
 
 
 def test_the_oldest_days_are_paid_first_and_older_refunds_and_fees_with_them(account: Account) -> None:
-    account.report(settled("R1", 30_00, 0, movement=Movement.REFUNDED), dispute("X1", 70_00, 10))
+    account.report(settled("R1", 30_00, 0, movement=Movement.REFUNDED), disputed_money("X1", 70_00, 10))
     account.report(
         entry("f1", 15_00, 10, ProcessorEntryKind.CHARGEBACK_FEE), settled("P8", 10_00, 64), settled("P9", 10_00, 65)
     )
