@@ -227,9 +227,9 @@ class Year:
         released = self._released.pop(number, 0)
         kinds = ProcessorEntryKind
         entries = ((kinds.FEE, fee), (kinds.RESERVE_HELD, held), (kinds.RESERVE_RELEASED, released))
-        for kind, minor in entries:
+        for entry_kind, minor in entries:
             if minor:
-                self._say(Topic.SETTLEMENT_INBOX, self._entry(number, kind, minor))
+                self._say(Topic.SETTLEMENT_INBOX, self._entry(number, entry_kind, minor))
         self._say(Topic.SETTLEMENT_INBOX, batch)
         paid = sold - back - fee - held + released
         self._bank(number + 1, paid, f"PAYTRACE BATCH {self._batch}", self._batch)

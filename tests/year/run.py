@@ -3,7 +3,7 @@
     python -m tests.year.run --payments 20000
     python -m tests.year.run --payments 1000000 --seed 7
 
-Prints time, memory and what became of the money. Exit code 1 where a day does not close at residual 0.
+Writes time, memory and what became of the money. Exit code 1 where a day does not close at residual 0.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ class Proof:
             if event.residual_minor:
                 self.problems.append(f"{event.book_on}: residual {event.residual_minor}")
 
+    @property
+    def open_days(self) -> list[date]:
+        """Days that are not closed, by what was said of them last."""
+        return [day for day, stated in sorted(self.days.items()) if not stated.is_closed]
+
 
 def live(payments: int, seed: int, *, days: int = 365) -> tuple[Line, Proof]:
     """Live a year, and return the line as it stands at its end, and what was proved."""
@@ -59,14 +64,14 @@ def main() -> int:
     line, proof = live(given.payments, given.seed)
     seconds = time.perf_counter() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    closed = sum(day.is_closed for day in proof.days.values())
-    print(f"{given.payments} payments, {line.decided.total()} events, {len(line.documents)} documents")
-    print(f"{len(proof.days)} days stated, {closed} closed, {len(proof.problems)} problems")
-    print(f"{seconds:.1f} s, {1e6 * seconds / line.decided.total():.0f} us an event, {memory:.0f} MB")
-    for problem in proof.problems[:20]:
-        print(f"  {problem}")
-    for name, count in sorted(proof.events.items()):
-        print(f"  {name}: {count}")
+    written = [
+        f"{given.payments} payments, {line.decided.total()} events, {len(line.documents)} documents in abas",
+        f"{len(proof.days)} days, {len(proof.open_days)} of them not closed, {len(proof.problems)} problems",
+        f"{seconds:.1f} s, {1e6 * seconds / line.decided.total():.0f} us an event, {memory:.0f} MB",
+        *(f"  PROBLEM {problem}" for problem in proof.problems[:20]),
+        *(f"  {name}: {count}" for name, count in sorted(proof.events.items())),
+    ]
+    sys.stdout.write("\n".join(written) + "\n")
     return 1 if proof.problems else 0
 
 
