@@ -28,7 +28,14 @@ from tests.support.settlement import Account, bank, batch, settled
 
 APPROVALS_EVENTS = "approvals.events.v1"
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
-VALUES = {"paytrace_transaction_id": "1", "id": "1", "number": "RE-1", "abas_customer_id": "70001", "day": "2026-03-02"}
+VALUES = {
+    "paytrace_transaction_id": "1",
+    "id": "1",
+    "number": "RE-1",
+    "abas_customer_id": "70001",
+    "day": "2026-03-02",
+    "month": "2026-03-02",
+}
 
 NOTHING_OF_IT_THAT_DAY = {
     "unreadable_records",
@@ -37,6 +44,8 @@ NOTHING_OF_IT_THAT_DAY = {
     "remembered_payers",
     "handed_to_finance",
     "unapplied_cash",
+    "declines",
+    "days_to_cash",
 }
 
 
