@@ -18,9 +18,11 @@ from streams.rules import adoption
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
     DEPOSIT_MATCHING,
+    DISPUTE_DEADLINES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     deposit_policy,
+    disputes_policy,
     receivables_policy,
 )
 from streams.tasks.manager import TaskManager
@@ -64,7 +66,14 @@ MATCH_OPEN_ITEMS = _decider(
 DECIDE_PAYMENT_REQUESTS = _decider("decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
 # Where each dispute stands by its last fact. Facts of a case come in any order anyway, so one that can't be decided
 # waits alone (docs/adr/0047).
-FOLLOW_DISPUTES = _decider("follow-disputes", Topic.DISPUTES_INBOX, Topic.DISPUTES_EVENTS, disputes, is_order_free=True)
+FOLLOW_DISPUTES = _decider(
+    "follow-disputes",
+    Topic.DISPUTES_INBOX,
+    Topic.DISPUTES_EVENTS,
+    disputes,
+    rules=RulesUsed((DISPUTE_DEADLINES.name,), disputes_policy),
+    is_order_free=True,
+)
 # Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole
 # merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
 RECONCILE_DEPOSITS = _decider(

@@ -21,7 +21,15 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import VaultCustomerObserved
-from schemas.records.disputes import DisputeMoneyMoved, DisputeObserved, DisputeRecorded
+from schemas.records.disputes import (
+    DayBegan,
+    DisputeDeadlineNear,
+    DisputeDeadlinePassed,
+    DisputeDeadlineSet,
+    DisputeMoneyMoved,
+    DisputeObserved,
+    DisputeRecorded,
+)
 from schemas.records.erp import (
     DocumentPosted,
     DocumentRefused,
@@ -168,8 +176,10 @@ from schemas.records.tasks import (
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
-DisputesEvents: TypeAlias = DisputeRecorded
-DisputesInbox: TypeAlias = DisputeObserved
+DisputesEvents: TypeAlias = (
+    DisputeRecorded | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
+)
+DisputesInbox: TypeAlias = DisputeObserved | DisputeDeadlineSet | DayBegan
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused

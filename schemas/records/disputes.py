@@ -44,6 +44,68 @@ class DisputeMovement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DayBegan(Record):
+    """A business day began; until then time stands still for deadlines."""
+
+    calendar: str
+    began_on: date
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDeadlineNear(Record):
+    """A dispute must be answered in a few days."""
+
+    calendar: str
+    dispute_case: str
+    settlement_account: str
+    dispute_id: str
+    stage: DisputeFact
+    reason_code: str
+    paytrace_transaction_id: str | None = None
+    amount_minor: int
+    currency: str
+    deadline_on: date
+    days_left: int
+    warn_days: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDeadlinePassed(Record):
+    """The last day for an answer is over, and none is known."""
+
+    calendar: str
+    dispute_case: str
+    settlement_account: str
+    dispute_id: str
+    stage: DisputeFact
+    reason_code: str
+    paytrace_transaction_id: str | None = None
+    amount_minor: int
+    currency: str
+    deadline_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDeadlineSet(Record):
+    """Until when a dispute must be answered, or that no answer is due any more."""
+
+    calendar: str
+    dispute_case: str
+    settlement_account: str
+    dispute_id: str
+    stage: DisputeFact
+    reason_code: str
+    paytrace_transaction_id: str | None = None
+    amount_minor: int
+    currency: str
+    deadline_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeMoneyMoved(Record):
     """What a dispute changed of the money between gateway and bank."""
 
@@ -109,4 +171,6 @@ class DisputeRecorded(Record):
     line_number: int
     previous_transaction_id: str | None = None
     paytrace_transaction_id: str | None = None
+    disputed_minor: int
+    previous_deadline_on: date | None = None
     deadline_on: date | None = None

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import receivables, settlement
+from streams.domain import disputes, receivables, settlement
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
     DEPOSIT_MATCHING,
+    DISPUTE_DEADLINES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     deposit_policy,
+    disputes_policy,
     receivables_policy,
 )
 
@@ -20,6 +22,7 @@ RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
+DISPUTES = disputes_policy(text_of(DISPUTE_DEADLINES.shipped))
 
 
 def decide_of(context: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
@@ -28,4 +31,6 @@ def decide_of(context: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
         return lambda state, record: receivables.decide(state, record, RECEIVABLES)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
+    if context is disputes:
+        return lambda state, record: disputes.decide(state, record, DISPUTES)
     return context.decide  # type: ignore[no-any-return]

@@ -12,10 +12,22 @@ from typing import TypeAlias, assert_never
 
 from schemas.failures import Unreadable
 from schemas.records.by_topic import DisputesEvents, DisputesInbox
-from schemas.records.disputes import DisputeFact, DisputeMoneyMoved, DisputeMovement, DisputeObserved, DisputeRecorded
+from schemas.records.disputes import (
+    DayBegan,
+    DisputeDeadlineNear,
+    DisputeDeadlinePassed,
+    DisputeDeadlineSet,
+    DisputeFact,
+    DisputeMoneyMoved,
+    DisputeMovement,
+    DisputeObserved,
+    DisputeRecorded,
+)
 from schemas.records.payments import DisputeReported
 from schemas.topic import Topic
+from streams.domain.disputes.calendar import CALENDAR, Calendar, on_calendar, with_event
 from streams.domain.disputes.case import Case, entered
+from streams.domain.disputes.policy import Policy
 from streams.domain.output import Output
 
 Event: TypeAlias = DisputesEvents
@@ -25,16 +37,17 @@ MONEY_FACTS = (DisputeFact.DEBITED, DisputeFact.CREDITED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """One case."""
+    """One case, or under the key of the calendar the deadlines of all cases."""
 
     case: Case = field(default_factory=Case)
+    calendar: Calendar = field(default_factory=Calendar)
 
 
 INITIAL = State()
 
 
-def decide(state: State, record: DisputesInbox) -> tuple[Event, ...]:
-    """Return what this record changes for the case.
+def decide(state: State, record: DisputesInbox, policy: Policy) -> tuple[Event, ...]:
+    """Return what this record changes for the case, or which deadlines need attention, by the policy in force.
 
     Ensures: a fact that was here yields (); any order of the same facts ends in the same case and the same money.
     Raises:  Unreadable for a fact that no rule knows, that is not of its case, or whose day lies ahead.
@@ -42,6 +55,8 @@ def decide(state: State, record: DisputesInbox) -> tuple[Event, ...]:
     match record:
         case DisputeObserved():
             return _on_fact(state.case, record)
+        case DisputeDeadlineSet() | DayBegan():
+            return on_calendar(state.calendar, record, policy)
         case _:
             assert_never(record)
 
@@ -56,6 +71,8 @@ def evolve(state: State, event: DisputesEvents) -> State:
             elif event.moved_minor > 0:
                 case_ = replace(case_, returned_lines=case_.returned_lines + 1)
             return replace(state, case=case_)
+        case DisputeDeadlineSet() | DayBegan() | DisputeDeadlineNear() | DisputeDeadlinePassed():
+            return replace(state, calendar=with_event(state.calendar, event))
         case _:
             assert_never(event)
 
@@ -64,7 +81,9 @@ def route(_state: State, event: DisputesEvents) -> tuple[Output, ...]:
     """Return what the account must hear of changed money, and the payment of what the dispute takes from it now."""
     match event:
         case DisputeRecorded():
-            return _to_account(event) + _to_payment(event)
+            return _to_account(event) + _to_payment(event) + _to_calendar(event)
+        case DisputeDeadlineSet() | DayBegan() | DisputeDeadlineNear() | DisputeDeadlinePassed():
+            return ()
         case _:
             assert_never(event)
 
@@ -102,7 +121,9 @@ def _on_fact(case: Case, seen: DisputeObserved) -> tuple[Event, ...]:
             line_number=lines + 1 if moved else 0,
             previous_transaction_id=case.transaction_id,
             paytrace_transaction_id=after.transaction_id,
+            previous_deadline_on=case.deadline_on,
             deadline_on=after.deadline_on,
+            disputed_minor=after.disputed_minor,
         ),
     )
 
@@ -174,3 +195,23 @@ def _disputed(event: DisputeRecorded, transaction_id: str, charged_back_minor: i
         occurred_at=event.occurred_at,
     )
     return Output(Topic.PAYMENTS_OBSERVATIONS, reported)
+
+
+def _to_calendar(event: DisputeRecorded) -> tuple[Output, ...]:
+    """Return a deadline to watch, or one that ended; a case without one is not watched."""
+    if event.deadline_on is None and event.previous_deadline_on is None:
+        return ()
+    deadline = DisputeDeadlineSet(
+        calendar=CALENDAR,
+        dispute_case=event.dispute_case,
+        settlement_account=event.settlement_account,
+        dispute_id=event.dispute_id,
+        stage=event.stage,
+        reason_code=event.reason_code,
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        amount_minor=event.disputed_minor,
+        currency=event.currency,
+        deadline_on=event.deadline_on,
+        occurred_at=event.occurred_at,
+    )
+    return (Output(Topic.DISPUTES_INBOX, deadline),)
