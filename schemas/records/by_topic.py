@@ -26,9 +26,11 @@ from schemas.records.disputes import (
     DisputeDeadlineNear,
     DisputeDeadlinePassed,
     DisputeDeadlineSet,
+    DisputeFactRefused,
     DisputeMoneyMoved,
     DisputeObserved,
     DisputeRecorded,
+    RecordDisputeFact,
 )
 from schemas.records.erp import (
     DocumentPosted,
@@ -39,6 +41,7 @@ from schemas.records.erp import (
     RecordSaved,
     SaveRecord,
 )
+from schemas.records.files import FileReceived
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -177,12 +180,13 @@ ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalReject
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
 DisputesEvents: TypeAlias = (
-    DisputeRecorded | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
+    DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
 )
-DisputesInbox: TypeAlias = DisputeObserved | DisputeDeadlineSet | DayBegan
+DisputesInbox: TypeAlias = DisputeObserved | RecordDisputeFact | DisputeDeadlineSet | DayBegan
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
+Files: TypeAlias = FileReceived
 GatewayClaims: TypeAlias = GatewayCallClaimed
 GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefunds
 GatewayEvents: TypeAlias = PaymentRequestAccepted | PaymentRequestRejected | PaymentRequestClosed

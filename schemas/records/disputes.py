@@ -106,6 +106,23 @@ class DisputeDeadlineSet(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeFactRefused(Record):
+    """A fact that a person stated was not taken; nothing changed."""
+
+    command_id: str
+    dispute_case: str
+    settlement_account: str
+    dispute_id: str
+    fact: DisputeFact
+    refused_because: str
+    decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeMoneyMoved(Record):
     """What a dispute changed of the money between gateway and bank."""
 
@@ -174,3 +191,27 @@ class DisputeRecorded(Record):
     disputed_minor: int
     previous_deadline_on: date | None = None
     deadline_on: date | None = None
+    command_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDisputeFact(Record):
+    """Operator command: this happened in a dispute, as a letter, a portal or a call says."""
+
+    command_id: str
+    dispute_case: str
+    settlement_account: str
+    dispute_id: str
+    fact: DisputeFact
+    paytrace_transaction_id: str | None = None
+    amount_minor: int
+    currency: str
+    reason_code: str
+    respond_by_on: date | None = None
+    entered_on: date
+    sequence: int | None = None
+    decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime

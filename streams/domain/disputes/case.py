@@ -135,7 +135,7 @@ class Case:
         for entered in self.facts:
             if entered.fact in _ANSWERED:
                 deadline = None
-            elif entered.respond_by_on is not None:
+            elif entered.respond_by_on is not None and entered.fact is not Fact.CREDITED:
                 deadline = entered.respond_by_on
         return deadline
 

@@ -46,6 +46,7 @@ MAY: dict[str, set[Role]] = {
     "UnmatchDeposit": {C, P},
     "DismissBankLine": {C, P},
     "AcceptFeeSchedule": {C, P},
+    "RecordDisputeFact": {C, P},
     "PostAgain": {C, P, O},
     "AdoptRules": {P},
     "ParkedReplayRequested": {O},
@@ -57,6 +58,7 @@ MAY: dict[str, set[Role]] = {
     "read": {V, C, P, O, A},
     "write": {O},
     "import-bank": {C, P, O},
+    "import-disputes": {C, P, O},
     "backfill": {O},
     "manage-users": {A},
 }
@@ -78,7 +80,7 @@ def example(name: str, by: Actor, **changed: Any) -> Any:
 def test_the_matrix_names_every_command_of_the_contract_and_every_action() -> None:
     assert set(MAY) == {*operator_commands(), *ACTIONS}
     assert set(POLICY.commands) == set(operator_commands())
-    assert len(operator_commands()) == 27
+    assert len(operator_commands()) == 28
 
 
 @pytest.mark.parametrize("name", MAY)

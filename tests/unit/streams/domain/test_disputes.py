@@ -18,10 +18,12 @@ from schemas.records.disputes import (
     DisputeDeadlineNear,
     DisputeDeadlinePassed,
     DisputeDeadlineSet,
+    DisputeFactRefused,
     DisputeMoneyMoved,
     DisputeMovement,
     DisputeObserved,
     DisputeRecorded,
+    RecordDisputeFact,
 )
 from schemas.records.disputes import DisputeFact as Fact
 from schemas.records.gateway import HoldRefunds
@@ -322,6 +324,59 @@ def test_a_deadline_that_is_near_when_it_becomes_known_warns_at_once() -> None:
     line = Line()
     line.report(told(Fact.OPENED, 0, respond_by_on=day(2), observed_at=noon(1)))
     assert [(event.warn_days, event.days_left) for event in line.warnings] == [(2, 1)]
+
+
+# -- what people state ------------------------------------------------------------------------------------------------
+
+
+def stated(fact: Fact, **changes: Any) -> RecordDisputeFact:
+    """What a person knows from a letter."""
+    command = RecordDisputeFact(
+        command_id="c1",
+        dispute_case="main/USD/CB1",
+        settlement_account="main/USD",
+        dispute_id="CB1",
+        fact=fact,
+        amount_minor=0,
+        currency="USD",
+        reason_code="",
+        entered_on=day(9),
+        decided_by="maria",
+        reason="sent by courier",
+        occurred_at=noon(9),
+    )
+    return replace(command, **changes)
+
+
+def decided(state: disputes.State, command: RecordDisputeFact) -> tuple[disputes.State, Any]:
+    (event,) = disputes.decide(state, command, DISPUTES)
+    return disputes.evolve(state, event), event
+
+
+def test_a_person_states_a_fact_like_any_other_and_the_same_command_is_decided_once() -> None:
+    line = Line()
+    line.report(named(told(Fact.OPENED, 0, respond_by_on=day(10))))
+    state, event = decided(line.cases["main/USD/CB1"], stated(Fact.EVIDENCE_SUBMITTED))
+    assert (event.stage, event.deadline_on, event.origin) == (Fact.EVIDENCE_SUBMITTED, None, "person:maria")
+    assert disputes.decide(state, stated(Fact.EVIDENCE_SUBMITTED), DISPUTES) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "because"),
+    [
+        ({"fact": Fact.DEBITED}, "is no money"),
+        ({"reason": "ok"}, "reason"),
+        ({"dispute_id": "CB2"}, "not of its case"),
+        ({"command_id": "c2", "fact": Fact.OPENED, "entered_on": day(0)}, "says so already"),
+    ],
+)
+def test_what_a_person_states_is_refused_with_the_reason_and_never_parked(
+    changes: dict[str, Any], because: str
+) -> None:
+    opened, _ = decided(disputes.INITIAL, stated(Fact.OPENED, entered_on=day(0), command_id="c0"))
+    _, event = decided(opened, stated(Fact.EVIDENCE_SUBMITTED, **changes))
+    assert isinstance(event, DisputeFactRefused)
+    assert because in event.refused_because
 
 
 # -- any order ---------------------------------------------------------------------------------------------------------
