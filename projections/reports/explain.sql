@@ -47,8 +47,11 @@ steps AS
         occurred_at, toString(record_type) AS what, posting_reference,
         if(direction = 'NONE', amount_minor, signed_minor) AS signed_minor, toString(currency) AS currency, invoice_number,
         -- Which kind of document, where it is none of the payer's money.
-        multiIf(direction != 'NONE', '', match(posting_reference, 'W[0-9]+U[0-9]+$'), 'write_off_reversal', 'write_off')
-            AS rule, toInt32(0) AS rule_version, emptyArrayString() AS agrees, emptyArrayString() AS differs,
+        multiIf(
+            direction != 'NONE', '',
+            match(posting_reference, 'P[0-9]+U[0-9]+$'), 'on_account_application_reversal',
+            match(posting_reference, 'P[0-9]+$'), 'on_account_application',
+            match(posting_reference, 'W[0-9]+U[0-9]+$'), 'write_off_reversal', 'write_off') AS rule, toInt32(0) AS rule_version, emptyArrayString() AS agrees, emptyArrayString() AS differs,
         '' AS runner_up, toInt32(0) AS runner_up_distance_hundredths, '' AS decided_by,
         multiIf(detail != '', detail, netted_with != '', concat('with ', netted_with), abas_document_number) AS detail,
         toString(reason) AS reason, value_on, source_partition, source_offset

@@ -99,7 +99,9 @@ from schemas.records.payments import (
     RefundSettled,
     TransactionObserved,
 )
+from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
+    ApplyOnAccount,
     ConfirmMatch,
     DecisionRefused,
     DecisionTaken,
@@ -239,6 +241,8 @@ PaymentsEvents: TypeAlias = (
     | PaymentContradicted
 )
 PaymentsObservations: TypeAlias = TransactionObserved | RefundLinked | DisputeReported
+RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
+RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (
     OpenItemRecorded
     | MovementRecorded
@@ -267,6 +271,7 @@ ReceivablesInbox: TypeAlias = (
     | ConfirmMatch
     | RejectMatch
     | SplitEntry
+    | ApplyOnAccount
     | WriteOffRest
     | PutOnAccount
     | UnmatchEntry

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
@@ -20,6 +20,7 @@ from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
 from streams.domain.disputes.policy import Policy as DisputesPolicy
+from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
@@ -28,6 +29,7 @@ from streams.rules.model import model_of
 
 SHIPPED = Path(__file__).with_name("shipped")
 MOST_DAYS = 120  # longer than any network gives; more is a slip of the keys
+LONGEST_AGE_DAYS = 366  # an older rate values nothing; a year is a slip of the keys already
 
 
 class _Limits(Entry):
@@ -56,6 +58,22 @@ class _Deposits(Entry):
     sure_one_in: int = Field(ge=1)
 
 
+class _Rates(Entry):
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
+    maximum_age_days: int = Field(ge=0, le=LONGEST_AGE_DAYS)
+    providers: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")], ...] = Field(min_length=1)
+
+    @field_validator("providers")
+    @classmethod
+    def _are_named_once(cls, providers: tuple[str, ...]) -> tuple[str, ...]:
+        twice = {name for name in providers if providers.count(name) > 1}
+        if twice:
+            raise Misfits(
+                [((), f"names {', '.join(sorted(twice))} twice; write each provider once, the first choice first")]
+            )
+        return providers
+
+
 def _open_item_matching(text: str, file: str) -> RuleSet:
     rules = parse_rules(text, file)
     if not rules.version.isdigit() or not 1 <= int(rules.version) <= HIGHEST_VERSION:
@@ -77,6 +95,11 @@ def _deposit_matching(text: str, file: str) -> DepositPolicy:
 def _dispute_deadlines(text: str, file: str) -> DisputesPolicy:
     found = parse_owned(text, _Deadlines, file=file)
     return DisputesPolicy(found.version, found.warn_days)
+
+
+def _exchange_rates(text: str, file: str) -> RatesPolicy:
+    found = parse_owned(text, _Rates, file=file)
+    return RatesPolicy(found.version, found.maximum_age_days, found.providers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +143,12 @@ DEPOSIT_MATCHING = RulesKind(
     (Topic.SETTLEMENT_INBOX,),
     _deposit_matching,
 )
+EXCHANGE_RATES = RulesKind(
+    "exchange-rates",
+    "which exchange rates may value a payment",
+    (Topic.RATES_INBOX,),
+    _exchange_rates,
+)
 ACCOUNT_MAPPING = RulesKind(
     "account-mapping",
     "which accounts documents get, and what finance chose",
@@ -134,7 +163,14 @@ DISPUTE_DEADLINES = RulesKind(
 )
 KINDS: Mapping[str, RulesKind] = {
     kind.name: kind
-    for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING, ACCOUNT_MAPPING, DISPUTE_DEADLINES)
+    for kind in (
+        OPEN_ITEM_MATCHING,
+        WRITE_OFF_LIMITS,
+        DEPOSIT_MATCHING,
+        ACCOUNT_MAPPING,
+        DISPUTE_DEADLINES,
+        EXCHANGE_RATES,
+    )
 }
 
 
@@ -167,3 +203,9 @@ def deposit_policy(matching: str) -> DepositPolicy:
 def disputes_policy(deadlines: str) -> DisputesPolicy:
     """Return the policy of follow-disputes from the text of its rules; raises FileInvalid."""
     return _dispute_deadlines(deadlines, DISPUTE_DEADLINES.name)
+
+
+@lru_cache(maxsize=16)
+def rates_policy(text: str) -> RatesPolicy:
+    """Return the policy of keep-rates from the text of its rules; raises FileInvalid."""
+    return _exchange_rates(text, EXCHANGE_RATES.name)

@@ -209,6 +209,8 @@ CREATE TABLE IF NOT EXISTS fct_entries
     reason LowCardinality(String),
     detail String,
     document_kind LowCardinality(String),
+    reverses_reference String,
+    takes_from_reference String,
     netted_with String,
     moved_to String,
     command_id String,

@@ -48,6 +48,7 @@ RULES = {
     "streams/domain/gateway/decider.py": 2,
     "streams/domain/identification/decider.py": 2,
     "streams/domain/payments/decider.py": 2,
+    "streams/domain/rates/decider.py": 2,
     "streams/domain/receivables/decider.py": 1,
     "streams/domain/receivables/changes.py": 1,
     "streams/domain/settlement/reconciling.py": 1,

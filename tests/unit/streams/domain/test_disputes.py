@@ -374,7 +374,7 @@ def test_what_a_person_states_is_refused_with_the_reason_and_never_parked(
     changes: dict[str, Any], because: str
 ) -> None:
     opened, _ = decided(disputes.INITIAL, stated(Fact.OPENED, entered_on=day(0), command_id="c0"))
-    _, event = decided(opened, stated(Fact.EVIDENCE_SUBMITTED, **changes))
+    _, event = decided(opened, stated(**{"fact": Fact.EVIDENCE_SUBMITTED, **changes}))
     assert isinstance(event, DisputeFactRefused)
     assert because in event.refused_because
 
