@@ -19,11 +19,13 @@ from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
+from streams.domain.alerts.policy import Policy as AlertPolicy
 from streams.domain.disputes.policy import Policy as DisputesPolicy
 from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
+from streams.rules.alerts import read_alert_rules
 from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_money
 from streams.rules.model import model_of
 
@@ -161,6 +163,12 @@ DISPUTE_DEADLINES = RulesKind(
     (Topic.DISPUTES_INBOX,),
     _dispute_deadlines,
 )
+ALERT_RULES = RulesKind(
+    "alert-rules",
+    "which conditions become alerts, and who is told when",
+    (Topic.ALERTS_INBOX,),
+    read_alert_rules,
+)
 KINDS: Mapping[str, RulesKind] = {
     kind.name: kind
     for kind in (
@@ -170,6 +178,7 @@ KINDS: Mapping[str, RulesKind] = {
         ACCOUNT_MAPPING,
         DISPUTE_DEADLINES,
         EXCHANGE_RATES,
+        ALERT_RULES,
     )
 }
 
@@ -203,6 +212,12 @@ def deposit_policy(matching: str) -> DepositPolicy:
 def disputes_policy(deadlines: str) -> DisputesPolicy:
     """Return the policy of follow-disputes from the text of its rules; raises FileInvalid."""
     return _dispute_deadlines(deadlines, DISPUTE_DEADLINES.name)
+
+
+@lru_cache(maxsize=16)
+def alert_policy(rules: str) -> AlertPolicy:
+    """Return the policy of raise-alerts from the text of its rules; raises FileInvalid."""
+    return read_alert_rules(rules, ALERT_RULES.name)
 
 
 @lru_cache(maxsize=16)

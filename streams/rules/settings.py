@@ -24,6 +24,7 @@ class RulesSettings(BaseModel):
     deposit_matching_path: RulesPath = None
     dispute_deadlines_path: RulesPath = None
     exchange_rates_path: RulesPath = None
+    alert_rules_path: RulesPath = None
     account_mapping_path: RulesPath = None
 
     def path_of(self, name: str) -> Path | None:
