@@ -167,10 +167,15 @@ from schemas.records.settlement import (
     DepositMatchRejected,
     DepositMatchSuggested,
     DepositMissing,
+    DepositReported,
+    DepositReportRecorded,
+    DepositRestExplained,
+    DepositRestSuggested,
     DepositUnmatched,
     DismissBankLine,
     FeeScheduleAccepted,
     FeeScheduleProposed,
+    FeeStatementRecorded,
     MoneySettled,
     ProcessorEntryObserved,
     RejectDepositMatch,
@@ -324,6 +329,10 @@ SettlementEvents: TypeAlias = (
     | SettlementLineRefused
     | SettlementBatchRecorded
     | CardTypeRecorded
+    | DepositReportRecorded
+    | FeeStatementRecorded
+    | DepositRestExplained
+    | DepositRestSuggested
     | DepositMatched
     | DepositMatchSuggested
     | DepositBreakFound
@@ -342,6 +351,7 @@ SettlementInbox: TypeAlias = (
     | SettlementBatchObserved
     | BankLineObserved
     | BankStatementEnded
+    | DepositReported
     | ProcessorEntryObserved
     | DisputeMoneyMoved
     | CardTypeObserved

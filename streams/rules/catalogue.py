@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -58,6 +58,8 @@ class _Deadlines(Entry):
 class _Deposits(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     sure_one_in: int = Field(ge=1)
+    rest: Literal["wait", "unidentified"]
+    rest_percent: int = Field(ge=0, le=50)
 
 
 class _Rates(Entry):
@@ -91,7 +93,7 @@ def _write_off_limits(text: str, file: str) -> WriteOffLimits:
 
 def _deposit_matching(text: str, file: str) -> DepositPolicy:
     found = parse_owned(text, _Deposits, file=file)
-    return DepositPolicy(found.version, found.sure_one_in)
+    return DepositPolicy(found.version, found.sure_one_in, found.rest == "unidentified", found.rest_percent)
 
 
 def _dispute_deadlines(text: str, file: str) -> DisputesPolicy:
