@@ -253,7 +253,7 @@ class Translation:
         await self._show(event.id, _STATUS.ACH_PENDING if is_ach else _STATUS.PENDING_SETTLEMENT)
 
     async def _rate_of(self, event: told.Money | told.Refund) -> None:
-        """Let a provider publish the rate of the day by which the story values this money, or the last one that it has."""
+        """Let a provider publish the rate by which the story values this money, or the last one that it has."""
         if event.base is not None:
             whole, part = _major(event.base, self.story.base), _major(event.amount, self.story.currency)
             await self._rate(f"{self.story.currency}/{self.story.base}", f"{whole}/{part}", event.date)
