@@ -263,7 +263,7 @@ def receiver() -> Iterator[Receiver]:
 
 def hooks(url: str, **settings: Any) -> WebhookSink:
     return WebhookSink(
-        WebhookSettings(to={"finance": url}, secrets={"finance": SECRET}, **settings), console_url=CONSOLE
+        WebhookSettings(to={"finance": url}, secrets={"finance": SecretStr(SECRET)}, **settings), console_url=CONSOLE
     )
 
 
