@@ -19,6 +19,7 @@ from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
+from streams.domain.payments.policy import Policy as PaymentsPolicy
 from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
@@ -131,7 +132,7 @@ EXCHANGE_RATES = RulesKind(
 ACCOUNT_MAPPING = RulesKind(
     "account-mapping",
     "which accounts documents get, and what finance chose",
-    (Topic.RECEIVABLES_INBOX,),
+    (Topic.RECEIVABLES_INBOX, Topic.PAYMENTS_OBSERVATIONS),
     account_mapping,
 )
 KINDS: Mapping[str, RulesKind] = {
@@ -169,3 +170,9 @@ def deposit_policy(matching: str) -> DepositPolicy:
 def rates_policy(text: str) -> RatesPolicy:
     """Return the policy of keep-rates from the text of its rules; raises FileInvalid."""
     return _exchange_rates(text, EXCHANGE_RATES.name)
+
+
+@lru_cache(maxsize=16)
+def payments_policy(mapping: str) -> PaymentsPolicy:
+    """Return the policy of fold-payments from the text of the mapping; raises FileInvalid."""
+    return PaymentsPolicy(account_mapping(mapping, ACCOUNT_MAPPING.name).policies.base_currency)

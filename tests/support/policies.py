@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import rates, receivables, settlement
+from streams.domain import payments, rates, receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
@@ -16,6 +16,7 @@ from streams.rules.catalogue import (
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     deposit_policy,
+    payments_policy,
     rates_policy,
     receivables_policy,
 )
@@ -24,6 +25,7 @@ RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
+PAYMENTS = payments_policy(text_of(ACCOUNT_MAPPING.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 
 
@@ -39,6 +41,8 @@ def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[An
         return lambda state, record: receivables.decide(state, record, policy or RECEIVABLES)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
+    if context in (payments, payments.decider):
+        return lambda state, record: payments.decide(state, record, PAYMENTS)
     if context is rates:
         return lambda state, record: rates.decide(state, record, RATES)
     return context.decide  # type: ignore[no-any-return]
