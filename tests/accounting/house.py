@@ -8,7 +8,7 @@ import yaml
 
 from schemas.documents import kinds
 from schemas.files.owned import text_of
-from streams.rules.catalogue import ACCOUNT_MAPPING, KINDS, WRITE_OFF_LIMITS
+from streams.rules.catalogue import ACCOUNT_MAPPING, KINDS, OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS
 from tests.accounting.stories import Story
 
 # G/L account by role; receivable and on_account are the customer's own account in abas.
@@ -32,6 +32,7 @@ ACCOUNTS = {
 }
 # What may be given up of one item, minor units: "1 % or 50.00, the smaller".
 LIMIT_MINOR = 5000
+_BY_AMOUNT = frozenset({"exact-amount", "exact-sum"})
 MAIN = "main"  # the merchant account of a story that names none
 
 
@@ -48,7 +49,16 @@ def text_of_rules(name: str, story: Story) -> str:
         return yaml.safe_dump(_mapping(story), sort_keys=False)
     if name == WRITE_OFF_LIMITS.name:
         return yaml.safe_dump({"version": 1, "limits_minor": dict.fromkeys(_currencies(story), LIMIT_MINOR)})
+    if name == OPEN_ITEM_MATCHING.name:
+        return _matching()
     return text_of(KINDS[name].shipped)
+
+
+def _matching() -> str:
+    """Return the rules that ship, without those that go by the amount alone: the stories apply what a payment names."""
+    rules = yaml.safe_load(text_of(OPEN_ITEM_MATCHING.shipped))
+    rules["rules"] = [rule for rule in rules["rules"] if rule["name"] not in _BY_AMOUNT]
+    return yaml.safe_dump(rules, sort_keys=False)
 
 
 def _mapping(story: Story) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from schemas.records.payments import (
     TransactionObserved,
     TransactionStatus,
 )
-from schemas.records.receivables import MatchRefund, SplitEntry, WriteOffRest
+from schemas.records.receivables import ApplyOnAccount, MatchRefund, SplitEntry, WriteOffRest
 from schemas.records.settlement import (
     BankDirection,
     BankLineObserved,
@@ -484,6 +484,27 @@ class Translation:
         await self.world.tell(_RECEIVABLES, command)
         await self.world.look_at_abas()
 
+    async def _apply_on_account(self, event: told.ApplyOnAccount) -> None:
+        asked = self.world.records("erp.commands.v1", PostDocument)
+        receipt = next(
+            (
+                one.posting_reference
+                for one in asked
+                if one.kind == "on_account_receipt" and one.values.get("paytrace_transaction_id") == event.of
+            ),
+            None,
+        )
+        if receipt is None:
+            raise NotTold(f"applying {'money' if event.of in self.money else 'a credit memo'} that is not on account")
+        command = ApplyOnAccount(
+            **self._decided(self.owners.get(event.to, _CUSTOMER)),
+            posting_reference=receipt,
+            abas_open_item_ids=(self.items[event.to],),
+            part_amounts=(event.amount,),
+            currency=self.story.currency,
+        )
+        await self._decide(command)
+
     async def _write_off_wanted(self, event: told.WriteOffWanted) -> None:
         await self._propose(event.of, event.amount, event.by)
 
@@ -575,7 +596,7 @@ _TELLERS: Mapping[type[told.Event], Any] = {
     told.BankLine: Translation._bank_line,
     told.FileAgain: Translation._file_again,
     told.DisputeFact: Translation._dispute,
-    told.ApplyOnAccount: Translation._not_told,
+    told.ApplyOnAccount: Translation._apply_on_account,
     told.WriteOffWanted: Translation._write_off_wanted,
     told.Approval: Translation._approval,
     told.WriteOff: Translation._write_off,

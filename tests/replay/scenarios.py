@@ -282,7 +282,7 @@ def adopted(name: str, minute: int, text: str, version: int) -> Reported:
         rules_name=name,
         version=version,
         text=text,
-        partitions={inbox: 1 for inbox in kind_of(name).inboxes},
+        partitions=dict.fromkeys(kind_of(name).inboxes, 1),
         command_id=f"{name}-{version}",
         requested_by="mweber",
         authenticated_by="session",

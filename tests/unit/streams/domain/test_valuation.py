@@ -1,4 +1,4 @@
-"""Money in a foreign currency is valued once, before it goes anywhere; all its movements sum to the value of the rest."""
+"""Money in a foreign currency is valued once, before it goes anywhere; its movements sum to the value of the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records.identification import Movement, PaymentToIdentify
-from schemas.records.payments import PaymentValued, TransactionKind, TransactionObserved, TransactionStatus, ValuationAsked
+from schemas.records.payments import (
+    PaymentValued,
+    TransactionKind,
+    TransactionObserved,
+    TransactionStatus,
+    ValuationAsked,
+)
 from schemas.records.rates import RateAnswered, RateAsked
 from schemas.records.settlement import MoneySettled
 from streams.domain import payments
@@ -46,7 +52,9 @@ def answer(rate: str = "0.915", minute: int = 50, pair: str = "USD/EUR") -> Rate
 
 
 def movements(heard: Sequence[Any]) -> list[tuple[str, int, int | None]]:
-    return [(one.movement.value, one.amount_minor, one.base_minor) for one in heard if isinstance(one, PaymentToIdentify)]
+    return [
+        (one.movement.value, one.amount_minor, one.base_minor) for one in heard if isinstance(one, PaymentToIdentify)
+    ]
 
 
 def test_money_in_the_currency_of_the_books_is_its_own_value() -> None:
@@ -69,7 +77,9 @@ def test_a_value_in_a_third_currency_is_of_no_use() -> None:
 
 
 def test_fx_rate_too_old_its_money_waits_and_goes_out_with_its_own_day() -> None:
-    _, _, heard = play([observation(PENDING, 100_00, minute=1), observation(SETTLED, 100_00, minute=2, settled_at=at(2))])
+    _, _, heard = play(
+        [observation(PENDING, 100_00, minute=1), observation(SETTLED, 100_00, minute=2, settled_at=at(2))]
+    )
     (asked,) = heard
     assert isinstance(asked, RateAsked)
     assert (asked.currency_pair, asked.amount_minor, asked.value_on) == ("USD/EUR", 100_00, date(2026, 11, 20))
@@ -139,6 +149,8 @@ def test_whenever_the_rate_comes_the_values_of_all_movements_sum_to_that_of_what
 def test_a_state_with_waiting_money_survives_the_local_store() -> None:
     import msgspec
 
-    state = reduce(payments.evolve, payments.decide(payments.INITIAL, observation(PENDING, 1_00), BOOKS), payments.INITIAL)
+    state = reduce(
+        payments.evolve, payments.decide(payments.INITIAL, observation(PENDING, 1_00), BOOKS), payments.INITIAL
+    )
     assert state.held
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=payments.State) == state
