@@ -451,6 +451,7 @@ class PostingRequested(Record):
     tax_minor: int = 0
     tax_code: str | None = None
     value_on: date | None = None
+    posted_on: date | None = None
     occurred_at: datetime
 
 
