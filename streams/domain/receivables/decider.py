@@ -147,6 +147,8 @@ def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
         movement=payment.movement,
         amount_minor=payment.amount_minor,
         currency=payment.currency,
+        base_minor=payment.base_minor,
+        base_currency=payment.base_currency,
         method=payment.method,
         invoice_number=payment.invoice_number,
         value_on=payment.value_on,
