@@ -8,6 +8,7 @@ from typing import Any
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
+from projections.tables.fct_deposit_reports.row import TABLE as FCT_DEPOSIT_REPORTS
 from projections.tables.fct_dispute_events.row import TABLE as FCT_DISPUTE_EVENTS
 from projections.tables.fct_documents.row import TABLE as FCT_DOCUMENTS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
@@ -42,6 +43,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_DOCUMENTS,
     FCT_SETTLEMENT_BATCHES,
     FCT_SETTLEMENT_LINES,
+    FCT_DEPOSIT_REPORTS,
     FCT_DEPOSIT_EVENTS,
     FCT_SETTLEMENT_DAYS,
     FCT_FEE_SCHEDULES,
