@@ -176,9 +176,9 @@ def test_a_rest_is_a_term_of_the_bridge_waits_for_a_person_and_leaves_when_it_is
     assert (row["id"], int(row["amount_minor"])) == ("b1", 1_00)
     needed = {row["kind"]: int(row["amount_minor"]) for row in asked(store, "what_needs_a_person")}
     assert needed["rests of deposits"] == 1_00
-    found = asked(store, "deposits_in_transit", day=day(3).isoformat())
+    found = asked(store, "deposits_due", day=day(3).isoformat())
     assert [(row["deposit_id"], int(row["in_transit_minor"])) for row in found] == [("PO-2", 30_00)]
-    found = asked(store, "deposits_in_transit", day=day(1).isoformat())
+    found = asked(store, "deposits_due", day=day(1).isoformat())
     assert [row["deposit_id"] for row in found] == ["PO-1", "PO-2"]
     account.report(entry("rent", 1_00, 4, ProcessorEntryKind.FEE, deposit="PO-1"), statement(5))
     _projected(store, account)
