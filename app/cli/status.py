@@ -138,6 +138,7 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "saldo report deposit_breaks",
     ),
     "deposits overdue": ("deposit overdue|deposits overdue", "saldo report deposit_breaks"),
+    "alerts open": ("alert that nobody took on|alerts that nobody took on", "saldo alerts list"),
     "proposals open": ("proposal needs a second person|proposals need a second person", "saldo approvals list"),
     "records parked": ("record parked|records parked", "saldo dlq list"),
     "records unreadable": (
