@@ -28,6 +28,7 @@ DOCUMENTS = {
         "PT79388123V-2",
         "PT79388123V-3",
     ],
+    "refunds_against_credit_memos": [],
     "money_on_account_by_rule": [
         "PT2",
         "PT2P1",

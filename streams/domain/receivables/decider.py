@@ -28,7 +28,7 @@ from schemas.records.receivables import (
 )
 from schemas.topic import Topic
 from streams.domain.output import Output
-from streams.domain.receivables.account import Entry, EntryStatus, State
+from streams.domain.receivables.account import CREDIT_MEMO_REFUND, Entry, EntryStatus, State
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.decisions import Command, decide_command
 from streams.domain.receivables.matching import Waits
@@ -104,7 +104,7 @@ def _document(entry: Entry, event: PostingRequested) -> PostDocument:
         "reason": entry.reversal_reason,
     }
     line = DocumentLine(
-        role="receivable",
+        role="refund_liability" if event.document_kind.startswith(CREDIT_MEMO_REFUND) else "receivable",
         account=event.abas_customer_id,
         side=entry.side,
         amount_minor=entry.amount_minor,
