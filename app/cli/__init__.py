@@ -39,6 +39,7 @@ COMMANDS = (
     "waiting",
     "explain",
     "decide",
+    "alerts",
     "approvals",
     "rules",
     "dlq",

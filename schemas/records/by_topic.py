@@ -10,6 +10,25 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from schemas.records.alerts import (
+    AcknowledgeAlert,
+    AlertAcknowledged,
+    AlertClosed,
+    AlertCommandRefused,
+    AlertConditionNoted,
+    AlertConditionReported,
+    AlertOpened,
+    AlertQueued,
+    AlertRepeated,
+    AlertsNotified,
+    AlertTimeReached,
+    AlertTold,
+    CloseAlert,
+    NotificationRefused,
+    NotificationSent,
+    SendNotification,
+    SendTestMessage,
+)
 from schemas.records.approvals import (
     ApprovalRefused,
     ApproveProposal,
@@ -137,10 +156,15 @@ from schemas.records.settlement import (
     DepositMatchRejected,
     DepositMatchSuggested,
     DepositMissing,
+    DepositReported,
+    DepositReportRecorded,
+    DepositRestExplained,
+    DepositRestSuggested,
     DepositUnmatched,
     DismissBankLine,
     FeeScheduleAccepted,
     FeeScheduleProposed,
+    FeeStatementRecorded,
     MoneySettled,
     ProcessorEntryObserved,
     RejectDepositMatch,
@@ -167,6 +191,19 @@ from schemas.records.tasks import (
     RulesAdopted,
 )
 
+AlertsEvents: TypeAlias = (
+    AlertConditionNoted
+    | AlertOpened
+    | AlertRepeated
+    | AlertAcknowledged
+    | AlertClosed
+    | AlertCommandRefused
+    | AlertQueued
+    | AlertsNotified
+)
+AlertsInbox: TypeAlias = (
+    AlertConditionReported | AlertTimeReached | AlertTold | AcknowledgeAlert | CloseAlert | SendTestMessage
+)
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
@@ -204,6 +241,8 @@ IdentificationInbox: TypeAlias = (
     | RememberReference
     | ForgetReference
 )
+MailCommands: TypeAlias = SendNotification
+MailOutcomes: TypeAlias = NotificationSent | NotificationRefused
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
     | AchPaymentInitiated
@@ -276,6 +315,10 @@ SettlementEvents: TypeAlias = (
     | SettlementLineRefused
     | SettlementBatchRecorded
     | CardTypeRecorded
+    | DepositReportRecorded
+    | FeeStatementRecorded
+    | DepositRestExplained
+    | DepositRestSuggested
     | DepositMatched
     | DepositMatchSuggested
     | DepositBreakFound
@@ -294,6 +337,7 @@ SettlementInbox: TypeAlias = (
     | SettlementBatchObserved
     | BankLineObserved
     | BankStatementEnded
+    | DepositReported
     | ProcessorEntryObserved
     | DisputeMoneyMoved
     | CardTypeObserved
@@ -305,6 +349,8 @@ SettlementInbox: TypeAlias = (
 )
 SourcesCursors: TypeAlias = SourceCursor
 SubscriptionsInbox: TypeAlias = RecurrenceObserved
+WebhookCommands: TypeAlias = SendNotification
+WebhookOutcomes: TypeAlias = NotificationSent | NotificationRefused
 TaskRequests: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested | RulesAdopted
 TaskEvents: TypeAlias = (
     BreakerReset | ParkedRecordDiscarded | ParkedRecordReleased | PositionMarked | RecordParked | RulesAdopted

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -19,10 +19,12 @@ from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
+from streams.domain.alerts.policy import Policy as AlertPolicy
 from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
+from streams.rules.alerts import read_alert_rules
 from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_money
 from streams.rules.model import model_of
 
@@ -40,6 +42,8 @@ class _Limits(Entry):
 class _Deposits(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     sure_one_in: int = Field(ge=1)
+    rest: Literal["wait", "unidentified"]
+    rest_percent: int = Field(ge=0, le=50)
 
 
 class _Rates(Entry):
@@ -73,7 +77,7 @@ def _write_off_limits(text: str, file: str) -> WriteOffLimits:
 
 def _deposit_matching(text: str, file: str) -> DepositPolicy:
     found = parse_owned(text, _Deposits, file=file)
-    return DepositPolicy(found.version, found.sure_one_in)
+    return DepositPolicy(found.version, found.sure_one_in, found.rest == "unidentified", found.rest_percent)
 
 
 def _exchange_rates(text: str, file: str) -> RatesPolicy:
@@ -134,9 +138,22 @@ ACCOUNT_MAPPING = RulesKind(
     (Topic.RECEIVABLES_INBOX,),
     account_mapping,
 )
+ALERT_RULES = RulesKind(
+    "alert-rules",
+    "which conditions become alerts, and who is told when",
+    (Topic.ALERTS_INBOX,),
+    read_alert_rules,
+)
 KINDS: Mapping[str, RulesKind] = {
     kind.name: kind
-    for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING, ACCOUNT_MAPPING, EXCHANGE_RATES)
+    for kind in (
+        OPEN_ITEM_MATCHING,
+        WRITE_OFF_LIMITS,
+        DEPOSIT_MATCHING,
+        ACCOUNT_MAPPING,
+        EXCHANGE_RATES,
+        ALERT_RULES,
+    )
 }
 
 
@@ -163,6 +180,12 @@ def receivables_policy(matching: str, limits: str, mapping: str) -> ReceivablesP
 def deposit_policy(matching: str) -> DepositPolicy:
     """Return the policy of reconcile-deposits from the text of its rules; raises FileInvalid."""
     return _deposit_matching(matching, DEPOSIT_MATCHING.name)
+
+
+@lru_cache(maxsize=16)
+def alert_policy(rules: str) -> AlertPolicy:
+    """Return the policy of raise-alerts from the text of its rules; raises FileInvalid."""
+    return read_alert_rules(rules, ALERT_RULES.name)
 
 
 @lru_cache(maxsize=16)

@@ -7,19 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import rates, receivables, settlement
+from streams.domain import alerts, rates, receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
+    ALERT_RULES,
     DEPOSIT_MATCHING,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
+    alert_policy,
     deposit_policy,
     rates_policy,
     receivables_policy,
 )
 
+ALERTS = alert_policy(text_of(ALERT_RULES.shipped))
 RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
@@ -37,6 +40,8 @@ def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[An
     """The decide of a context, with this policy or the one that ships where it wants one."""
     if context is receivables:
         return lambda state, record: receivables.decide(state, record, policy or RECEIVABLES)
+    if context is alerts:
+        return lambda state, record: alerts.decide(state, record, ALERTS)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
     if context is rates:
