@@ -316,7 +316,10 @@ class State:
         taken: dict[str, int] = defaultdict(int)
         for entry in self.entries.values():
             receipt = entry.reverses or entry.takes_back
-            if receipt is not None and counts(entry):
+            if entry.is_credited and entry.is_receipt:  # a refund that came back gives its receipt back what it took
+                refund = self.entries.get(entry.reverses or "")
+                taken[refund.takes_back or "" if refund else ""] -= entry.amount_minor if entry.is_posted else 0
+            elif receipt is not None and counts(entry):
                 taken[receipt] += entry.amount_minor
         return taken
 
@@ -339,7 +342,8 @@ class State:
 
     def able_to_give_back(self, payment_id: str | None) -> list[tuple[Entry, int]]:
         """Return the receipts of a payment and what nothing reverses yet of each, in minor units, increases first."""
-        receipts = (entry for entry in self.family(payment_id) if entry.is_receipt and entry.is_live)
+        family = self.family(payment_id)
+        receipts = (entry for entry in family if entry.is_receipt and entry.is_live and not entry.is_credited)
         able = [(receipt, left) for receipt in receipts if (left := self.unclaimed_minor(receipt)) > 0]
         return sorted(able, key=lambda pair: (pair[0].kind is not EntryKind.INCREASE, not pair[0].on_account))
 
@@ -352,7 +356,8 @@ class State:
         meant = self.entries.get(reversal.takes_back or "")
         if meant is not None and meant.is_live and self.can_bear_once_freed(meant, reversal):
             return meant if meant.is_posted and self._can_bear(meant, reversal) else None
-        able = [one for one in self.family(reversal.payment_id) if one.is_receipt and one.is_posted]
+        family = self.family(reversal.payment_id)
+        able = [one for one in family if one.is_receipt and one.is_posted and not one.is_credited]
         on_account_first = sorted(able, key=lambda receipt: not receipt.on_account)
         return next((receipt for receipt in on_account_first if self._can_bear(receipt, reversal)), None)
 

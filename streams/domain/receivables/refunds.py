@@ -45,10 +45,8 @@ def credited_shares(refund: Entry, state: State, choices: Choices) -> tuple[Cred
         if not is_meant or not receipt.is_posted or receipt.abas_open_item_id is None:
             continue
         able = min(left, due)
-        # A refund that came back owes the customer what it paid out, so the same memo is paid out again.
-        memos = [memo_id for memo_id, _ in state.credits_of(receipt.abas_open_item_id)]
-        for memo_id in [receipt.abas_open_item_id] if receipt.is_credited else memos:
-            minor = min(able, left_of_memos.get(memo_id, 0))
+        for memo_id, _ in state.credits_of(receipt.abas_open_item_id):
+            minor = min(able, left_of_memos[memo_id])
             if minor:
                 shares.append(Credited(receipt.posting_reference, memo_id, minor))
                 left_of_memos[memo_id] -= minor
