@@ -33,6 +33,7 @@ COMMANDS = (
     "match",
     "imports",
     "deposits",
+    "dispute",
     "rebuild",
     "backfill",
     "abas",

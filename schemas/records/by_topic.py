@@ -40,7 +40,17 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import VaultCustomerObserved
-from schemas.records.disputes import DisputeMoneyMoved, DisputeObserved, DisputeRecorded
+from schemas.records.disputes import (
+    DayBegan,
+    DisputeDeadlineNear,
+    DisputeDeadlinePassed,
+    DisputeDeadlineSet,
+    DisputeFactRefused,
+    DisputeMoneyMoved,
+    DisputeObserved,
+    DisputeRecorded,
+    RecordDisputeFact,
+)
 from schemas.records.erp import (
     DocumentPosted,
     DocumentRefused,
@@ -50,6 +60,7 @@ from schemas.records.erp import (
     RecordSaved,
     SaveRecord,
 )
+from schemas.records.files import FileReceived
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -207,11 +218,14 @@ AlertsInbox: TypeAlias = (
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
-DisputesEvents: TypeAlias = DisputeRecorded
-DisputesInbox: TypeAlias = DisputeObserved
+DisputesEvents: TypeAlias = (
+    DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
+)
+DisputesInbox: TypeAlias = DisputeObserved | RecordDisputeFact | DisputeDeadlineSet | DayBegan
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
+Files: TypeAlias = FileReceived
 GatewayClaims: TypeAlias = GatewayCallClaimed
 GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefunds
 GatewayEvents: TypeAlias = PaymentRequestAccepted | PaymentRequestRejected | PaymentRequestClosed
