@@ -102,8 +102,10 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
             put = replace(entry, on_account=True, abas_open_item_id=None, item_invoice_number="")
             return replace(put, takes_back=event.takes_back or entry.takes_back)
         case PostingRequested():
-            asked = replace(entry, status=EntryStatus.REQUESTED, reverses=event.reverses_reference, options=())
-            return _credited(asked, event) if event.document_kind.startswith(CREDIT_MEMO_REFUND) else asked
+            requested = replace(entry, status=EntryStatus.REQUESTED, posted_on=event.posted_on, options=())
+            requested = replace(requested, reverses=event.reverses_reference)
+            is_credited = event.document_kind.startswith(CREDIT_MEMO_REFUND)
+            return _credited(requested, event) if is_credited else requested
         case EntryPosted():
             return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at)
         case EntryNetted():
