@@ -38,6 +38,7 @@ VALUES = {
 }
 
 NOTHING_OF_IT_THAT_DAY = {
+    "alerts",
     "unreadable_records",
     "payments_that_do_not_balance",
     "contested_payers",
@@ -45,6 +46,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "handed_to_finance",
     "unapplied_cash",
     "declines",
+    "deposits_due",
     "days_to_cash",
 }
 
