@@ -18,7 +18,8 @@ from schemas.values.counting import counted
 # U (unmatched), A (waits again).
 _REFERENCE = re.compile(r"^PT(?P<transaction>.+?)(?:[VN](?:-\d+)?|[CSUA]\d+)*$")
 RECEIPT_KINDS = frozenset({"receipt", "on_account"})
-WRITE_OFF = "write_off"  # a document that is none of PayTrace's money, and neither is what reverses it
+# Documents that are none of PayTrace's money, and neither is what reverses them.
+NO_MONEY = frozenset({"write_off", "application"})
 MONEY_IN = frozenset({"PENDING", "SETTLED"})
 REFUND_KINDS = frozenset({"REFUND", "ACH_REFUND"})
 
@@ -78,11 +79,11 @@ def audit(
         for reference, count in Counter(str(document["posting_reference"]) for document in documents).items()
         if count > 1
     ]
-    written_off = {str(document["posting_reference"]) for document in documents if document["kind"] == WRITE_OFF}
+    without_money = {str(document["posting_reference"]) for document in documents if document["kind"] in NO_MONEY}
     documents = [
         document
         for document in documents
-        if not written_off & {str(document["posting_reference"]), str(document.get("reverses_reference"))}
+        if not without_money & {str(document["posting_reference"]), str(document.get("reverses_reference"))}
     ]
     # A refund's document is booked under its own transaction, so every charge can be held to its own documents.
     booked = _sum_by_owner(documents)

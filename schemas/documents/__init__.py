@@ -4,6 +4,8 @@ A kind with `lines` is a document: posted once, never changed, reversed by anoth
 record, of master data or a business paper: created, and changed where its version is still the expected one. Where in
 an ERP a kind goes is in the ERP's own mapping profile. How to add one: docs/documents.md.
 
+What a line is for is its role, one of those of roles.yaml.
+
 The codec refuses a command that its kind does not allow (schemas/checks/plausibility.py), so none is built, sent
 or acted on.
 """
@@ -11,7 +13,7 @@ or acted on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
@@ -24,11 +26,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.files.owned import Entry, FileInvalid, parse_with_lines, text_of
+from schemas.files.owned import Entry, FileInvalid, parse_with_lines, read_owned, text_of
 from schemas.files.yaml_lines import near
 from schemas.values.money import Money
 
 ROOT = Path(__file__).parent
+_ROLES = "roles.yaml"
 
 _NAME = r"^[a-z][a-z0-9_]*$"
 Name = Annotated[str, Field(pattern=_NAME)]
@@ -52,13 +55,41 @@ class ValueType(StrEnum):
     CODE = "code"
 
 
+class Role(Entry):
+    """What an account is for, whatever its number in an ERP is."""
+
+    means: str
+    in_erp: bool = True  # False: only our own ledger has it, so no document names it
+
+
+class Roles(Entry):
+    """The file of roles."""
+
+    roles: Mapping[Name, Role]
+
+
 class LineKind(Entry):
-    """One line of a document kind, which of its optional fields it may carry, and which of them it must."""
+    """One line of a document kind, which of its optional fields it may carry, and which of them it must.
+
+    side `either` leaves the side to the command: the money of such a line may go both ways. An optional line may be
+    left out.
+    """
 
     role: str = Field(pattern=_NAME)
-    side: Literal["debit", "credit"]
+    side: Literal["debit", "credit", "either"]
+    optional: bool = False
     takes: frozenset[Literal["open_item", "cost_centre", "tax_code", "text"]] = frozenset()
     requires: frozenset[str] = frozenset()
+
+    def takes_side(self, side: str) -> bool:
+        """Return whether a line of this side (DEBIT, CREDIT) may stand here."""
+        return self.side == "either" or side == self.side.upper()
+
+    @property
+    def described(self) -> str:
+        """Role and side in words."""
+        side = "DEBIT or CREDIT" if self.side == "either" else self.side.upper()
+        return f"{self.role} {side}{' (may be left out)' if self.optional else ''}"
 
 
 class Kind(Entry):
@@ -102,7 +133,9 @@ class Kind(Entry):
             raise ValueError("a record is changed, not reversed; drop reversed_by")
         if len({line.role for line in self.lines}) < len(self.lines):
             raise ValueError("two lines have one role; give each line a role of its own")
-        if self.is_document and self.other_side is None and {line.side for line in self.lines} != {"debit", "credit"}:
+        sides = [line.side for line in self.lines]
+        is_one_sided = len(sides) == 1 or set(sides) in ({"debit"}, {"credit"})
+        if self.is_document and self.other_side is None and is_one_sided:
             raise ValueError(
                 "its lines are all on one side; debits and credits are equal, so write both, or other_side: erp"
             )
@@ -132,22 +165,38 @@ def read_kinds(root: Path = ROOT) -> tuple[Mapping[str, Kind], tuple[BadKind, ..
     """Return every kind of a directory by name, and everything that is wrong with its files."""
     found: dict[str, Kind] = {}
     bad: list[BadKind] = []
-    for path in sorted(root.glob("*.yaml")):
-        kind = _read_kind(path, bad)
+    known = _read_roles(root / _ROLES, bad)
+    paths = sorted(path for path in root.glob("*.yaml") if path.name != _ROLES)
+    for path in paths:
+        kind = _read_kind(path, known, bad)
         if kind is not None:
             found[kind.kind] = kind
-    names = {path.stem for path in root.glob("*.yaml")}
+    names = {path.stem for path in paths}
     for kind in found.values():
         bad += _bad_reversal(kind, found, names)
     return MappingProxyType(found), tuple(sorted(bad))
 
 
-def _read_kind(path: Path, bad: list[BadKind]) -> Kind | None:
+def _read_roles(path: Path, bad: list[BadKind]) -> Mapping[str, Role]:
+    try:
+        return read_owned(path, Roles).roles
+    except FileInvalid as error:
+        bad += [BadKind(f"{path.name}:{one.line}", f"{one.field} {one.what}".strip()) for one in error.problems]
+        return {}
+
+
+def _read_kind(path: Path, known: Mapping[str, Role], bad: list[BadKind]) -> Kind | None:
     try:
         kind, lines = parse_with_lines(text_of(path), Kind, file=path.name)
     except FileInvalid as error:
         bad += [BadKind(f"{path.name}:{one.line}", f"{one.field} {one.what}".strip()) for one in error.problems]
         return None
+    in_erp = [role for role, one in known.items() if one.in_erp]
+    for index, line in enumerate(kind.lines):
+        if known and line.role not in in_erp:
+            what = "is an account of no ERP" if line.role in known else f"is no role of {_ROLES}"
+            at = f"{path.name}:{lines.nearest(('lines', index, 'role'))}"
+            bad.append(BadKind(at, f"lines.{index}.role {line.role} {what}; {near(line.role, in_erp)}"))
     if kind.kind != path.stem:
         at = f"{path.name}:{lines.nearest(('kind',))}"
         bad.append(BadKind(at, f"kind is {kind.kind}; write {path.stem}, or rename the file"))
@@ -164,10 +213,22 @@ def _bad_reversal(kind: Kind, found: Mapping[str, Kind], names: AbstractSet[str]
             remedy = near(kind.reversed_by, [k.kind for k in found.values() if k.is_document and k is not kind])
             yield BadKind(file, f"reversed_by is {kind.reversed_by}, which has no file here; write it, or {remedy}")
         return
-    turned = {line.role: {"debit": "credit", "credit": "debit"}[line.side] for line in kind.lines}
-    if {line.role: line.side for line in other.lines} != turned:
-        wanted = ", ".join(f"{role} {side}" for role, side in turned.items())
+    turned = {line.role: (_TURNED[line.side], line.optional) for line in kind.lines}
+    if {line.role: (line.side, line.optional) for line in other.lines} != turned:
+        wanted = ", ".join(f"{role} {side}{' optional' if may else ''}" for role, (side, may) in turned.items())
         yield BadKind(file, f"{other.kind} doesn't turn its lines; there they are {wanted}")
+
+
+_TURNED: Mapping[str, Literal["debit", "credit", "either"]] = {"debit": "credit", "credit": "debit", "either": "either"}
+
+
+@cache
+def roles() -> Mapping[str, Role]:
+    """Return every role of accounts by name.
+
+    Raises: FileInvalid naming everything that is wrong with the file.
+    """
+    return read_owned(ROOT / _ROLES, Roles).roles
 
 
 @cache
@@ -230,13 +291,13 @@ def _document_faults(command: Any) -> Iterator[Fault]:
         remedy = "name the document that is reversed" if is_reversal else "leave it out: it reverses nothing"
         yield Fault("reverses_reference", command.reverses_reference, remedy)
     yield from _value_faults("values", command.values, kind.values, kind.required, kind.codes)
-    wanted = [(line.role, line.side.upper()) for line in kind.lines]
-    given = [(line.role, line.side.value) for line in command.lines]
-    if given != wanted:
-        yield Fault("lines", given, f"a {kind.kind} has the lines {', '.join(f'{r} {s}' for r, s in wanted)}")
+    of_kinds = _lines_of(kind, command.lines)
+    if of_kinds is None:
+        given = [(line.role, line.side.value) for line in command.lines]
+        yield Fault("lines", given, f"a {kind.kind} has the lines {', '.join(one.described for one in kind.lines)}")
         return
     sums: Counter[str] = Counter()
-    for index, (line, of_kind) in enumerate(zip(command.lines, kind.lines, strict=True)):
+    for index, (line, of_kind) in enumerate(zip(command.lines, of_kinds, strict=True)):
         if not line.account.strip():
             yield Fault(f"lines[{index}].account", line.account, f"name the account of the {of_kind.role} line")
         sums[line.currency] += line.amount_minor if line.side.value == "DEBIT" else -line.amount_minor
@@ -255,6 +316,18 @@ def _document_faults(command: Any) -> Iterator[Fault]:
             yield Fault("lines", f"off by {difference}", f"make debits and credits in {currency} equal")
     if not any(line.amount_minor for line in command.lines):
         yield Fault("lines", "without an amount", "a document moves money: give an amount, or send no command")
+
+
+def _lines_of(kind: Kind, lines: Sequence[Any]) -> list[LineKind] | None:
+    """Return what the kind says of each line of a command; None where the lines are not those of the kind."""
+    found, rest = [], list(kind.lines)
+    for line in lines:
+        while rest and rest[0].role != line.role and rest[0].optional:
+            rest.pop(0)
+        if not rest or rest[0].role != line.role or not rest[0].takes_side(line.side.value):
+            return None
+        found.append(rest.pop(0))
+    return found if all(one.optional for one in rest) else None
 
 
 def _record_faults(command: Any) -> Iterator[Fault]:

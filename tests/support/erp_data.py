@@ -18,6 +18,21 @@ OCCURRED_AT = datetime(2026, 11, 30, 18, tzinfo=UTC)
 PROFILES = {"en": SANDBOX_PROFILE, "de": Path(SANDBOX_PROFILE).with_name("sandbox_de.yaml")}
 
 
+# The account of each role in the sandbox; the role of a customer's own account is not among them.
+ACCOUNTS: Mapping[str, str] = {
+    "bank": "1200",
+    "clearing": "1361",
+    "unidentified": "1370",
+    "reserve": "1363",
+    "chargeback_receivable": "1365",
+    "fees": "6855",
+    "chargeback_fees": "6856",
+    "input_tax": "1406",
+    "fx_gain": "4840",
+    "fx_loss": "6880",
+}
+
+
 def profile_in(language: str) -> Profile:
     return load_profile(PROFILES[language])
 
@@ -28,8 +43,7 @@ def seed_ledger(sandbox: AbasSandboxProcess) -> None:
         "POST",
         "master-data",
         [
-            {"kind": "account", "number": "6855", "name": "Fees"},
-            {"kind": "account", "number": "1361", "name": "Clearing"},
+            *({"kind": "account", "number": number, "name": role} for role, number in ACCOUNTS.items()),
             {"kind": "account", "number": "9999", "name": "Closed", "postable": False},
             {"kind": "cost_centre", "number": "100"},
             {"kind": "product", "number": "10001", "name": "Widget"},
@@ -42,7 +56,7 @@ def seed_ledger(sandbox: AbasSandboxProcess) -> None:
 def fee(reference: str, minor: int = 12_50, *, account: str = "6855", value_on: str = "2026-11-30") -> PostDocument:
     lines = (
         DocumentLine(
-            role="fee_expense",
+            role="fees",
             account=account,
             side=Side.DEBIT,
             amount_minor=minor,
@@ -51,7 +65,9 @@ def fee(reference: str, minor: int = 12_50, *, account: str = "6855", value_on: 
             tax_code="19",
             text="Monthly fee",
         ),
-        DocumentLine(role="clearing", account="1361", side=Side.CREDIT, amount_minor=minor, currency="USD"),
+        DocumentLine(
+            role="clearing", account=ACCOUNTS["clearing"], side=Side.CREDIT, amount_minor=minor, currency="USD"
+        ),
     )
     return PostDocument(
         kind="fee",
@@ -66,9 +82,48 @@ def fee(reference: str, minor: int = 12_50, *, account: str = "6855", value_on: 
     )
 
 
+def document(
+    kind: str,
+    reference: str,
+    lines: Mapping[str, int],
+    *,
+    customer: str | None = None,
+    open_item: str | None = None,
+    reverses: str | None = None,
+    **values: str,
+) -> PostDocument:
+    """Return a document of the ledger.
+
+    Shapes: lines are signed amounts in cents by role, a debit positive; those of `receivable` and the subject are on
+            the customer's account.
+    """
+    return PostDocument(
+        kind=kind,
+        posting_reference=reference,
+        reverses_reference=reverses,
+        subject_kind=SubjectKind.ACCOUNT if customer is None else SubjectKind.CUSTOMER,
+        subject=customer or "1361",
+        values={"value_on": "2026-11-30", **values},
+        text=f"PayTrace {kind}",
+        lines=tuple(
+            DocumentLine(
+                role=role,
+                account=customer if role == "receivable" and customer is not None else ACCOUNTS[role],
+                side=Side.DEBIT if minor > 0 else Side.CREDIT,
+                amount_minor=abs(minor),
+                currency="USD",
+                open_item=open_item if role == "receivable" else None,
+            )
+            for role, minor in lines.items()
+        ),
+        mapping_version="1",
+        occurred_at=OCCURRED_AT,
+    )
+
+
 def fee_reversal(reference: str, reverses: str, minor: int = 12_50) -> PostDocument:
     expense, clearing = fee(reference, minor).lines
-    lines = (replace(clearing, side=Side.DEBIT), replace(expense, side=Side.CREDIT))
+    lines = (replace(expense, side=Side.CREDIT), replace(clearing, side=Side.DEBIT))
     return replace(fee(reference), kind="fee_reversal", reverses_reference=reverses, lines=lines)
 
 

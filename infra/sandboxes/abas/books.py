@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 
-from infra.sandboxes.abas.ledger import ON_ACCOUNT, WRITE_OFF
+from infra.sandboxes.abas.ledger import APPLICATION, ON_ACCOUNT, WRITE_OFF
 from infra.sandboxes.abas.state import Sandbox
 from infra.sandboxes.abas.store import Record
 from infra.sandboxes.abas.tables import CUSTOMER, ENTRY, OPEN_ITEM, PAYMENT, PAYMENT_REQUEST, SALES_ORDER
@@ -111,7 +111,7 @@ def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
 def _kind(reported: str, amount: Decimal) -> str:
     if amount < 0:
         return "reversal"
-    return {WRITE_OFF: "write_off", ON_ACCOUNT: "on_account"}.get(reported, "receipt")
+    return {WRITE_OFF: "write_off", ON_ACCOUNT: "on_account", APPLICATION: "application"}.get(reported, "receipt")
 
 
 def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from infra.sandboxes.abas.faults import Faults, business_refusal
 from infra.sandboxes.abas.store import Record, Store, Stored
-from infra.sandboxes.abas.tables import CURRENCY, ENTRY, OPEN_ITEM, PAYMENT
+from infra.sandboxes.abas.tables import ACCOUNT, CURRENCY, CUSTOMER, ENTRY, OPEN_ITEM, PAYMENT
 from schemas.values.money import from_major
 
 PERIOD_CLOSED = 4101
@@ -22,14 +22,16 @@ UNKNOWN_ITEM = 4106
 NOTHING_TO_REVERSE = 4107
 AMOUNT_MISSING = 4108
 UNKNOWN_KIND = 4109
-# The first two numbers are abas' own (reference, section 7); what an unbalanced entry is called is said nowhere.
+# The first three numbers are abas' own (reference, section 7); what an unbalanced entry is called is said nowhere.
 NO_DOCUMENT_DATE = 58
+TWO_PERSONAL_ACCOUNTS = 269
 NOT_POSTABLE = 53
 NOT_BALANCED = 4110
 
 # What the field `ykind` says of a payment that is no plain receipt or reversal.
 ON_ACCOUNT = "ONACCOUNT"
 WRITE_OFF = "WRITEOFF"
+APPLICATION = "APPLICATION"  # money on the customer's account pays an item; the account's balance stays
 
 
 def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names: dict[str, str]) -> Record:
@@ -47,7 +49,7 @@ def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names:
         if item is not None:
             store.change(item, {"openAmt": str(open_after)}, filed=open_after == 0)
         customer = store.record(str(values["customer"]))
-        if customer is not None:
+        if customer is not None and values.get("ykind") != APPLICATION:
             balance = Decimal(str(customer.values.get("bal") or "0")) - amount
             store.change(customer, {"bal": str(balance)})
         if open_after == 0:
@@ -60,7 +62,8 @@ def post_entry(
 ) -> Record:
     """Save an entry of the general ledger.
 
-    Ensures: debits and credits are equal, each row is on an account that may be posted to.
+    Ensures: debits and credits are equal, each row is on an account that may be posted to, one of them at most on a
+             customer's account; its open item rises by a debit and falls by a credit.
     Raises:  ErpFault as abas would say it.
     """
     if not values.get("docDate"):
@@ -69,13 +72,43 @@ def post_entry(
     total = Decimal(0)
     for row in rows:
         account = store.record(str(row.get("account") or ""))
-        if account is None or account.values.get("postable") is not True:
+        if account is None or (account.table == ACCOUNT.spec and account.values.get("postable") is not True):
             raise business_refusal("Account can't be posted to", NOT_POSTABLE, names["account"])
         total += Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
     if not rows or total != 0:
         raise business_refusal("Entry is not balanced", NOT_BALANCED)
+    changes = _personal(store, rows, names)
     with store.transaction():
+        for record, fields, filed in changes:
+            store.change(record, fields, filed=filed)
         return store.add(ENTRY, values, rows)
+
+
+def _personal(
+    store: Store, rows: list[dict[str, Stored]], names: dict[str, str]
+) -> list[tuple[Record, dict[str, Stored], bool]]:
+    """Return what the row on a customer's account changes: the customer's balance, and the open item that it names."""
+    changes: list[tuple[Record, dict[str, Stored], bool]] = []
+    for row in rows:
+        customer, item = store.record(str(row["account"])), store.record(str(row.get("item") or ""))
+        if customer is None or customer.table != CUSTOMER.spec:
+            if item is not None:
+                raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
+            continue
+        if changes:
+            raise business_refusal("Entry has two personal accounts", TWO_PERSONAL_ACCOUNTS, names["account"])
+        owed = Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
+        balance = Decimal(str(customer.values.get("bal") or "0")) + owed
+        changes.append((customer, {"bal": str(balance)}, customer.filed))
+        if item is None:
+            continue
+        open_after = Decimal(str(item.values["openAmt"])) + owed
+        if item.values["customer"] != customer.id:
+            raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
+        if not 0 <= open_after <= Decimal(str(item.values["totalAmt"])):
+            raise business_refusal("Amount exceeds the outstanding amount", AMOUNT_TOO_LARGE, names["item"])
+        changes.append((item, {"openAmt": str(open_after)}, open_after == 0))
+    return changes
 
 
 def _refuse_closed(faults: Faults, day: str, field: str) -> None:
@@ -155,7 +188,7 @@ def _check(
 def _item(store: Store, values: dict[str, Stored], names: dict[str, str]) -> Record | None:
     """Return the open item of a payment; None for one on account, and for the reversal of one."""
     kind, item_id = str(values.get("ykind") or ""), str(values.get("item") or "")
-    if kind not in ("", ON_ACCOUNT, WRITE_OFF):
+    if kind not in ("", ON_ACCOUNT, WRITE_OFF, APPLICATION):
         raise business_refusal("Kind of payment is not known", UNKNOWN_KIND, names["ykind"])
     receipt = store.record(str(values.get("reverses") or ""))
     if not item_id and (kind == ON_ACCOUNT or (receipt is not None and receipt.values.get("ykind") == ON_ACCOUNT)):

@@ -31,6 +31,7 @@ class Column:
     kind: Kind
     target: str | None = None
     writable: bool = True
+    also: tuple[str, ...] = ()  # other tables whose records a reference takes
 
     def name(self, language: str) -> str:
         """Name in one of the two variable languages."""
@@ -230,7 +231,8 @@ ENTRY = TableDef(
         Column("yreverses", "yreverses", Kind.STRING),
     ),
     rows=(
-        Column("account", "konto", Kind.REFERENCE, "5:1"),
+        Column("account", "konto", Kind.REFERENCE, "5:1", also=("0:1",)),
+        Column("item", "op", Kind.REFERENCE, "900:1"),
         Column("debitAmt", "ewsbetr", Kind.DOUBLE),
         Column("creditAmt", "ewhbetr", Kind.DOUBLE),
         Column("costCenter", "kstelle", Kind.REFERENCE, "5:2"),

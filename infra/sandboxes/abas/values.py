@@ -78,7 +78,8 @@ def _day(text: str, name: str) -> str:
 def _reference(store: Store, column: Column, text: str, name: str) -> str:
     if text in ("", "(0,0,0)"):
         return ""
-    record = store.resolve(column.target or "", text)
+    found = (store.resolve(table, text) for table in (column.target or "", *column.also))
+    record = next((one for one in found if one is not None), None)
     if record is None:
         raise business_refusal(f"{name}: {text[:40]} does not exist", _VALUE_REFUSED, name)
     return record.id

@@ -14,12 +14,16 @@ from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, Ab
 from connectors.abas.profile import Profile
 from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
+from schemas.documents import kinds
 from schemas.failures import Transient
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, RecordRefused, RecordSaved, SaveRecord
-from tests.support.abas_sandbox import AbasSandboxProcess
+from tests.support.abas_commands import on_account, post_receipt
+from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 from tests.support.erp_data import (
+    ACCOUNTS,
     customer,
     customers,
+    document,
     entries,
     fee,
     fee_reversal,
@@ -111,6 +115,123 @@ async def test_a_fee_is_taken_back_and_one_that_is_not_there_is_not(
     refused = await until_known(sink, fee_reversal(fresh("FEE"), "FEE-NOT-THERE"))
     assert isinstance(refused, DocumentRefused)
     assert refused.code == "MISSING_OBJECT/receipt"
+
+
+MAIN = {"merchant_account": "main"}
+DISPUTE = {**MAIN, "dispute": "X1"}
+# Kind, lines (debit positive), values: an example of each kind that is nobody's receivable, and of its other side.
+OF_ACCOUNTS: list[tuple[str, dict[str, int], dict[str, str]]] = [
+    ("deposit", {"bank": 96_80, "clearing": -96_80}, {**MAIN, "bank_line": "b1"}),
+    ("deposit", {"bank": -61_46, "clearing": 61_46}, {**MAIN, "bank_line": "b2"}),
+    ("deposit", {"bank": 95_80, "clearing": -96_80, "unidentified": 1_00}, {**MAIN, "bank_line": "b3"}),
+    ("deposit", {"bank": 75_00, "unidentified": -75_00}, {**MAIN, "bank_line": "b4"}),
+    ("fee", {"fees": 10_00, "input_tax": 1_90, "clearing": -11_90}, {**MAIN, "fee_kind": "TRANSACTION"}),
+    ("fee", {"fees": 53_50, "bank": -53_50}, {**MAIN, "fee_kind": "MONTHLY"}),
+    ("fee", {"fees": -3_20, "clearing": 3_20}, {**MAIN, "fee_kind": "TRANSACTION"}),
+    ("chargeback", {"chargeback_receivable": 80_00, "clearing": -80_00}, DISPUTE),
+    ("chargeback_fee", {"chargeback_fees": 15_00, "clearing": -15_00}, DISPUTE),
+    ("chargeback_fee", {"chargeback_fees": -15_00, "clearing": 15_00}, DISPUTE),
+    ("reserve_held", {"reserve": 100_00, "clearing": -100_00}, MAIN),
+    ("reserve_released", {"clearing": 100_00, "reserve": -100_00}, MAIN),
+    ("adjustment", {"clearing": 1_00, "unidentified": -1_00}, MAIN),
+]
+
+
+def booked(sandbox: AbasSandboxProcess, reference: str) -> list[tuple[str, int]]:
+    """Return the rows of the one entry under a reference: account, and cents with a debit positive."""
+    [entry] = entries(sandbox, reference)
+    return [(row["account"], row["debit_minor"] - row["credit_minor"]) for row in entry["rows"]]
+
+
+@pytest.mark.parametrize(("kind", "lines", "values"), OF_ACCOUNTS, ids=lambda one: one if isinstance(one, str) else "")
+async def test_documents_of_accounts_are_entries_once_and_are_taken_back(
+    sandbox: AbasSandboxProcess, sink: AbasSink, kind: str, lines: dict[str, int], values: dict[str, str]
+) -> None:
+    reference, back = fresh("DOC"), fresh("BACK")
+    command = document(kind, reference, lines, **values)
+    outcome = await sink.post(command)
+    assert isinstance(outcome, DocumentPosted)
+    assert await sink.post(command) == outcome
+    assert booked(sandbox, reference) == [(ACCOUNTS[role], minor) for role, minor in lines.items()]
+    reversal = kinds()[kind].reversed_by
+    if reversal is None:
+        return
+    in_order = [line.role for line in kinds()[reversal].lines if line.role in lines]
+    turned = {role: -lines[role] for role in in_order}
+    taken_back = await sink.post(document(reversal, back, turned, reverses=reference, **values))
+    assert isinstance(taken_back, DocumentPosted)
+    assert booked(sandbox, back) == [(ACCOUNTS[role], minor) for role, minor in turned.items()]
+
+
+def still_open(sandbox: AbasSandboxProcess, item: str) -> int:
+    return next(int(one["open_minor"]) for one in sandbox.open_items() if one["id"] == item)
+
+
+def balance(sandbox: AbasSandboxProcess, customer: str = "70001") -> float:
+    books = sandbox.admin("GET", "books")["customers"]
+    return next(float(one["balance"]) for one in books if one["number"] == customer)
+
+
+async def test_a_lost_dispute_opens_the_invoice_again_and_a_won_one_closes_it(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    [item] = sandbox.seed(open_item(fresh("RE"), "80.00"))
+    lost, won = fresh("LOST"), fresh("WON")
+
+    def of_dispute(kind: str, reference: str, lines: dict[str, int], reverses: str | None = None) -> PostDocument:
+        about = {"dispute": "X1", "paytrace_transaction_id": "395970002"}
+        return document(kind, reference, lines, customer="70001", open_item=item, reverses=reverses, **about)
+
+    unpaid = await sink.post(
+        of_dispute("chargeback_lost", lost, {"receivable": 80_00, "chargeback_receivable": -80_00})
+    )
+    assert isinstance(unpaid, DocumentRefused)
+    assert unpaid.code == "OTHER/4105"  # nobody paid the invoice: it can't be open with more than its amount
+    assert isinstance(await sink.post(post_receipt(fresh("PT"), item, minor=80_00)), DocumentPosted)
+    assert still_open(sandbox, item) == 0
+    await sink.post(of_dispute("chargeback_lost", lost, {"receivable": 80_00, "chargeback_receivable": -80_00}))
+    assert still_open(sandbox, item) == 80_00
+    assert booked(sandbox, lost) == [("70001", 80_00), (ACCOUNTS["chargeback_receivable"], -80_00)]
+    back = {"chargeback_receivable": 80_00, "receivable": -80_00}
+    assert isinstance(await sink.post(of_dispute("chargeback_lost_reversal", won, back, lost)), DocumentPosted)
+    assert still_open(sandbox, item) == 0
+
+
+async def test_an_exchange_difference_changes_what_a_customer_owes_and_no_item(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    [item] = sandbox.seed(open_item(fresh("RE"), "80.00"))
+    owed, first, back = balance(sandbox), fresh("FX"), fresh("FX")
+    about = {"paytrace_transaction_id": "395970002"}
+    lines = {"receivable": -4_10, "fx_loss": 4_10}
+    await sink.post(document("exchange_difference", first, lines, customer="70001", **about))
+    assert (still_open(sandbox, item), balance(sandbox)) == (80_00, pytest.approx(owed - 4.10))
+    turned = {role: -minor for role, minor in lines.items()}
+    undone = document("exchange_difference_reversal", back, turned, customer="70001", reverses=first, **about)
+    assert isinstance(await sink.post(undone), DocumentPosted)
+    assert balance(sandbox) == pytest.approx(owed)
+
+
+async def test_money_on_account_pays_an_item_once_and_gives_it_back(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    [item] = sandbox.seed(open_item(fresh("RE"), "31.00"))
+    assert isinstance(await sink.post(on_account(fresh("PT"), 25_00)), DocumentPosted)
+    owed, first, back = balance(sandbox), fresh("APPLY"), fresh("APPLY")
+
+    def applied(kind: str, reference: str, minor: int, reverses: str | None = None) -> PostDocument:
+        about = {"paytrace_transaction_id": "395970002", "invoice_number": "RE-1"}
+        lines = {"receivable": minor}
+        return document(kind, reference, lines, customer="70001", open_item=item, reverses=reverses, **about)
+
+    command = applied("on_account_application", first, -11_00)
+    outcome = await sink.post(command)
+    assert isinstance(outcome, DocumentPosted)
+    assert await sink.post(command) == outcome
+    assert (still_open(sandbox, item), balance(sandbox)) == (20_00, owed)
+    undone = await sink.post(applied("on_account_application_reversal", back, 11_00, first))
+    assert isinstance(undone, DocumentPosted)
+    assert (still_open(sandbox, item), balance(sandbox)) == (31_00, owed)
 
 
 @pytest.mark.parametrize(

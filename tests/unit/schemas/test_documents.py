@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,35 @@ from typing import Any
 import pytest
 
 from schemas.checks.plausibility import Implausible
-from schemas.documents import faults, kinds, read_kinds
+from schemas.documents import ROOT, faults, kinds, read_kinds, roles
 from schemas.failures import Unreadable
 from schemas.lint.documents import document_rules
 from schemas.records.erp import PostDocument, RecordRow, Side, SubjectKind
 from schemas.wire.codec import Codec, from_json, to_json
 from tests.support.abas_commands import post_receipt
-from tests.support.erp_data import customer, fee, fee_reversal, sales_order
+from tests.support.erp_data import customer, document, fee, fee_reversal, sales_order
 from tests.support.typed import as_a
 
 CODEC = Codec()
 FEE = fee("FEE-1")
+FEE_LINES = (
+    "a fee has the lines fees DEBIT or CREDIT, input_tax DEBIT or CREDIT (may be left out), "
+    "clearing DEBIT or CREDIT (may be left out), bank DEBIT or CREDIT (may be left out)"
+)
+RESERVE = document("reserve_held", "RH-1", {"reserve": 100_00, "clearing": -100_00}, merchant_account="main")
+TAXED = document(
+    "fee", "FEE-3", {"fees": 10_00, "input_tax": 1_90, "bank": -11_90}, merchant_account="main", fee_kind="MONTHLY"
+)
+GIVEN_BACK = document(
+    "fee", "FEE-4", {"fees": -3_20, "clearing": 3_20}, merchant_account="main", fee_kind="TRANSACTION"
+)
 RECEIPT = post_receipt("PT1", "i1")
 ORDER = sales_order("WC-1", {"a": ("10001", "2", "45.00")})
 
 
-@pytest.mark.parametrize("command", [FEE, fee_reversal("FEE-2", "FEE-1"), customer("SHOP-1"), ORDER])
+@pytest.mark.parametrize(
+    "command", [FEE, fee_reversal("FEE-2", "FEE-1"), RESERVE, TAXED, GIVEN_BACK, customer("SHOP-1"), ORDER]
+)
 def test_a_command_comes_back_as_it_was(command: Any) -> None:
     assert list(faults(command)) == []
     assert CODEC.decode(CODEC.encode(command)) == command
@@ -47,8 +61,16 @@ def test_a_command_comes_back_as_it_was(command: Any) -> None:
         (replace(FEE, values={**FEE.values, "value_on": ""}), "values.value_on", "give it a value"),
         (replace(FEE, values={**FEE.values, "value_on": "30.11.2026"}), "values.value_on", "write a day such as"),
         (replace(FEE, values={**FEE.values, "colour": "red"}), "values.colour", "use merchant_account"),
-        (replace(FEE, lines=FEE.lines[:1]), "lines", "a fee has the lines fee_expense DEBIT, clearing CREDIT"),
-        (replace(FEE, lines=FEE.lines[::-1]), "lines", "a fee has the lines fee_expense DEBIT, clearing CREDIT"),
+        (replace(FEE, lines=FEE.lines[:1]), "lines", "make debits and credits in USD equal"),
+        (replace(FEE, lines=FEE.lines[::-1]), "lines", FEE_LINES),
+        (replace(FEE, lines=(FEE.lines[0], *FEE.lines)), "lines", FEE_LINES),
+        (replace(FEE, lines=FEE.lines[1:]), "lines", FEE_LINES),
+        (replace(RESERVE, lines=RESERVE.lines[:1]), "lines", "has the lines reserve DEBIT, clearing CREDIT"),
+        (
+            replace(RESERVE, lines=(replace(RESERVE.lines[0], side=Side.CREDIT), RESERVE.lines[1])),
+            "lines",
+            "reserve DEBIT",
+        ),
         (
             replace(FEE, lines=(FEE.lines[0], replace(FEE.lines[1], amount_minor=1))),
             "lines",
@@ -120,6 +142,11 @@ def test_every_kind_reads() -> None:
     assert read_kinds() == (kinds(), ())
 
 
+def test_every_role_of_a_line_is_an_account_of_an_erp() -> None:
+    named = {line.role for kind in kinds().values() for line in kind.lines}
+    assert named <= {name for name, role in roles().items() if role.in_erp}
+
+
 WRONG_KINDS = [
     (
         "value_on: day",
@@ -127,7 +154,14 @@ WRONG_KINDS = [
         "tip.yaml:5",
         r"values\.value_on is 'date'; write 'text', 'day', 'number', 'ref",
     ),
-    ("side: debit", "side: debt", "tip.yaml:7", r"lines\.0\.side is 'debt'; write 'debit' or 'credit'"),
+    ("side: debit", "side: debt", "tip.yaml:7", r"lines\.0\.side is 'debt'; write 'debit', 'credit' or 'either'"),
+    (
+        "role: clearing",
+        "role: clering",
+        "tip.yaml:8",
+        r"lines\.1\.role clering is no role of roles.yaml; did you mean cl",
+    ),
+    ("role: clearing", "role: unapplied", "tip.yaml:8", r"lines\.1\.role unapplied is an account of no ERP"),
     ("takes: [text]", "takes: [txt]", "tip.yaml:7", r"lines\.0\.takes\.0 is 'txt'; write"),
     ("subject: account", "subjct: account", "tip.yaml:2", r"subjct is no entry here; did you mean subject"),
     ("kind: tip", "kind: tips", "tip.yaml:1", r"kind is tips; write tip"),
@@ -161,6 +195,7 @@ def test_a_wrong_kind_is_reported_with_its_line_and_remedy(
     tmp_path: Path, right: str, wrong: str, where: str, what: str
 ) -> None:
     (tmp_path / "documents").mkdir()
+    shutil.copy(ROOT / "roles.yaml", tmp_path / "documents")
     file = tmp_path / "documents" / "tip.yaml"
     (file.with_name("tip_reversal.yaml")).write_text(TIP_REVERSAL)
     file.write_text(TIP)
