@@ -165,8 +165,8 @@ def read_kinds(root: Path = ROOT) -> tuple[Mapping[str, Kind], tuple[BadKind, ..
     """Return every kind of a directory by name, and everything that is wrong with its files."""
     found: dict[str, Kind] = {}
     bad: list[BadKind] = []
-    known = _read_roles(root / _ROLES, bad)
     paths = sorted(path for path in root.glob("*.yaml") if path.name != _ROLES)
+    known = _read_roles(root / _ROLES, bad) if paths else {}
     for path in paths:
         kind = _read_kind(path, known, bad)
         if kind is not None:

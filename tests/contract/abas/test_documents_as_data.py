@@ -205,7 +205,8 @@ async def test_an_exchange_difference_changes_what_a_customer_owes_and_no_item(
     about = {"paytrace_transaction_id": "395970002"}
     lines = {"receivable": -4_10, "fx_loss": 4_10}
     await sink.post(document("exchange_difference", first, lines, customer="70001", **about))
-    assert (still_open(sandbox, item), balance(sandbox)) == (80_00, pytest.approx(owed - 4.10))
+    assert still_open(sandbox, item) == 80_00
+    assert balance(sandbox) == pytest.approx(owed - 4.10)
     turned = {role: -minor for role, minor in lines.items()}
     undone = document("exchange_difference_reversal", back, turned, customer="70001", reverses=first, **about)
     assert isinstance(await sink.post(undone), DocumentPosted)
