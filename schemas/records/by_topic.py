@@ -89,6 +89,7 @@ from schemas.records.payments import (
 )
 from schemas.records.receivables import (
     ConfirmMatch,
+    DecideAgain,
     DecisionRefused,
     DecisionTaken,
     EntryHandedOver,
@@ -262,6 +263,7 @@ ReceivablesInbox: TypeAlias = (
     | MatchRefund
     | PutRefundOnAccount
     | HandToFinance
+    | DecideAgain
 )
 RulesEvents: TypeAlias = RulesAccepted | RulesRefused
 RulesInbox: TypeAlias = AdoptRules | RulesOffered

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records import Record
+from schemas.records.erp import DocumentLine
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.payments import PaymentMethod
 
@@ -60,6 +61,14 @@ class ConfirmMatch(Record):
     authenticated_by: str = ""
     approved_by: str | None = None
     reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideAgain(Record):
+    """Rules were adopted since: decide again what of this customer waits for them. Key: abas_customer_id."""
+
+    abas_customer_id: str
     occurred_at: datetime
 
 
@@ -412,6 +421,8 @@ class PostingRequested(Record):
     reverses_reference: str | None = None
     text: str | None = None
     value_on: date | None = None
+    lines: tuple[DocumentLine, ...]
+    mapping_version: str
     occurred_at: datetime
 
 

@@ -104,6 +104,9 @@ def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
         "currency": currency,
         "value_on": values.get("valDate", ""),
         "reason": values.get("yreason", ""),
+        "counter_account": _number(sandbox, values.get("counterAcct", ""), "idno"),
+        "cost_centre": _number(sandbox, values.get("costCenter", ""), "idno"),
+        "tax_code": values.get("taxCode", ""),
         "posted_at": values["erfass"],
     }
 

@@ -162,6 +162,9 @@ def _check(
     if not _fits(amount, str(currency.values["swd"]) if currency is not None else ""):
         raise business_refusal("Amount has too many decimal places", AMOUNT_MISSING, names["amount"])
     _refuse_closed(faults, str(values.get("valDate") or store.now().date().isoformat()), names["valDate"])
+    counter = store.record(str(values.get("counterAcct") or ""))
+    if values.get("counterAcct") and (counter is None or counter.values.get("postable") is not True):
+        raise business_refusal("Account can't be posted to", NOT_POSTABLE, names["counterAcct"])
     if amount > 0:
         if item is None:
             return None, None

@@ -171,6 +171,9 @@ PAYMENT = TableDef(
         Column("ypaytraceid", "ypaytraceid", Kind.STRING),
         Column("yreason", "yreason", Kind.STRING),
         Column("ykind", "ykind", Kind.STRING),
+        Column("counterAcct", "gkonto", Kind.REFERENCE, "5:1"),
+        Column("costCenter", "kstelle", Kind.REFERENCE, "5:2"),
+        Column("taxCode", "strgl", Kind.STRING),
     ),
     actions=("NEW", "VIEW", "GET", "REVERSAL"),
     # yposref is indexed for speed, never unique: a real abas would take a double, so the sandbox does too.

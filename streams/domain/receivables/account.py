@@ -21,7 +21,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 
-from schemas.records.erp import Side
+from schemas.records.erp import DocumentLine, Side
 from schemas.records.identification import WaitingReason
 from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import DecisionTaken, EntryDirection, MatchSuggested, OpenItemRecorded
@@ -73,6 +73,7 @@ class Entry:
     movement's own.
     takes_back is the receipt that a reversal is meant for, reverses the document that it was requested against.
     released_by is the reversal that must be posted before this money may be matched again.
+    lines are those of the document that was asked for, by the mapping of then.
     options are what is suggested for it, best first; posted_at is when abas made the document.
     """
 
@@ -95,6 +96,7 @@ class Entry:
     reverses: str | None = None
     released_by: str | None = None
     on_account: bool = False
+    lines: tuple[DocumentLine, ...] = ()
     options: tuple[MatchSuggested, ...] = ()
     posted_at: datetime | None = None
 
@@ -116,6 +118,11 @@ class Entry:
         if self.on_account:
             return "on_account_receipt" if self.is_receipt else "on_account_refund"
         return "cash_receipt" if self.is_receipt else "cash_receipt_reversal"
+
+    @property
+    def reversed_by(self) -> str:
+        """The document that takes this one back."""
+        return f"{self.document_kind}_reversal"
 
     @property
     def reversal_reason(self) -> str | None:

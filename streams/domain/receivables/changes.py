@@ -93,7 +93,8 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
         case EntryPutOnAccount():
             return replace(entry, on_account=True, abas_open_item_id=None, item_invoice_number="")
         case PostingRequested():
-            return replace(entry, status=EntryStatus.REQUESTED, reverses=event.reverses_reference, options=())
+            asked = replace(entry, status=EntryStatus.REQUESTED, reverses=event.reverses_reference, options=())
+            return replace(asked, reason=None, detail="", lines=event.lines)
         case EntryPosted():
             return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at)
         case EntryNetted():
@@ -235,6 +236,7 @@ def _write_off(event: PostingRequested) -> Entry:
         abas_open_item_id=event.abas_open_item_id,
         item_invoice_number=event.invoice_number or "",
         reverses=event.reverses_reference,
+        lines=event.lines,
     )
 
 

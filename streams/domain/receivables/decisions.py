@@ -37,6 +37,7 @@ from schemas.values.money import Money
 from streams.domain.decided import decided
 from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, State
 from streams.domain.receivables.changes import Event
+from streams.domain.receivables.lines import NoAccount
 from streams.domain.receivables.matching import Option, Part, evidence
 from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.posting import Posting, about
@@ -101,7 +102,7 @@ def decide_command(state: State, command: Command, policy: Policy) -> tuple[Even
         items = items or _items_of_entry(state, command)
         try:
             events = _carried_out(state, command, Posting(state, policy, command.occurred_at, command.decided_by))
-        except Refused as why:
+        except (Refused, NoAccount) as why:
             refused = str(why)
     return decided(
         command,

@@ -33,6 +33,7 @@ from schemas.records.receivables import (
 from schemas.values.money import Money
 from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, Move, State
 from streams.domain.receivables.changes import Event, evolve
+from streams.domain.receivables.lines import NoAccount, lines_of
 from streams.domain.receivables.matching import Found, Matching, Option, Part, Waits, evidence, match_refund
 from streams.domain.receivables.policy import Policy
 from streams.domain.suggestion_codes import suggestion_code
@@ -135,19 +136,25 @@ class Posting:
         """Return the event that asks abas for the document of this entry, or of this part of one.
 
         A reversal is asked against a posted receipt; text is what the document says for people.
+
+        Raises: NoAccount where the mapping has none for one of its lines.
         """
         is_reversal = not (entry.is_receipt or entry.on_account or entry.is_write_off)
         receipt = self.state.receipt_to_reverse(entry) if is_reversal else None
         reverses = entry.reverses if entry.is_write_off else None
+        reversed_one = receipt or self.state.entries.get(reverses or "")
+        kind = entry.document_kind if reversed_one is None else reversed_one.reversed_by
         return PostingRequested(
             **self._about(entry),
             direction=entry.direction,
             abas_open_item_id=item_id,
-            document_kind=entry.document_kind,
+            document_kind=kind,
             invoice_number=(receipt or entry).item_invoice_number or None if item_id else None,
             reverses_reference=receipt.posting_reference if receipt is not None else reverses,
             text=text,
             value_on=entry.value_on,
+            lines=lines_of(entry, kind, self.state.abas_customer_id, item_id, self.policy.mapping, reversed_one),
+            mapping_version=str(self.policy.mapping.version),
         )
 
     def unmatched(self, entry: Entry) -> EntryUnmatched:
@@ -263,13 +270,13 @@ class Posting:
 
     def _request_on_account(self) -> tuple[Event, ...]:
         """Ask on account for what a person put there, also if its amount changed since."""
-        stays = (receipt for receipt in self._receipts() if receipt.on_account and not receipt.is_refused)
+        stays = (one for one in self._receipts() if one.on_account and not one.is_refused and not self._unmapped(one))
         return next(((self.requested(receipt, None),) for receipt in stays), ())
 
     def _request_again(self) -> tuple[Event, ...]:
         """Apply the money of a refund that was voided after its reversal was posted to the same item as before."""
         for receipt in self._receipts():
-            again = None if receipt.is_refused else self._item_again(receipt)
+            again = None if receipt.is_refused or self._unmapped(receipt) else self._item_again(receipt)
             if isinstance(again, Option):
                 return self.applied(receipt, again)
         return ()
@@ -396,6 +403,8 @@ class Posting:
         if entry.is_receipt and self.state.is_held_back(entry):
             detail = f"reversal {entry.released_by} of the wrong match is not posted yet"
             return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
+        if entry.is_receipt and (unmapped := self._unmapped(entry)):
+            return Waits(WaitingReason.ACCOUNT_UNMAPPED, unmapped)
         if entry.is_receipt:
             again = self._item_again(entry)
             return again if isinstance(again, Waits) else None
@@ -405,6 +414,14 @@ class Posting:
             return link
         detail = f"payment {entry.payment_id} has no receipt in abas of which {amount} could be reversed"
         return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
+
+    def _unmapped(self, receipt: Entry) -> str:
+        """Say which account the document of a receipt lacks; empty where it lacks none."""
+        try:
+            lines_of(receipt, receipt.document_kind, self.state.abas_customer_id, None, self.policy.mapping, None)
+        except NoAccount as why:
+            return str(why)
+        return ""
 
     def _item_again(self, receipt: Entry) -> Option | Waits | None:
         """Find the item that a refund's reversal opened again, for the receipt of its void; None for other receipts."""
