@@ -12,15 +12,17 @@ import faust
 from faust.types import AgentT, EventT, StreamT
 
 from schemas.topic import Topic
-from streams.domain import approvals, gateway, identification, payments, receivables, settlement
+from streams.domain import approvals, disputes, gateway, identification, payments, rates, receivables, settlement
 from streams.log.records import Inbound
 from streams.rules import adoption
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
     DEPOSIT_MATCHING,
+    EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     deposit_policy,
+    rates_policy,
     receivables_policy,
 )
 from streams.tasks.manager import TaskManager
@@ -63,6 +65,9 @@ MATCH_OPEN_ITEMS = _decider(
 )
 # Which payment requests of people at abas are carried out at the gateway.
 DECIDE_PAYMENT_REQUESTS = _decider("decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
+# Where each dispute stands by its last fact. Facts of a case come in any order anyway, so one that can't be decided
+# waits alone (docs/adr/0047).
+FOLLOW_DISPUTES = _decider("follow-disputes", Topic.DISPUTES_INBOX, Topic.DISPUTES_EVENTS, disputes, is_order_free=True)
 # Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole
 # merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
 RECONCILE_DEPOSITS = _decider(
@@ -70,9 +75,13 @@ RECONCILE_DEPOSITS = _decider(
     Topic.SETTLEMENT_INBOX,
     Topic.SETTLEMENT_EVENTS,
     settlement,
-    version=4,
+    version=5,
     rules=RulesUsed((DEPOSIT_MATCHING.name,), deposit_policy),
     is_order_free=True,
+)
+# What a currency was worth on a day; a payment that asks waits until there is a rate young enough.
+KEEP_RATES = _decider(
+    "keep-rates", Topic.RATES_INBOX, Topic.RATES_EVENTS, rates, rules=RulesUsed((EXCHANGE_RATES.name,), rates_policy)
 )
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
@@ -85,7 +94,9 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     IDENTIFY_PAYERS,
     MATCH_OPEN_ITEMS,
     DECIDE_PAYMENT_REQUESTS,
+    FOLLOW_DISPUTES,
     RECONCILE_DEPOSITS,
+    KEEP_RATES,
     HOLD_APPROVALS,
     ADOPT_RULES,
 )

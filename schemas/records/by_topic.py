@@ -21,6 +21,7 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import VaultCustomerObserved
+from schemas.records.disputes import DisputeMoneyMoved, DisputeObserved, DisputeRecorded
 from schemas.records.erp import (
     DocumentPosted,
     DocumentRefused,
@@ -87,7 +88,9 @@ from schemas.records.payments import (
     RefundSettled,
     TransactionObserved,
 )
+from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
+    ApplyOnAccount,
     ConfirmMatch,
     DecideAgain,
     DecisionRefused,
@@ -137,8 +140,6 @@ from schemas.records.settlement import (
     DepositMissing,
     DepositUnmatched,
     DismissBankLine,
-    DisputeObserved,
-    DisputeRecorded,
     FeeScheduleAccepted,
     FeeScheduleProposed,
     MoneySettled,
@@ -170,6 +171,8 @@ from schemas.records.tasks import (
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
+DisputesEvents: TypeAlias = DisputeRecorded
+DisputesInbox: TypeAlias = DisputeObserved
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
@@ -225,6 +228,8 @@ PaymentsEvents: TypeAlias = (
     | PaymentContradicted
 )
 PaymentsObservations: TypeAlias = TransactionObserved | RefundLinked | DisputeReported
+RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
+RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (
     OpenItemRecorded
     | MovementRecorded
@@ -253,6 +258,7 @@ ReceivablesInbox: TypeAlias = (
     | ConfirmMatch
     | RejectMatch
     | SplitEntry
+    | ApplyOnAccount
     | WriteOffRest
     | PutOnAccount
     | UnmatchEntry
@@ -270,7 +276,6 @@ RulesInbox: TypeAlias = AdoptRules | RulesOffered
 SettlementEvents: TypeAlias = (
     SettlementLineRecorded
     | SettlementLineRefused
-    | DisputeRecorded
     | SettlementBatchRecorded
     | CardTypeRecorded
     | DepositMatched
@@ -292,7 +297,7 @@ SettlementInbox: TypeAlias = (
     | BankLineObserved
     | BankStatementEnded
     | ProcessorEntryObserved
-    | DisputeObserved
+    | DisputeMoneyMoved
     | CardTypeObserved
     | ConfirmDepositMatch
     | RejectDepositMatch

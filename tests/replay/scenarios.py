@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from schemas.records.approvals import ApproveProposal, ProposeCommand
+from schemas.records.disputes import DisputeFact
 from schemas.records.identification import AssignCustomer, CustomerReferenced, OpenItemReferenced, RememberReference
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
+from schemas.records.rates import RateAsked, RateKind, RateObserved
 from schemas.records.receivables import (
     ConfirmMatch,
     HandToFinance,
@@ -26,7 +29,6 @@ from schemas.records.receivables import (
     WriteOffRest,
 )
 from schemas.records.rules import AdoptRules
-from schemas.records.settlement import DisputeStage
 from schemas.values.references import vault_token
 from schemas.wire.codec import to_json
 from tests.replay.line import RULES
@@ -36,6 +38,8 @@ from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispu
 Reported = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
 SETTLEMENT, APPROVALS, RULES_INBOX = "settlement.inbox.v1", "approvals.inbox.v1", "rules.inbox.v1"
+DISPUTES = "disputes.inbox.v1"
+RATES = "rates.inbox.v1"
 TODAY = (NOON.date() - FIRST).days  # the day of the observations, as the settlement story counts days
 
 
@@ -70,6 +74,26 @@ def confirmed(minute: int, reference: str, item: str, minor: int) -> Reported:
     return decided(ConfirmMatch, minute, posting_reference=reference, **meaning)
 
 
+def rate(on: date, text: str, *, minute: int, provider: str = "ecb") -> Reported:
+    """A provider publishes what a dollar is worth in euro."""
+    told: dict[str, Any] = {
+        "currency_pair": "USD/EUR",
+        "rate_on": on,
+        "rate": text,
+        "rate_provider": provider,
+        "raw_kind": "mean",
+        "raw": "{}",
+    }
+    return RATES, RateObserved(**told, kind=RateKind.MEAN, observed_at=at(minute))
+
+
+def rate_asked(payment: str, on: date, *, minute: int) -> Reported:
+    """A payment of 100.00 USD asks what it was worth."""
+    money: dict[str, Any] = {"amount_minor": 100_00, "currency": "USD", "value_on": on}
+    asked = RateAsked(currency_pair="USD/EUR", paytrace_transaction_id=payment, **money, occurred_at=at(minute))
+    return RATES, asked
+
+
 def sale_posted() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
@@ -86,6 +110,18 @@ def invoices_that_look_like_card_numbers() -> Sequence[Reported]:
         *invoiced("i2", 50_00, "6011000990139424"),
         seen(Status.PENDING_SETTLEMENT, invoice="4539578763621486", payment="1", minute=2),
         seen(Status.PENDING_SETTLEMENT, 50_00, invoice="6011 0009 9013 9424", payment="2", minute=3),
+    ]
+
+
+def rates_known_asked_for_and_corrected() -> Sequence[Reported]:
+    """A payment waits until a rate is young enough; a correction counts for the one that asks after it."""
+    return [
+        rate(date(2026, 3, 4), "1/1.09", minute=1),
+        rate_asked("P1", date(2026, 3, 10), minute=2),
+        rate(date(2026, 3, 10), "0.915", minute=3, provider="json"),
+        rate(date(2026, 3, 10), "0.9150", minute=4, provider="json"),
+        rate(date(2026, 3, 10), "0.916", minute=5, provider="json"),
+        rate_asked("P2", date(2026, 3, 10), minute=6),
     ]
 
 
@@ -350,6 +386,28 @@ def divided_by_hand_and_put_on_account() -> Sequence[Reported]:
     ]
 
 
+def choosing(minute: int, **choices: str) -> Reported:
+    """Finance adopts the mapping with these choices below `policies:`."""
+    (text,) = (line["record"]["text"] for line in RULES if line["record"]["rules_name"] == "account-mapping")
+    changed = text.replace("\nversion: 1\n", "\nversion: 2\n")
+    for name, choice in choices.items():
+        changed, count = re.subn(rf"(?m)^  {name}: .*$", f"  {name}: {choice}", changed)
+        assert count == 1, name
+    return adopted("account-mapping", minute, changed, 2)
+
+
+def money_on_account_by_rule() -> Sequence[Reported]:
+    """Too much goes on account, so does a double payment; a new invoice takes it, a void frees it."""
+    return [
+        choosing(0, unapplied="on_account", apply_on_account="oldest_first"),
+        *invoiced("i1", 100_00, "RE-1"),
+        seen(Status.PENDING_SETTLEMENT, 120_00, minute=1),
+        seen(Status.PENDING_SETTLEMENT, 100_00, minute=2, payment="2"),
+        *invoiced("i2", 50_00, "RE-2", minute=3),
+        seen(Status.VOIDED, 120_00, minute=4),
+    ]
+
+
 def wrong_match_unmatched() -> Sequence[Reported]:
     undone = decided(UnmatchEntry, 2, posting_reference=f"PT{PAYMENT}")
     return [
@@ -473,32 +531,32 @@ def deposit_of_a_batch() -> Sequence[Reported]:
     return [*sale_posted(), refund, *((SETTLEMENT, record) for record in settlement)]
 
 
-def disputed(on: int, stage: DisputeStage, amount_minor: int = 100_00) -> Reported:
+def disputed(on: int, fact: DisputeFact, amount_minor: int = 100_00) -> Reported:
     """The processor's portal shows a dispute of the payment, some days after it."""
-    fact = dispute("CB-1", amount_minor, TODAY + on, stage)
-    return SETTLEMENT, replace(fact, paytrace_transaction_id=PAYMENT)
+    seen = dispute("CB-1", amount_minor, TODAY + on, fact)
+    return DISPUTES, replace(seen, paytrace_transaction_id=PAYMENT)
 
 
 def chargeback_after_posting() -> Sequence[Reported]:
-    charged_back = disputed(4, DisputeStage.CHARGED_BACK)
+    charged_back = disputed(4, DisputeFact.DEBITED)
     return [
         *sale_posted(),
-        disputed(2, DisputeStage.RETRIEVAL),
+        disputed(2, DisputeFact.RETRIEVAL_REQUESTED),
         charged_back,
         charged_back,
-        (SETTLEMENT, dispute("CB-2", 7_00, TODAY + 5)),
+        (DISPUTES, dispute("CB-2", 7_00, TODAY + 5)),
     ]
 
 
 def chargeback_that_flips() -> Sequence[Reported]:
     return [
         *sale_posted(),
-        disputed(4, DisputeStage.CHARGED_BACK),
+        disputed(4, DisputeFact.DEBITED),
         # The reversal is reported after the second chargeback, which it precedes.
-        disputed(12, DisputeStage.CHARGED_BACK),
-        disputed(8, DisputeStage.CHARGEBACK_REVERSED),
-        disputed(20, DisputeStage.CHARGEBACK_REVERSED, 40_00),
-        disputed(24, DisputeStage.CHARGED_BACK),
+        disputed(12, DisputeFact.DEBITED),
+        disputed(8, DisputeFact.CREDITED),
+        disputed(20, DisputeFact.CREDITED, 40_00),
+        disputed(24, DisputeFact.DEBITED),
     ]
 
 
@@ -524,8 +582,10 @@ SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     write_off_that_a_second_person_approves,
     rules_adopted_between_two_decisions,
     divided_by_hand_and_put_on_account,
+    money_on_account_by_rule,
     wrong_match_unmatched,
     tie_rejected_in_part,
+    rates_known_asked_for_and_corrected,
     two_people_decide_at_once,
     paid_in_another_currency,
     vault_customer_known_late,

@@ -109,7 +109,7 @@ def document(
         lines=tuple(
             DocumentLine(
                 role=role,
-                account=customer if role == "receivable" and customer is not None else ACCOUNTS[role],
+                account=ACCOUNTS[role] if customer is None else ACCOUNTS.get(role, customer),
                 side=Side.DEBIT if minor > 0 else Side.CREDIT,
                 amount_minor=abs(minor),
                 currency="USD",

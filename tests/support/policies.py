@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import receivables, settlement
+from streams.domain import rates, receivables, settlement
+from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
     DEPOSIT_MATCHING,
+    EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     deposit_policy,
+    rates_policy,
     receivables_policy,
 )
 
@@ -20,12 +24,21 @@ RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
+RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 
 
-def decide_of(context: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
-    """The decide of a context, with the policy in force where it wants one."""
+def chosen(**choices: Any) -> ReceivablesPolicy:
+    """The policy of receivables with these choices of the mapping, the others as they ship."""
+    mapping = RECEIVABLES.mapping
+    return replace(RECEIVABLES, mapping=replace(mapping, policies=replace(mapping.policies, **choices)))
+
+
+def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[Any, ...]]:
+    """The decide of a context, with this policy or the one that ships where it wants one."""
     if context is receivables:
-        return lambda state, record: receivables.decide(state, record, RECEIVABLES)
+        return lambda state, record: receivables.decide(state, record, policy or RECEIVABLES)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
+    if context is rates:
+        return lambda state, record: rates.decide(state, record, RATES)
     return context.decide  # type: ignore[no-any-return]

@@ -156,3 +156,54 @@ def test_a_server_in_a_jvm_gets_none_of_our_settings(tmp_path: Path, monkeypatch
     given = EmbeddedKafka(tmp_path)._environment()
     assert "S3CRET" not in str(given)
     assert given["PATH"] == os.environ["PATH"]
+
+
+def test_several_merchant_accounts_share_what_they_do_not_say(tmp_path: Path) -> None:
+    (tmp_path / "saldo.toml").write_text(
+        "[paytrace]\nusername = 'shop'\npassword = 'S3CRET'\ncurrency = 'USD'\n"
+        "[paytrace.accounts.main]\n"
+        "[paytrace.accounts.eu]\nusername = 'shop-eu'\npassword = 'OTHER'\ntime_zone = 'Europe/Berlin'\n"
+    )
+    paytrace = load_settings().paytrace
+    accounts = paytrace.each()
+    assert [(own.merchant, own.username, own.time_zone) for own in accounts.values()] == [
+        ("main", "shop", "America/Los_Angeles"),
+        ("eu", "shop-eu", "Europe/Berlin"),
+    ]
+    assert paytrace.of("eu") == accounts["eu"]
+    for label, said in ((None, "several merchant accounts; name one of eu, main"), ("us", "no merchant account 'us'")):
+        with pytest.raises(ContractBroken, match=said):
+            paytrace.of(label)
+    assert "OTHER" not in repr(paytrace)
+
+
+@pytest.mark.parametrize(
+    ("text", "reported"),
+    [
+        ("[paytrace.accounts.eu]\nusrname = 'x'\n", "paytrace.accounts.eu.usrname"),
+        ("[paytrace.accounts.eu]\ncurrency = 'euro'\n", "paytrace.accounts.eu.currency"),
+        ("[paytrace.accounts.'e u']\n", "paytrace.accounts.e u"),
+    ],
+)
+def test_a_merchant_account_that_does_not_fit_is_named(text: str, reported: str, tmp_path: Path) -> None:
+    (tmp_path / "saldo.toml").write_text(text)
+    with pytest.raises(ContractBroken, match=reported):
+        load_settings()
+
+
+def test_several_companies_of_abas_share_what_they_do_not_say(tmp_path: Path) -> None:
+    (tmp_path / "saldo.toml").write_text(
+        "[abas]\npassword = 'S3CRET'\n[abas.companies.de]\n"
+        "[abas.companies.at]\nbase_url = 'http://127.0.0.1:8921/mw'\npassword = 'OTHER'\n"
+    )
+    abas = load_settings().abas
+    companies = abas.each()
+    assert [(label, own.base_url, own.working_set_label) for label, own in companies.items()] == [
+        ("de", "http://127.0.0.1:8920/mw", "saldo-de"),
+        ("at", "http://127.0.0.1:8921/mw", "saldo-at"),
+    ]
+    assert abas.of("at") == companies["at"]
+    for label, said in ((None, "several companies; name one of at, de"), ("it", "no company 'it'")):
+        with pytest.raises(ContractBroken, match=said):
+            abas.of(label)
+    assert "OTHER" not in repr(abas)
