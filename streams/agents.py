@@ -12,16 +12,30 @@ import faust
 from faust.types import AgentT, EventT, StreamT
 
 from schemas.topic import Topic
-from streams.domain import approvals, disputes, gateway, identification, payments, rates, receivables, settlement
+from streams.domain import (
+    alerts,
+    approvals,
+    disputes,
+    gateway,
+    identification,
+    payments,
+    rates,
+    receivables,
+    settlement,
+)
 from streams.log.records import Inbound
 from streams.rules import adoption
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
+    ALERT_RULES,
     DEPOSIT_MATCHING,
+    DISPUTE_DEADLINES,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
+    alert_policy,
     deposit_policy,
+    disputes_policy,
     rates_policy,
     receivables_policy,
 )
@@ -67,7 +81,14 @@ MATCH_OPEN_ITEMS = _decider(
 DECIDE_PAYMENT_REQUESTS = _decider("decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
 # Where each dispute stands by its last fact. Facts of a case come in any order anyway, so one that can't be decided
 # waits alone (docs/adr/0047).
-FOLLOW_DISPUTES = _decider("follow-disputes", Topic.DISPUTES_INBOX, Topic.DISPUTES_EVENTS, disputes, is_order_free=True)
+FOLLOW_DISPUTES = _decider(
+    "follow-disputes",
+    Topic.DISPUTES_INBOX,
+    Topic.DISPUTES_EVENTS,
+    disputes,
+    rules=RulesUsed((DISPUTE_DEADLINES.name,), disputes_policy),
+    is_order_free=True,
+)
 # Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole
 # merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
 RECONCILE_DEPOSITS = _decider(
@@ -85,6 +106,10 @@ KEEP_RATES = _decider(
 )
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
+# Which conditions become alerts, and who is told of them when.
+RAISE_ALERTS = _decider(
+    alerts.AGENT, Topic.ALERTS_INBOX, Topic.ALERTS_EVENTS, alerts, rules=RulesUsed((ALERT_RULES.name,), alert_policy)
+)
 # Which rules the agents above decide by, from which record on.
 ADOPT_RULES = _decider(adoption.AGENT, Topic.RULES_INBOX, Topic.RULES_EVENTS, adoption)
 
@@ -98,6 +123,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     RECONCILE_DEPOSITS,
     KEEP_RATES,
     HOLD_APPROVALS,
+    RAISE_ALERTS,
     ADOPT_RULES,
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
+from projections.tables.fct_dispute_deadlines.row import TABLE as FCT_DISPUTE_DEADLINES
 from projections.tables.fct_dispute_events.row import TABLE as FCT_DISPUTE_EVENTS
 from projections.tables.fct_documents.row import TABLE as FCT_DOCUMENTS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
@@ -46,6 +47,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_SETTLEMENT_DAYS,
     FCT_FEE_SCHEDULES,
     FCT_DISPUTE_EVENTS,
+    FCT_DISPUTE_DEADLINES,
     FCT_PARKING,
     FCT_DEAD_LETTERS,
     FCT_UNREADABLE,
@@ -69,6 +71,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_documents_now",
     "rpt_records_now",
     "rpt_disputes_now",
+    "rpt_dispute_cases",
     "fct_waiting",
     "rpt_money",
     "rpt_bank_lines_now",

@@ -10,6 +10,25 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from schemas.records.alerts import (
+    AcknowledgeAlert,
+    AlertAcknowledged,
+    AlertClosed,
+    AlertCommandRefused,
+    AlertConditionNoted,
+    AlertConditionReported,
+    AlertOpened,
+    AlertQueued,
+    AlertRepeated,
+    AlertsNotified,
+    AlertTimeReached,
+    AlertTold,
+    CloseAlert,
+    NotificationRefused,
+    NotificationSent,
+    SendNotification,
+    SendTestMessage,
+)
 from schemas.records.approvals import (
     ApprovalRefused,
     ApproveProposal,
@@ -21,7 +40,17 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import VaultCustomerObserved
-from schemas.records.disputes import DisputeMoneyMoved, DisputeObserved, DisputeRecorded
+from schemas.records.disputes import (
+    DayBegan,
+    DisputeDeadlineNear,
+    DisputeDeadlinePassed,
+    DisputeDeadlineSet,
+    DisputeFactRefused,
+    DisputeMoneyMoved,
+    DisputeObserved,
+    DisputeRecorded,
+    RecordDisputeFact,
+)
 from schemas.records.erp import (
     DocumentPosted,
     DocumentRefused,
@@ -31,6 +60,7 @@ from schemas.records.erp import (
     RecordSaved,
     SaveRecord,
 )
+from schemas.records.files import FileReceived
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -138,10 +168,15 @@ from schemas.records.settlement import (
     DepositMatchRejected,
     DepositMatchSuggested,
     DepositMissing,
+    DepositReported,
+    DepositReportRecorded,
+    DepositRestExplained,
+    DepositRestSuggested,
     DepositUnmatched,
     DismissBankLine,
     FeeScheduleAccepted,
     FeeScheduleProposed,
+    FeeStatementRecorded,
     MoneySettled,
     ProcessorEntryObserved,
     RejectDepositMatch,
@@ -168,14 +203,30 @@ from schemas.records.tasks import (
     RulesAdopted,
 )
 
+AlertsEvents: TypeAlias = (
+    AlertConditionNoted
+    | AlertOpened
+    | AlertRepeated
+    | AlertAcknowledged
+    | AlertClosed
+    | AlertCommandRefused
+    | AlertQueued
+    | AlertsNotified
+)
+AlertsInbox: TypeAlias = (
+    AlertConditionReported | AlertTimeReached | AlertTold | AcknowledgeAlert | CloseAlert | SendTestMessage
+)
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
-DisputesEvents: TypeAlias = DisputeRecorded
-DisputesInbox: TypeAlias = DisputeObserved
+DisputesEvents: TypeAlias = (
+    DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
+)
+DisputesInbox: TypeAlias = DisputeObserved | RecordDisputeFact | DisputeDeadlineSet | DayBegan
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
+Files: TypeAlias = FileReceived
 GatewayClaims: TypeAlias = GatewayCallClaimed
 GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefunds
 GatewayEvents: TypeAlias = PaymentRequestAccepted | PaymentRequestRejected | PaymentRequestClosed
@@ -205,6 +256,8 @@ IdentificationInbox: TypeAlias = (
     | RememberReference
     | ForgetReference
 )
+MailCommands: TypeAlias = SendNotification
+MailOutcomes: TypeAlias = NotificationSent | NotificationRefused
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
     | AchPaymentInitiated
@@ -278,6 +331,10 @@ SettlementEvents: TypeAlias = (
     | SettlementLineRefused
     | SettlementBatchRecorded
     | CardTypeRecorded
+    | DepositReportRecorded
+    | FeeStatementRecorded
+    | DepositRestExplained
+    | DepositRestSuggested
     | DepositMatched
     | DepositMatchSuggested
     | DepositBreakFound
@@ -296,6 +353,7 @@ SettlementInbox: TypeAlias = (
     | SettlementBatchObserved
     | BankLineObserved
     | BankStatementEnded
+    | DepositReported
     | ProcessorEntryObserved
     | DisputeMoneyMoved
     | CardTypeObserved
@@ -307,6 +365,8 @@ SettlementInbox: TypeAlias = (
 )
 SourcesCursors: TypeAlias = SourceCursor
 SubscriptionsInbox: TypeAlias = RecurrenceObserved
+WebhookCommands: TypeAlias = SendNotification
+WebhookOutcomes: TypeAlias = NotificationSent | NotificationRefused
 TaskRequests: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested | RulesAdopted
 TaskEvents: TypeAlias = (
     BreakerReset | ParkedRecordDiscarded | ParkedRecordReleased | PositionMarked | RecordParked | RulesAdopted

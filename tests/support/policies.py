@@ -7,23 +7,29 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import rates, receivables, settlement
+from streams.domain import alerts, disputes, rates, receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
+    ALERT_RULES,
     DEPOSIT_MATCHING,
+    DISPUTE_DEADLINES,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
+    alert_policy,
     deposit_policy,
+    disputes_policy,
     rates_policy,
     receivables_policy,
 )
 
+ALERTS = alert_policy(text_of(ALERT_RULES.shipped))
 RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
+DISPUTES = disputes_policy(text_of(DISPUTE_DEADLINES.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 
 
@@ -37,8 +43,12 @@ def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[An
     """The decide of a context, with this policy or the one that ships where it wants one."""
     if context is receivables:
         return lambda state, record: receivables.decide(state, record, policy or RECEIVABLES)
+    if context is alerts:
+        return lambda state, record: alerts.decide(state, record, ALERTS)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
+    if context is disputes:
+        return lambda state, record: disputes.decide(state, record, DISPUTES)
     if context is rates:
         return lambda state, record: rates.decide(state, record, RATES)
     return context.decide  # type: ignore[no-any-return]

@@ -239,6 +239,9 @@ def _without_money(event: PostingRequested) -> Entry:
         reverses=event.reverses_reference,
         lines=event.lines,
         takes_from=event.takes_from_reference,
+        rule=event.rule,
+        tax_minor=event.tax_minor,
+        tax_code=event.tax_code,
     )
 
 

@@ -39,7 +39,7 @@ def lines_of(
                 currency=entry.currency,
                 open_item=item_id if own and "open_item" in takes else None,
                 cost_centre=account.cost_centre if "cost_centre" in takes else None,
-                tax_code=account.tax_code if "tax_code" in takes else None,
+                tax_code=(entry.tax_code or account.tax_code) if "tax_code" in takes else None,
                 text=account.text if "text" in takes else None,
             )
         )

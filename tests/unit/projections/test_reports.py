@@ -74,6 +74,8 @@ def day(engine: Store) -> Store:
     for event in deposits():
         script.write(Topic.SETTLEMENT_EVENTS, event)
     script.write(Topic.ERP_COMMANDS, customer("C-1"))
+    for name in ("DisputeRecorded", "DisputeDeadlineNear"):
+        script.write(Topic.DISPUTES_EVENTS, example(name))
     script.write(Topic.RULES_EVENTS, example("RulesAccepted", number=1, version=1))
     script.write(Topic.RULES_EVENTS, example("RulesAccepted"))
     fill(engine, script.messages)
@@ -360,6 +362,7 @@ def test_what_needs_a_person_is_counted_by_kind_and_currency(day: Store) -> None
         ("money waits", "USD"): (1, 50_00),
         ("money waits", "JPY"): (2, 5_000),
         ("records parked", "USD"): (1, 30_00),
+        ("disputes to answer", "USD"): (1, 100_00),
         ("bank lines unexplained", "USD"): (len(breaks), sum(int(str(row["amount_minor"])) for row in breaks)),
     }
     overdue = [row for row in asked(day, "deposit_breaks") if row["status"] == "overdue"]
