@@ -117,6 +117,8 @@ class PaymentAwaitsReference(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     vault_customer_id: str | None = None
@@ -138,6 +140,8 @@ class PaymentIdentified(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     vault_customer_id: str | None = None
@@ -159,6 +163,8 @@ class PaymentPassedOn(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     vault_customer_id: str | None = None
@@ -179,6 +185,8 @@ class PaymentToIdentify(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     vault_customer_id: str | None = None

@@ -337,6 +337,8 @@ class MovementRecorded(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     value_on: date | None = None
@@ -461,6 +463,7 @@ class PostingRequested(Record):
     lines: tuple[DocumentLine, ...]
     mapping_version: str
     occurred_at: datetime
+    posted_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

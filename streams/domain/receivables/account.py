@@ -90,6 +90,7 @@ class Entry:
     released_by is the reversal that must be posted before this money may be matched again.
     lines are those of the document that was asked for, by the mapping of then.
     options are what is suggested for it, best first; posted_at is when abas made the document.
+    posted_on is the posting date that it was asked for with, where the period of its value date is closed.
     """
 
     posting_reference: str
@@ -118,6 +119,7 @@ class Entry:
     lines: tuple[DocumentLine, ...] = ()
     options: tuple[MatchSuggested, ...] = ()
     posted_at: datetime | None = None
+    posted_on: date | None = None
 
     @property
     def is_receipt(self) -> bool:

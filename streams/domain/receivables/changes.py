@@ -93,8 +93,9 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
         case EntryPutOnAccount():
             return replace(entry, on_account=True, abas_open_item_id=None, item_invoice_number="")
         case PostingRequested():
-            asked = replace(entry, status=EntryStatus.REQUESTED, reverses=event.reverses_reference, options=())
-            return replace(asked, reason=None, detail="", lines=event.lines)
+            requested = replace(entry, status=EntryStatus.REQUESTED, posted_on=event.posted_on, options=())
+            asked = replace(requested, reverses=event.reverses_reference, lines=event.lines)
+            return replace(asked, reason=None, detail="")
         case EntryPosted():
             return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at)
         case EntryNetted():
