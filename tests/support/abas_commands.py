@@ -119,6 +119,22 @@ def refund_on_account(reference: str, minor: int = 25_00) -> PostDocument:
     )
 
 
+def refund_of_memo(reference: str, memo: str, minor: int) -> PostDocument:
+    """A refund that pays out a credit memo."""
+    kind, transaction = "credit_memo_refund", reference.removeprefix("PT")
+    return document(
+        kind, reference, Side.DEBIT, minor, transaction=transaction, item=memo, method="CARD", reason="REFUND"
+    )
+
+
+def refund_of_memo_came_back(reference: str, refund: str, memo: str, minor: int) -> PostDocument:
+    """What takes that refund back."""
+    kind, transaction = "credit_memo_refund_reversal", reference.removeprefix("PT")
+    return document(
+        kind, reference, Side.CREDIT, minor, transaction=transaction, item=memo, reverses=refund, method="CARD"
+    )
+
+
 def write_off(reference: str, item: str, minor: int, reason: str = "below the cost of a reminder") -> PostDocument:
     return document(
         "write_off",
