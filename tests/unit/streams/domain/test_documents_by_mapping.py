@@ -146,7 +146,7 @@ async def test_a_task_reminds_itself_of_what_waits_once_for_each_adoption() -> N
         rules_name=ACCOUNT_MAPPING.name,
         version=2,
         text=SHIPPED.replace("version: 1\n", "version: 2\n"),
-        partitions={Topic.RECEIVABLES_INBOX: 1},
+        partitions=dict.fromkeys(ACCOUNT_MAPPING.inboxes, 1),
         command_id="a2",
         requested_by="jo",
         authenticated_by="session",
