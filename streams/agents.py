@@ -12,7 +12,7 @@ import faust
 from faust.types import AgentT, EventT, StreamT
 
 from schemas.topic import Topic
-from streams.domain import approvals, gateway, identification, payments, receivables, settlement
+from streams.domain import approvals, gateway, identification, ledger, payments, receivables, settlement
 from streams.log.records import Inbound
 from streams.rules import adoption
 from streams.rules.catalogue import (
@@ -21,6 +21,7 @@ from streams.rules.catalogue import (
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     deposit_policy,
+    ledger_policy,
     receivables_policy,
 )
 from streams.tasks.manager import TaskManager
@@ -73,6 +74,16 @@ RECONCILE_DEPOSITS = _decider(
     rules=RulesUsed((DEPOSIT_MATCHING.name,), deposit_policy),
     is_order_free=True,
 )
+# What all of that means in lines on roles of accounts, and the documents that are no customer's. Facts are booked by
+# their names, in any order (docs/adr/0088).
+KEEP_LEDGER = _decider(
+    "keep-ledger",
+    Topic.LEDGER_INBOX,
+    Topic.LEDGER_ENTRIES,
+    ledger,
+    rules=RulesUsed((ACCOUNT_MAPPING.name,), ledger_policy),
+    is_order_free=True,
+)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 # Which rules the agents above decide by, from which record on.
@@ -85,6 +96,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     MATCH_OPEN_ITEMS,
     DECIDE_PAYMENT_REQUESTS,
     RECONCILE_DEPOSITS,
+    KEEP_LEDGER,
     HOLD_APPROVALS,
     ADOPT_RULES,
 )

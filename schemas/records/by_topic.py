@@ -62,6 +62,21 @@ from schemas.records.identification import (
     ReferenceRemembered,
     RememberReference,
 )
+from schemas.records.ledger import (
+    BookAgain,
+    BookingDecided,
+    DepositBooked,
+    DepositExplained,
+    DepositReopened,
+    DocumentBooked,
+    DocumentNotBooked,
+    JournalEntryMade,
+    LedgerDocumentPosted,
+    LedgerDocumentRequested,
+    LedgerDocumentsNetted,
+    LedgerDocumentWaiting,
+    MoneyMoved,
+)
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -200,6 +215,24 @@ IdentificationInbox: TypeAlias = (
     | AssignCustomer
     | RememberReference
     | ForgetReference
+)
+LedgerEntries: TypeAlias = (
+    JournalEntryMade
+    | LedgerDocumentRequested
+    | LedgerDocumentWaiting
+    | LedgerDocumentPosted
+    | LedgerDocumentsNetted
+    | DepositBooked
+    | BookingDecided
+)
+LedgerInbox: TypeAlias = (
+    MoneyMoved
+    | SettlementLineRecorded
+    | DepositExplained
+    | DepositReopened
+    | DocumentBooked
+    | DocumentNotBooked
+    | BookAgain
 )
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized

@@ -118,6 +118,7 @@ class PaymentAwaitsReference(Record):
     currency: str
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     token: str
     reason: WaitingReason
@@ -139,6 +140,7 @@ class PaymentIdentified(Record):
     currency: str
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     abas_customer_id: str
     identified_by: str
@@ -160,6 +162,7 @@ class PaymentPassedOn(Record):
     currency: str
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     payment_token: str
     tokens: tuple[str, ...]
@@ -180,6 +183,7 @@ class PaymentToIdentify(Record):
     currency: str
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     tokens: tuple[str, ...]
     value_on: date | None = None

@@ -19,6 +19,7 @@ from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import near
 from schemas.topic import Topic
+from streams.domain.accounts import AccountMapping
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
@@ -102,7 +103,7 @@ DEPOSIT_MATCHING = RulesKind(
 ACCOUNT_MAPPING = RulesKind(
     "account-mapping",
     "which accounts documents get, and what finance chose",
-    (Topic.RECEIVABLES_INBOX,),
+    (Topic.RECEIVABLES_INBOX, Topic.LEDGER_INBOX),
     account_mapping,
 )
 KINDS: Mapping[str, RulesKind] = {
@@ -133,3 +134,9 @@ def receivables_policy(matching: str, limits: str, mapping: str) -> ReceivablesP
 def deposit_policy(matching: str) -> DepositPolicy:
     """Return the policy of reconcile-deposits from the text of its rules; raises FileInvalid."""
     return _deposit_matching(matching, DEPOSIT_MATCHING.name)
+
+
+@lru_cache(maxsize=16)
+def ledger_policy(mapping: str) -> AccountMapping:
+    """Return the policy of keep-ledger from the text of its rules; raises FileInvalid."""
+    return account_mapping(mapping, ACCOUNT_MAPPING.name)

@@ -6,19 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import receivables, settlement
+from streams.domain import ledger, receivables, settlement
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
     DEPOSIT_MATCHING,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     deposit_policy,
+    ledger_policy,
     receivables_policy,
 )
 
 RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
+LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 
 
@@ -26,6 +28,8 @@ def decide_of(context: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
     """The decide of a context, with the policy in force where it wants one."""
     if context is receivables:
         return lambda state, record: receivables.decide(state, record, RECEIVABLES)
+    if context is ledger:
+        return lambda state, record: ledger.decide(state, record, LEDGER)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
     return context.decide  # type: ignore[no-any-return]

@@ -29,6 +29,7 @@ from typing import Any, TypeAlias, assert_never
 from schemas.records.by_topic import PaymentsEvents, PaymentsObservations
 from schemas.records.gateway import HoldRefunds
 from schemas.records.identification import Movement, PaymentToIdentify
+from schemas.records.ledger import MoneyMoved
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -145,6 +146,11 @@ class Identity:
     vault_customer_id: str | None
     card_last_four: str | None
     customer_reference: str | None = None
+
+    @property
+    def settlement_account(self) -> str:
+        """The account that PayTrace funds."""
+        return f"{self.merchant}/{self.currency}"
 
 
 # What most events say of it; the order's number is kept with the money alone, since nothing else asks for it.
@@ -351,7 +357,8 @@ def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     Units:   a movement's amount is non-negative, its direction is in its name; a change carries the difference.
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
     """
-    return _to_identification(state, event) + _to_settlement(state, event) + _to_gateway(event)
+    moved = _to_identification(state, event)
+    return moved + _to_ledger(state, moved) + _to_settlement(state, event) + _to_gateway(event)
 
 
 def _to_identification(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
@@ -370,6 +377,29 @@ def _to_identification(state: State, event: PaymentsEvents) -> tuple[Output, ...
             return _movement(state, event, Movement.REFUND_VOIDED, event.amount_minor)
         case _:
             return ()
+
+
+def _to_ledger(state: State, movements: tuple[Output, ...]) -> tuple[Output, ...]:
+    """Return the same movements for the ledger, which need no payer."""
+    return tuple(
+        Output(Topic.LEDGER_INBOX, _booked(state.identity, moved.record))
+        for moved in movements
+        if state.identity is not None and isinstance(moved.record, PaymentToIdentify)
+    )
+
+
+def _booked(identity: Identity, moved: PaymentToIdentify) -> MoneyMoved:
+    return MoneyMoved(
+        settlement_account=identity.settlement_account,
+        movement_id=moved.movement_id,
+        paytrace_transaction_id=moved.paytrace_transaction_id,
+        movement=moved.movement,
+        amount_minor=moved.amount_minor,
+        currency=moved.currency,
+        method=moved.method,
+        value_on=moved.value_on or business_day(moved.occurred_at),
+        occurred_at=moved.occurred_at,
+    )
 
 
 def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
@@ -816,6 +846,7 @@ def _movement(
         method=identity.method,
         invoice_number=identity.invoice_number,
         vault_customer_id=identity.vault_customer_id,
+        settlement_account=identity.settlement_account,
         tokens=tokens_of(
             transaction_id, identity.vault_customer_id, identity.invoice_number, identity.customer_reference
         ),
@@ -842,7 +873,7 @@ def _settled(
     if isinstance(event, PaymentSettled | RefundSettled):
         settled_at, moved_on = event.settled_at, event.settled_on or business_day(event.settled_at)
     settled = MoneySettled(
-        settlement_account=f"{identity.merchant}/{identity.currency}",
+        settlement_account=identity.settlement_account,
         line_id=f"{event.paytrace_transaction_id}:{movement}{suffix}",
         paytrace_transaction_id=event.paytrace_transaction_id,
         movement=movement,

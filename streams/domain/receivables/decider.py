@@ -117,6 +117,7 @@ def _document(entry: Entry, event: PostingRequested) -> PostDocument:
         reverses_reference=event.reverses_reference,
         subject_kind=SubjectKind.CUSTOMER,
         subject=event.abas_customer_id,
+        settlement_account=entry.settlement_account,
         values={role: value for role, value in values.items() if value is not None},
         text=event.text,
         lines=(line,),
@@ -145,6 +146,7 @@ def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
         currency=payment.currency,
         method=payment.method,
         invoice_number=payment.invoice_number,
+        settlement_account=payment.settlement_account,
         value_on=payment.value_on,
         occurred_at=payment.occurred_at,
     )

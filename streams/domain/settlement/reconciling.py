@@ -15,6 +15,7 @@ from typing import assert_never
 from schemas.failures import Unreadable
 from schemas.records.by_topic import SettlementInbox
 from schemas.records.identification import Movement
+from schemas.records.ledger import DepositExplained, DepositReopened
 from schemas.records.settlement import (
     AcceptFeeSchedule,
     BankDirection,
@@ -24,6 +25,7 @@ from schemas.records.settlement import (
     CardTypeRecorded,
     ConfirmDepositMatch,
     DepositBreakFound,
+    DepositMatched,
     DepositMatchRejected,
     DepositUnmatched,
     DismissBankLine,
@@ -43,6 +45,7 @@ from schemas.records.settlement import (
     SettlementRequestRefused,
     UnmatchDeposit,
 )
+from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from streams.domain.output import Output
 from streams.domain.settlement.books import (
@@ -121,9 +124,37 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
             assert_never(record)
 
 
-def route(_state: State, event: Event) -> tuple[Output, ...]:
-    """Tell the payment what a dispute takes from it."""
-    return to_payment(event) if isinstance(event, DisputeRecorded) else ()
+def route(state: State, event: Event) -> tuple[Output, ...]:
+    """Tell the payment what a dispute takes from it, and the ledger what the bank and the processor moved."""
+    match event:
+        case DisputeRecorded():
+            return to_payment(event)
+        case SettlementLineRecorded() if event.kind not in PAYMENT_KINDS | BANK_KINDS:
+            return (Output(Topic.LEDGER_INBOX, event),)
+        case DepositMatched() if (match_ := state.matches.get(event.bank_line_id)) is not None:
+            explained = DepositExplained(
+                settlement_account=event.settlement_account,
+                bank_line_id=event.bank_line_id,
+                deposit_minor=event.deposit_minor,
+                records_minor=event.records_minor,
+                fee_minor=event.fee_minor,
+                tax_minor=0,
+                rest_minor=event.records_minor - event.deposit_minor - event.fee_minor,
+                currency=event.currency,
+                moved_on=match_.deposit.moved_on,
+                occurred_at=event.occurred_at,
+            )
+            return (Output(Topic.LEDGER_INBOX, explained),)
+        case DepositUnmatched():
+            reopened = DepositReopened(
+                settlement_account=event.settlement_account,
+                bank_line_id=event.bank_line_id,
+                currency=event.currency,
+                occurred_at=event.occurred_at,
+            )
+            return (Output(Topic.LEDGER_INBOX, reopened),)
+        case _:
+            return ()
 
 
 # -- lines ----------------------------------------------------------------------------------------------------------

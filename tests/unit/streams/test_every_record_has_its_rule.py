@@ -46,6 +46,8 @@ RULES = {
     "streams/domain/approvals/decider.py": 2,
     "streams/domain/gateway/decider.py": 2,
     "streams/domain/identification/decider.py": 2,
+    "streams/domain/ledger/decider.py": 1,
+    "streams/domain/ledger/books.py": 1,
     "streams/domain/payments/decider.py": 2,
     "streams/domain/receivables/decider.py": 1,
     "streams/domain/receivables/changes.py": 1,
