@@ -12,7 +12,7 @@ import faust
 from faust.types import AgentT, EventT, StreamT
 
 from schemas.topic import Topic
-from streams.domain import approvals, gateway, identification, ledger, payments, receivables, settlement
+from streams.domain import approvals, disputes, gateway, identification, ledger, payments, receivables, settlement
 from streams.log.records import Inbound
 from streams.rules import adoption
 from streams.rules.catalogue import (
@@ -63,6 +63,9 @@ MATCH_OPEN_ITEMS = _decider(
 )
 # Which payment requests of people at abas are carried out at the gateway.
 DECIDE_PAYMENT_REQUESTS = _decider("decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
+# Where each dispute stands by its last fact. Facts of a case come in any order anyway, so one that can't be decided
+# waits alone (docs/adr/0047).
+FOLLOW_DISPUTES = _decider("follow-disputes", Topic.DISPUTES_INBOX, Topic.DISPUTES_EVENTS, disputes, is_order_free=True)
 # Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole
 # merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
 RECONCILE_DEPOSITS = _decider(
@@ -70,7 +73,7 @@ RECONCILE_DEPOSITS = _decider(
     Topic.SETTLEMENT_INBOX,
     Topic.SETTLEMENT_EVENTS,
     settlement,
-    version=4,
+    version=5,
     rules=RulesUsed((DEPOSIT_MATCHING.name,), deposit_policy),
     is_order_free=True,
 )
@@ -95,6 +98,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     IDENTIFY_PAYERS,
     MATCH_OPEN_ITEMS,
     DECIDE_PAYMENT_REQUESTS,
+    FOLLOW_DISPUTES,
     RECONCILE_DEPOSITS,
     KEEP_LEDGER,
     HOLD_APPROVALS,

@@ -38,6 +38,9 @@ def paytrace(
     resume: Annotated[
         bool, typer.Option("--resume", help="Begin after the last day that a run over this same range finished.")
     ] = False,
+    merchant: Annotated[
+        str | None, typer.Option(help="Label of the merchant account, where the settings have several.")
+    ] = None,
 ) -> None:
     """Publish what PayTrace holds of past days.
 
@@ -56,23 +59,26 @@ def paytrace(
 
     settings = Stack(load_settings()).client_settings()
     configure_logs(settings.log_level)
-    unreadable = asyncio.run(_paytrace(settings, first, last, resume=resume))
+    unreadable = asyncio.run(_paytrace(settings, merchant, first, last, resume=resume))
     for day, error in unreadable:
         say(f"{day}: a row could not be read: {error}", err=True)
     if unreadable:
         raise typer.Exit(1)
 
 
-async def _paytrace(settings: Settings, since: date, until: date, *, resume: bool) -> list[tuple[date, UnreadableRow]]:
+async def _paytrace(
+    settings: Settings, merchant: str | None, since: date, until: date, *, resume: bool
+) -> list[tuple[date, UnreadableRow]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from app.composition.bootstrap import paytrace_backfill
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    account = settings.paytrace.of(merchant)
     first: BackfillProgress | None = None
     last: BackfillProgress | None = None
-    async with paytrace_backfill(settings, since, until, resume=resume) as (days, history):
+    async with paytrace_backfill(settings, account, since, until, resume=resume) as (days, history):
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(f"{since}", total=(until - since).days + 1)
             async for progress in days:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from streams.domain.receivables.decisions import Command
 
 INBOX = Topic.RECEIVABLES_INBOX
+# What open items took of a receipt on account bears its reference, P and a number.
+_APPLICATION = re.compile(r"(?P<receipt>.+)P\d+$")
 
 ReferenceArgument = Annotated[str, typer.Argument(help="Posting reference or payment, as `saldo waiting` shows it.")]
 CodeArgument = Annotated[str | None, typer.Argument(help="Code of the suggestion, as `saldo waiting` shows it.")]
@@ -40,6 +43,7 @@ def register(app: typer.Typer) -> None:
             "write-off": write_off,
             "reverse-write-off": reverse_write_off,
             "on-account": on_account,
+            "apply": apply,
             "unmatch": unmatch,
             "post-again": post_again,
             **assign.COMMANDS,
@@ -186,6 +190,38 @@ def on_account(
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("ApplyOnAccount")
+def apply(
+    reference: Annotated[str, typer.Argument(help="The receipt on account; `saldo report unapplied_cash`.")],
+    parts: Annotated[list[str], typer.Argument(help="INVOICE=AMOUNT for each open item.")],
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Give money on account to open items.
+
+    For example: saldo decide apply PT77S2 RE-2=20.00 --why "as the customer asked"; `saldo decide unmatch` undoes it.
+    """
+    from app.cli.asking import answer
+    from app.cli.errors import CannotRun
+    from schemas.records.receivables import ApplyOnAccount
+
+    rows = [row for row in answer("unapplied_cash").records if row["posting_reference"] == reference]
+    if not rows:
+        raise CannotRun(f"{reference} is no money on account; `saldo report unapplied_cash` lists it")
+    customer, currency = rows[0]["abas_customer_id"], rows[0]["currency"]
+    items, amounts = _parts(parts, customer, currency)
+    command = ApplyOnAccount(
+        **_reported(ApplyOnAccount, why, customer),
+        posting_reference=reference,
+        abas_open_item_ids=tuple(items),
+        part_amounts=tuple(amounts),
+        currency=currency,
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
 @needs("UnmatchEntry")
 def unmatch(
     reference: ReferenceArgument,
@@ -194,7 +230,7 @@ def unmatch(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Unmatch: reverse it, and let the money wait.
+    """Unmatch: reverse it, and let the money wait; money that was applied from the account goes back there.
 
     The payment is never matched with that open item again by itself.
     """
@@ -202,6 +238,10 @@ def unmatch(
     from app.cli.errors import CannotRun
     from schemas.records.receivables import UnmatchEntry
 
+    if application := _APPLICATION.match(reference):
+        customer = _entry_of(application["receipt"])["abas_customer_id"]
+        command = UnmatchEntry(**_reported(UnmatchEntry, why, customer), posting_reference=reference)
+        return _ask(command, wait_s, bootstrap_servers, schema_registry_url)
     over = ("EntrySplit", "EntryNetted", "EntryUnmatched")
     rows = [
         row
@@ -215,7 +255,7 @@ def unmatch(
     command = UnmatchEntry(
         **_reported(UnmatchEntry, why, exact[0]["abas_customer_id"]), posting_reference=exact[0]["posting_reference"]
     )
-    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+    return _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
 @needs("ReverseWriteOff")
@@ -299,6 +339,17 @@ def _entry(reference: str) -> dict[str, Any]:
     if len(references) > 1:
         raise CannotRun(f"{reference} has several entries: {', '.join(references)}; name one of them")
     return rows[0]
+
+
+def _entry_of(reference: str) -> dict[str, Any]:
+    """Return the entry of this reference, however far it is."""
+    from app.cli.asking import answer
+    from app.cli.errors import CannotRun
+
+    rows = [row for row in answer("entries_of", id=reference).records if row["posting_reference"] == reference]
+    if not rows:
+        raise CannotRun(f"there is no entry {reference}; `saldo report unapplied_cash` lists money on account")
+    return dict(rows[0])
 
 
 def _not_here(reference: str) -> str:
@@ -451,7 +502,10 @@ def _said(event: Any) -> str:
         case PostingRequested(document_kind="write_off"):
             amount = Money(event.amount_minor, event.currency)
             return f"{event.posting_reference}: write-off of {amount} of invoice {event.invoice_number} asked of abas"
-        case PostingRequested(document_kind="write_off_reversal"):
+        case PostingRequested(document_kind="on_account_application"):
+            amount = Money(event.amount_minor, event.currency)
+            return f"{event.posting_reference}: {amount} applied to invoice {event.invoice_number}, asked of abas"
+        case PostingRequested(document_kind="write_off_reversal" | "on_account_application_reversal"):
             amount = Money(event.amount_minor, event.currency)
             return (
                 f"{event.reverses_reference} is reversed by {event.posting_reference}: {amount} of invoice "

@@ -188,9 +188,11 @@ def _named(bank_line: str) -> str:
 def _reported(request: type[Any], account: str | None, why: str) -> dict[str, Any]:
     from app.settings.settings import load_settings
 
-    paytrace = load_settings().paytrace
+    if account is None:
+        paytrace = load_settings().paytrace.of(None)
+        account = f"{paytrace.merchant}/{paytrace.currency}"
     return {
-        "settlement_account": account or f"{paytrace.merchant}/{paytrace.currency}",
+        "settlement_account": account,
         **identity.actor().fields_for(request.__name__),
         "reason": why,
         "requested_at": datetime.now(UTC),

@@ -72,7 +72,7 @@ def _what(row: dict[str, Any]) -> str:
     by = row["decided_by"]
     match row["what"]:
         case "PostingRequested" | "EntryPosted" | "EntryWaiting" if row["rule"]:
-            return _write_off(row, amount)
+            return _without_money(row, amount)
         case "PaymentMatched":
             return f"{amount} belongs to invoice {invoice}, by {f'{by}, after ' if by else ''}{by_rule}"
         case "MatchSuggested":
@@ -101,7 +101,7 @@ def _what(row: dict[str, Any]) -> str:
         case "EntryUnmatched":
             return f"match of {amount} unmatched{': ' if row['detail'] else ''}{row['detail']}"
         case "EntryPutOnAccount":
-            return f"{amount} goes to the customer's account"
+            return f"{amount} goes to the customer's account: {row['detail']}"
         case other if other == _UNRECOGNIZED:
             what = amount or "amount not known"
             return f"{what} waits, {in_words(row['reason'])}: {row['detail']}"
@@ -127,20 +127,32 @@ def _what(row: dict[str, Any]) -> str:
             return f"{in_words(other)} {amount} {row['detail']}".rstrip()
 
 
-def _write_off(row: dict[str, Any], amount: str) -> str:
-    """Return a step of a write-off, or of what reverses one."""
-    is_reversal = row["rule"] == "write_off_reversal"
+# What is done by a document that moves no money, and in abas once it is posted; what reverses it has the same words.
+_WITHOUT_MONEY = {
+    "write_off": ("write-off", "write off", "written off"),
+    "on_account_application": ("application of money on account", "apply", "applied from the account"),
+}
+
+
+def _without_money(row: dict[str, Any], amount: str) -> str:
+    """Return a step of a write-off or an application, or of what reverses one."""
+    is_reversal = row["rule"].endswith("_reversal")
+    noun, verb, done = _WITHOUT_MONEY[row["rule"].removesuffix("_reversal")]
     match row["what"]:
         case "PostingRequested":
-            what = "reversal of a write-off" if is_reversal else "write-off"
+            what = f"reversal of {_a(noun)}" if is_reversal else noun
             return f"{what} of {amount} asked of abas{_value_date(row)}"
         case "EntryPosted" if is_reversal:
-            return f"write-off of {amount} reversed in abas by document {row['detail']}"
+            return f"{noun} of {amount} reversed in abas by document {row['detail']}"
         case "EntryPosted":
-            return f"{amount} written off in abas as document {row['detail']}"
+            return f"{amount} {done} in abas as document {row['detail']}"
         case _:
-            what = "reverse the write-off of" if is_reversal else "write off"
+            what = f"reverse the {noun} of" if is_reversal else verb
             return f"abas refused to {what} {amount}: {row['detail']}"
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _dispute(row: dict[str, Any]) -> str:

@@ -42,7 +42,8 @@ def import_bank(
         typer.Option(help="Only lines whose text matches this regular expression, e.g. 'PAYTRACE|MERCHANT'."),
     ] = None,
     merchant: Annotated[
-        str | None, typer.Option(help="Merchant account whose deposits these are; default is the one of the settings.")
+        str | None,
+        typer.Option(help="Merchant account whose deposits these are; needed where the settings have several."),
     ] = None,
     account: Annotated[
         str | None, typer.Option(help="Our label of the bank account, never its number; default is the merchant's.")
@@ -74,8 +75,8 @@ def import_bank(
     from schemas.files.owned import FileInvalid
 
     settings = load_settings()
-    paytrace = settings.paytrace
-    label = merchant or paytrace.merchant
+    paytrace = settings.paytrace.of(merchant)
+    label = paytrace.merchant
     try:
         selection = Selection(
             label,

@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -28,7 +28,7 @@ from app.composition.keys import load_known_signer, load_ring
 from app.composition.posting_claims import PostingClaims
 from app.operators import rules
 from app.output.metrics import TaskMetrics
-from app.settings.settings import Settings
+from app.settings.settings import PollingSettings, Settings
 from app.sources.polling import DayByDay, Publisher, poll_forever, poll_together, window_poll
 from app.sources.status import PollObserver, SourceFile
 from app.status.tasks import StatusFile
@@ -38,12 +38,14 @@ from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.abas.working_set import close_left_open
+from connectors.paytrace.accounts import AccountReaders, AccountSinks
 from connectors.paytrace.backfill import BackfillProgress, backfill
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.client_v3 import PayTraceV3Client
 from connectors.paytrace.facts import PayTraceFacts, PayTraceHistory
 from connectors.paytrace.gateway import not_offered, open_gateway
 from connectors.paytrace.hooks import PayTraceReader
+from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from schemas import catalog
@@ -82,6 +84,7 @@ TOPICS_TIMEOUT_S = 60.0
 # A process that waits for Kafka says so after this time, and again at such intervals.
 FIRST_WORD_S, NEXT_WORD_S = 4.0, 15.0
 OFFER_AGAIN_S = 15.0
+ACCOUNT_AGAIN_S = 60.0
 
 # The second poll of each source, as people see it in `saldo status`.
 PAYTRACE_FACTS, ABAS_PAYMENT_REQUESTS = f"{PayTraceSource.name} facts", f"{AbasSource.name} payment requests"
@@ -202,12 +205,12 @@ class AbasLedger:
 
 
 class PayTraceCalls:
-    """The account in which payment requests are carried out, opened on first use, inside the loop that uses it."""
+    """The accounts in which payment requests are carried out, opened on first use, inside the loop that uses them."""
 
     def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
         self._edges = edges or Edges(settings)
-        self._settings = settings.paytrace
-        self._sink: PayTraceSink | None = None
+        self._accounts = settings.paytrace.each()
+        self._sinks: AccountSinks | None = None
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
         """Look before a call; see streams.edges.ports.Gateway."""
@@ -217,12 +220,17 @@ class PayTraceCalls:
         """Make a call once, or leave it to a person; see streams.edges.ports.Gateway."""
         return await self._opened().carry_out(call, taken)
 
-    def _opened(self) -> PayTraceSink:
-        if self._sink is None:
-            edges, paytrace = self._edges, self._settings
+    def _opened(self) -> AccountSinks:
+        if self._sinks is None:
+            edges = self._edges
             claims = Claims(edges.log(), edges.codec(), claimed_by=edges.process)
-            self._sink = PayTraceSink(open_gateway(paytrace, transport=edges.paytrace), paytrace, claims)
-        return self._sink
+            self._sinks = AccountSinks(
+                {
+                    label: PayTraceSink(open_gateway(account, transport=edges.paytrace), account, claims)
+                    for label, account in self._accounts.items()
+                }
+            )
+        return self._sinks
 
 
 def worker_app(settings: Settings) -> faust.App:
@@ -416,31 +424,73 @@ def _faust_credentials(settings: Settings) -> Any:
 
 
 async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
-    """Poll PayTrace until asked to stop."""
+    """Poll every merchant account at PayTrace until asked to stop."""
     settings = settings.as_role(SOURCE_PAYTRACE)
-    for what in not_offered(settings.paytrace):
-        logger.warning("paytrace does not offer", extra={"api_version": settings.paytrace.api_version, "what": what})
-    async with open_gateway(settings.paytrace) as client, _log(settings) as log:
-        status = SourceFile(settings.data_dir, PayTraceSource.name, (PayTraceSource.name, PAYTRACE_FACTS))
+    async with _log(settings) as log:
+        publisher = Publisher(PayTraceSource.name, log, codec(settings))
+        accounts = settings.paytrace.each()
+        names = {label: poll_names(label, alone=len(accounts) == 1) for label in accounts}
+        status = SourceFile(
+            settings.data_dir, PayTraceSource.name, tuple(name for pair in names.values() for name in pair)
+        )
         _serve_metrics(settings.polling.paytrace_metrics_port)
-        await poll_paytrace(settings, client, log, stop, status)
+        await poll_together(
+            *(
+                _poll_account(
+                    account, settings.polling, publisher, names[label], stop, status, alone=len(accounts) == 1
+                )
+                for label, account in accounts.items()
+            )
+        )
+
+
+def poll_names(label: str, *, alone: bool) -> tuple[str, str]:
+    """Return how the two polls of a merchant account are called: for transactions, and for the other facts."""
+    return (PayTraceSource.name, PAYTRACE_FACTS) if alone else (f"paytrace {label}", f"paytrace {label} facts")
+
+
+async def _poll_account(
+    account: PayTraceSettings,
+    polling: PollingSettings,
+    publisher: Publisher,
+    names: tuple[str, str],
+    stop: asyncio.Event,
+    observer: PollObserver,
+    *,
+    alone: bool,
+) -> None:
+    """Poll one merchant account; among several, one whose log-in is refused is tried again and holds up no other."""
+    for what in not_offered(account):
+        logger.warning("paytrace does not offer", extra={"source": names[0], "what": what})
+    while not stop.is_set():
+        try:
+            async with open_gateway(account) as client:
+                await poll_paytrace(account, polling, client, publisher, stop, observer, names)
+        except ContractBroken as error:
+            if alone:
+                raise
+            logger.error(
+                "merchant account is not read",
+                extra={"source": names[0], "error": str(error), "again_in_s": ACCOUNT_AGAIN_S},
+            )
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), ACCOUNT_AGAIN_S)
 
 
 async def poll_paytrace(
-    settings: Settings,
+    account: PayTraceSettings,
+    polling: PollingSettings,
     client: PayTraceClient | PayTraceV3Client,
-    log: Log,
+    publisher: Publisher,
     stop: asyncio.Event,
     observer: PollObserver,
+    names: tuple[str, str],
 ) -> None:
-    """Both polls of PayTrace, side by side, until asked to stop."""
-    source = PayTraceSource(client, settings.paytrace)
-    facts = PayTraceFacts(client, settings.paytrace)
-    publisher = Publisher(source.name, log, codec(settings))
-    polling = settings.polling
+    """Both polls of a merchant account, side by side, until asked to stop."""
+    source, facts = PayTraceSource(client, account), PayTraceFacts(client, account)
     await poll_together(
         poll_forever(
-            source.name,
+            names[0],
             publisher,
             window_poll(source, polling),
             polling.paytrace_every_s,
@@ -449,7 +499,7 @@ async def poll_paytrace(
             not_read=lambda: source.not_read,
         ),
         poll_forever(
-            PAYTRACE_FACTS,
+            names[1],
             publisher,
             window_poll(facts, polling),
             polling.facts_every_s,
@@ -462,20 +512,20 @@ async def poll_paytrace(
 
 @asynccontextmanager
 async def paytrace_backfill(
-    settings: Settings, since: date, until: date, *, resume: bool
+    settings: Settings, account: PayTraceSettings, since: date, until: date, *, resume: bool
 ) -> AsyncIterator[tuple[AsyncIterator[BackfillProgress], PayTraceHistory]]:
-    """Read PayTrace day by day as far back as asked; what is reported already is not told again.
+    """Read a merchant account day by day as far back as asked; what is reported already is not told again.
 
     Shapes: the progress is one item per day; with resume it begins after the last day that a run over the same range
             marked. The history knows afterwards which rows could not be read.
     """
     settings = settings.as_role(SOURCE_PAYTRACE)
-    async with open_gateway(settings.paytrace) as client, _log(settings) as log:
-        source = PayTraceSource(client, settings.paytrace)
-        history = PayTraceHistory(source, PayTraceFacts(client, settings.paytrace))
+    async with open_gateway(account) as client, _log(settings) as log:
+        source = PayTraceSource(client, account)
+        history = PayTraceHistory(source, PayTraceFacts(client, account))
         publisher = Publisher(source.name, log, codec(settings))
         await publisher.remember()
-        days = DayByDay(publisher, f"backfill/{since.isoformat()}/{until.isoformat()}")
+        days = DayByDay(publisher, f"backfill/{account.merchant}/{since.isoformat()}/{until.isoformat()}")
         done_until = days.done_until if resume else None
         progress = backfill(
             history, since, until, publish=days.publish, mark_done=days.mark_done, done_until=done_until
@@ -550,7 +600,17 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     ingress = settings.ingress
     broken = asyncio.Event()
     shared_codec = codec(settings)
-    async with open_gateway(settings.paytrace) as client, _log(settings) as log:
+    accounts = settings.paytrace.each()
+    if len(accounts) > 1 and ingress.hook_secrets and ingress.hook_rows == "fact":
+        raise ContractBroken(
+            "rows of hooks name no merchant account, so they can't be believed where there are several; "
+            "set SALDO_INGRESS_HOOK_ROWS=hint"
+        )
+    async with AsyncExitStack() as opened_accounts, _log(settings) as log:
+        readers = {
+            label: PayTraceReader(await opened_accounts.enter_async_context(open_gateway(account)), account)
+            for label, account in accounts.items()
+        }
         delivery = Delivery(
             log,
             shared_codec,
@@ -558,7 +618,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
             retry_after_s=ingress.retry_after_s,
             on_broken=broken.set,
         )
-        gateway_reader, zone = PayTraceReader(client, settings.paytrace), settings.paytrace.zone
+        gateway_reader, zone = AccountReaders(readers), settings.paytrace.zone
         server = new_server(Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone), ingress)
         with listen(ingress) as listener:
             host, port = listener.getsockname()[:2]

@@ -150,6 +150,7 @@ def to_payment_request_observed(
         vault_customer_id=_safe_text(payment_request, fields.vault_customer) or None,
         invoice_number=_safe_text(payment_request, fields.invoice_number) or None,
         requester=plain_text(_safe_text(payment_request, fields.requester)) or None,
+        merchant=_safe_text(payment_request, fields.merchant_account) or None,
         reason=plain_text(_safe_text(payment_request, fields.reason)),
         observed_at=observed_at,
         raw=_safe(fields.reason, to_raw(payment_request)),

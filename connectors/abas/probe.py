@@ -123,6 +123,7 @@ _TABLES: Mapping[str, _Wanted] = {
         {
             "vault_customer": ("customer^ypaytracecust", "kunde^ypaytracecust", "yvaultcustomer"),
             "requester": ("yrequester", "yanforderer"),
+            "merchant_account": ("ymerchant", "yhaendler"),
         },
     ),
 }

@@ -87,6 +87,7 @@ class PaymentRequestFields(Entry):
     vault_customer: FieldName | None = None  # whose stored card or account a charge takes
     invoice_number: FieldName | None = None  # which invoice a charge pays, e.g. item^docNo
     requester: FieldName | None = None
+    merchant_account: FieldName | None = None
 
 
 FieldsT = TypeVar("FieldsT", bound=BaseModel)

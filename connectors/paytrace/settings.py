@@ -6,12 +6,14 @@ against the live system corrects a value and no code. docs/paytrace.md lists the
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.common.reach import ReachSettings
+from schemas.failures import ContractBroken
 from schemas.values.business_day import PAYTRACE_ZONE
 
 ApiVersion = Literal["v1", "v3"]
@@ -19,10 +21,29 @@ AchSource = Literal["auto", "v3", "v1", "off"]
 AmbiguousTime = Literal["first", "second"]
 
 
-class PayTraceSettings(ReachSettings):
-    """One PayTrace merchant account, its credentials and how gently we ask.
+class PayTraceAccount(BaseModel):
+    """What one of several merchant accounts has of its own; what it leaves out is that of [paytrace]."""
 
-    Units: fields end in their unit; secrets are masked in repr and in logs.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str = ""
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    integrator_id: str = ""
+    merchant_id: int = 0
+    api_version: ApiVersion = "v1"
+    ach_source: AchSource = "auto"
+    time_zone: str = PAYTRACE_ZONE.key
+    ambiguous_time: AmbiguousTime = "first"
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+
+
+class PayTraceSettings(ReachSettings):
+    """One PayTrace merchant account, its credentials and how gently we ask; or what several have in common.
+
+    Units:  fields end in their unit; secrets are masked in repr and in logs.
+    Shapes: accounts is, by our label of each merchant account, what differs there: a log-in, a zone, a currency.
+            Without it, these settings are the one account, under the label `merchant`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +54,9 @@ class PayTraceSettings(ReachSettings):
     integrator_id: str = ""
     merchant: str = "main"
     merchant_id: int = 0
+    accounts: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")], PayTraceAccount] = Field(
+        default_factory=dict
+    )
 
     api_version: ApiVersion = "v1"
     # auto reads ACH over v3 and goes on without it, with a warning, where this account has no v3.
@@ -74,6 +98,29 @@ class PayTraceSettings(ReachSettings):
     check_export_path: str = "/v1/checks/export/by_date_range"
     recurrence_export_path: str = "/v1/recurrence/export_scheduled"
     recurrence_update_path: str = "/v1/recurrence/update"
+
+    def each(self) -> Mapping[str, PayTraceSettings]:
+        """Return the settings of every merchant account, by its label; one at least."""
+        if not self.accounts:
+            return {self.merchant: self}
+        return {label: self._account(label, own) for label, own in self.accounts.items()}
+
+    def of(self, label: str | None) -> PayTraceSettings:
+        """Return the settings of one merchant account; None means the only one.
+
+        Raises: ContractBroken naming the accounts when there is none of this label, or None leaves it open.
+        """
+        accounts = self.each()
+        if label is None and len(accounts) == 1:
+            return next(iter(accounts.values()))
+        if label is None or label not in accounts:
+            said = "there are several merchant accounts" if label is None else f"there is no merchant account {label!r}"
+            raise ContractBroken(f"{said}; name one of {', '.join(sorted(accounts))}")
+        return accounts[label]
+
+    def _account(self, label: str, own: PayTraceAccount) -> PayTraceSettings:
+        differs = {name: getattr(own, name) for name in own.model_fields_set}
+        return self.model_copy(update={**differs, "merchant": label, "accounts": {}})
 
     @property
     def zone(self) -> ZoneInfo:

@@ -139,6 +139,12 @@ class PayTraceSink:
         self._ended: dict[str, Outcome] = {}
         self._wait = OutcomeWait(settings.outcome_wait_s, now)
 
+    async def holds(self, request: RequestGatewayCall) -> bool:
+        """Say whether this account knows the transaction or vault customer that a request names."""
+        if request.kind is PaymentRequestKind.CHARGE:
+            return await self._customer(request.vault_customer_id or "") is not None
+        return await self._client.export_transaction(request.paytrace_transaction_id or "") is not None
+
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
         """Write down which refunds of this size exist before ours; refuse a payment request that waited too long.
 
@@ -149,15 +155,16 @@ class PayTraceSink:
             reason = (
                 "the payment request waited longer than payment_request_expires_s; make a new one if it is still wanted"
             )
-            return _refused(request, "too-old", reason, now)
+            return refused(request, "too-old", reason, now)
         seen_before: tuple[str, ...] = ()
         if request.kind is PaymentRequestKind.REFUND:
             refunded = await self._transaction(request)
             if refunded is None:
-                return _refused(request, "unknown-transaction", "PayTrace knows no such transaction", now)
+                return refused(request, "unknown-transaction", "PayTrace knows no such transaction", now)
             seen_before = tuple(found.paytrace_transaction_id for found in await self._refunds(request, refunded, now))
         return GatewayCallBegun(
             **_common(request),
+            merchant=self._settings.merchant,
             invoice_number=request.invoice_number,
             seen_before=seen_before,
             begun_at=now,
@@ -188,10 +195,10 @@ class PayTraceSink:
             if await self._rights.may_make(call, is_repeatable=ready.is_repeatable):
                 return await self._make(call, taken, ready)
             return await self._find(call, taken, f"to be sent by {self._rights.first_of(call)}")
-        except PayTraceRefused as refused:
-            return _refused(call, refused.code, str(refused), self._now())
+        except PayTraceRefused as reason:
+            return refused(call, reason.code, str(reason), self._now())
         except (CallNotOffered, CurrencyNotOffered) as reason:
-            return _refused(call, "not-offered", str(reason), self._now())
+            return refused(call, "not-offered", str(reason), self._now())
 
     async def _brought_about(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome:
         """Void or capture: look, act where the transaction does not show it, act again after outcome_wait_s."""
@@ -203,8 +210,8 @@ class PayTraceSink:
         self._wait.end(call.call_reference)
         try:
             outcome = await self._make(call, taken, self._by_state(call))
-        except PayTraceRefused as refused:
-            outcome = _refused(call, refused.code, str(refused), self._now())
+        except PayTraceRefused as reason:
+            outcome = refused(call, reason.code, str(reason), self._now())
         if isinstance(outcome, GatewayCallDone):
             return outcome
         # Refused, perhaps because an attempt before this one has worked meanwhile.
@@ -290,7 +297,7 @@ class PayTraceSink:
             description=call.call_reference if call.invoice_number else "",
         )
         label = call.vault_customer_id or ""
-        row = next((row for row in await self._client.export_customers(label) if label in _names(row)), None)
+        row = await self._customer(label)
         if row is None:
             raise PayTraceRefused(f"PayTrace knows no vault customer {label}", code="unknown-vault-customer")
         # v3 charges by the number that PayTrace gave; in v1 that is our own key.
@@ -317,7 +324,7 @@ class PayTraceSink:
                 message,
                 self._now(),
             )
-        return _refused(call, code, message, self._now()) if answer.meaning in _FAILED else None
+        return refused(call, code, message, self._now()) if answer.meaning in _FAILED else None
 
     # --- looking
 
@@ -342,7 +349,7 @@ class PayTraceSink:
             if seen.status in _PAID:
                 return _done(call, seen.paytrace_transaction_id, "", "found by its reference", self._now())
             if seen.status is TransactionStatus.DECLINED or seen.status in _VOIDED:
-                return _refused(
+                return refused(
                     call, seen.status.value.lower(), f"found by its reference: {seen.raw_status}", self._now()
                 )
             raise self._in_doubt(call, f"PayTrace shows it as {seen.raw_status}, which nobody can read")
@@ -376,7 +383,10 @@ class PayTraceSink:
                 f"{seen.raw_status}, which can't be read: whether it is captured is not known. Look in PayTrace, then "
                 "saldo dlq replay or discard"
             )
-        return _refused(call, "not-authorized", f"PayTrace shows it as {seen.raw_status}", self._now())
+        return refused(call, "not-authorized", f"PayTrace shows it as {seen.raw_status}", self._now())
+
+    async def _customer(self, label: str) -> JsonObject | None:
+        return next((row for row in await self._client.export_customers(label) if label in _names(row)), None)
 
     async def _transaction(self, call: Call) -> TransactionObserved | None:
         row = await self._client.export_transaction(call.paytrace_transaction_id or "")
@@ -459,7 +469,8 @@ def _done(call: Call, result: str | None, code: str, message: str, now: datetime
     )
 
 
-def _refused(call: Call, code: str, message: str, now: datetime) -> GatewayCallRefused:
+def refused(call: Call, code: str, message: str, now: datetime) -> GatewayCallRefused:
+    """Return the outcome of a call that is not made, or that PayTrace refused; message is for people."""
     return GatewayCallRefused(
         **_common(call), code=code or "refused", message=plain_text(mask_sensitive(message))[:500], occurred_at=now
     )

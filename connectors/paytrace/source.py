@@ -69,7 +69,7 @@ class PayTraceSource:
         return today - timedelta(days=self._settings.lookback_window_days), today
 
     async def poll(self, since: date, until: date) -> AsyncIterator[Observation]:
-        """Yield ("transaction/<id>", (record,)) for every transaction created on these days, newest day first.
+        """Yield ("transaction/<merchant>/<id>", (record,)) for each transaction of these days, newest day first.
 
         Shapes:  since and until are days in the merchant's zone, both included. Days at the rim are asked
                  wider by range_margin_days, because nobody documents whose midnight a range means; a
@@ -220,4 +220,4 @@ class PayTraceSource:
 
 
 def _observation(record: TransactionObserved) -> Observation:
-    return f"transaction/{record.paytrace_transaction_id}", (record,)
+    return f"transaction/{record.merchant}/{record.paytrace_transaction_id}", (record,)

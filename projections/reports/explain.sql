@@ -36,7 +36,7 @@ concerned AS
 disputed AS
 (
     SELECT DISTINCT settlement_account, dispute_id
-    FROM fct_disputes FINAL
+    FROM fct_dispute_events FINAL
     WHERE {id:String} IN (dispute_id, paytrace_transaction_id)
         OR (paytrace_transaction_id != '' AND paytrace_transaction_id IN
             (SELECT paytrace_transaction_id FROM fct_entries FINAL WHERE posting_reference IN concerned))
@@ -47,8 +47,11 @@ steps AS
         occurred_at, toString(record_type) AS what, posting_reference,
         if(direction = 'NONE', amount_minor, signed_minor) AS signed_minor, toString(currency) AS currency, invoice_number,
         -- Which kind of document, where it is none of the payer's money.
-        multiIf(direction != 'NONE', '', match(posting_reference, 'W[0-9]+U[0-9]+$'), 'write_off_reversal', 'write_off')
-            AS rule, toInt32(0) AS rule_version, emptyArrayString() AS agrees, emptyArrayString() AS differs,
+        multiIf(
+            direction != 'NONE', '',
+            match(posting_reference, 'P[0-9]+U[0-9]+$'), 'on_account_application_reversal',
+            match(posting_reference, 'P[0-9]+$'), 'on_account_application',
+            match(posting_reference, 'W[0-9]+U[0-9]+$'), 'write_off_reversal', 'write_off') AS rule, toInt32(0) AS rule_version, emptyArrayString() AS agrees, emptyArrayString() AS differs,
         '' AS runner_up, toInt32(0) AS runner_up_distance_hundredths, '' AS decided_by,
         multiIf(detail != '', detail, netted_with != '', concat('with ', netted_with), abas_document_number) AS detail,
         toString(reason) AS reason, value_on, source_partition, source_offset
@@ -104,8 +107,8 @@ disputes AS
         concat(raw_stage, if(reason_code = '', '', concat(', reason code ', reason_code)), ', of ', toString(entered_on),
             if(paytrace_transaction_id = '', ', names no payment', concat(', payment ', paytrace_transaction_id)))
             AS detail,
-        toString(stage) AS reason, CAST(NULL AS Nullable(Date32)) AS value_on, source_partition, source_offset
-    FROM fct_disputes FINAL
+        toString(fact) AS reason, CAST(NULL AS Nullable(Date32)) AS value_on, source_partition, source_offset
+    FROM fct_dispute_events FINAL
     WHERE record_type = 'DisputeRecorded' AND (settlement_account, dispute_id) IN disputed
 ),
 -- Bank lines by their own id, by a line that they pay out or might (1:CAPTURED), by that line's payment, or by their batch.

@@ -65,7 +65,7 @@ FROM
     SELECT 'dispute', dispute_id, concat(raw_stage, if(reason_code = '', '', concat(', reason code ', reason_code))),
         toInt128(-amount_minor), toString(currency), paytrace_transaction_id, toString(source_topic), source_partition,
         source_offset
-    FROM fct_disputes FINAL
+    FROM fct_dispute_events FINAL
     WHERE dispute_id = {id:String}
     UNION ALL
     SELECT 'parked record', concat(toString(inbox_topic), '/', toString(inbox_partition), '/', toString(inbox_offset)),

@@ -33,6 +33,13 @@ WORDS: Mapping[str, str] = {
     "CHARGEBACK_NOT_BOOKED": "charged back, to be booked in abas by hand",
     "CHARGEBACK_OF_UNKNOWN_PAYMENT": "charged back, but nobody saw the payment captured",
     "CHARGEBACK_NAMES_NO_PAYMENT": "charged back, but the dispute names no payment",
+    # what happens in a dispute
+    "DEBITED": "charged back",
+    "CREDITED": "chargeback reversed",
+    "OPENED": "dispute opened",
+    "CLOSED": "closed without chargeback",
+    "SECOND_CHARGEBACK": "second chargeback",
+    "EVIDENCE_SUBMITTED": "evidence submitted",
     # why nothing explains a deposit
     "NO_RECORDS": "no settled money is open",
     "BATCH_UNKNOWN": "the batch is not known",

@@ -10,7 +10,7 @@ events AS
     SELECT *, match(posting_reference, 'W[0-9]+U[0-9]+$') AS is_reversal,
         replaceRegexpOne(posting_reference, 'U[0-9]+$', '') AS write_off
     FROM fct_entries FINAL
-    WHERE direction = 'NONE'
+    WHERE direction = 'NONE' AND match(posting_reference, 'W[0-9]+(U[0-9]+)?$')
 ),
 decisions AS
 (

@@ -8,7 +8,7 @@ from typing import Any
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
-from projections.tables.fct_disputes.row import TABLE as FCT_DISPUTES
+from projections.tables.fct_dispute_events.row import TABLE as FCT_DISPUTE_EVENTS
 from projections.tables.fct_documents.row import TABLE as FCT_DOCUMENTS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
 from projections.tables.fct_fee_schedules.row import TABLE as FCT_FEE_SCHEDULES
@@ -45,7 +45,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_DEPOSIT_EVENTS,
     FCT_SETTLEMENT_DAYS,
     FCT_FEE_SCHEDULES,
-    FCT_DISPUTES,
+    FCT_DISPUTE_EVENTS,
     FCT_PARKING,
     FCT_DEAD_LETTERS,
     FCT_UNREADABLE,

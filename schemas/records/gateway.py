@@ -43,6 +43,7 @@ class CarryOutGatewayCall(Record):
     kind: PaymentRequestKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
+    merchant: str
     invoice_number: str | None = None
     abas_customer_id: str
     amount_minor: int
@@ -62,6 +63,7 @@ class GatewayCallBegun(Record):
     kind: PaymentRequestKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
+    merchant: str
     invoice_number: str | None = None
     abas_customer_id: str
     amount_minor: int
@@ -146,6 +148,7 @@ class PaymentRequestAccepted(Record):
     kind: PaymentRequestKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
+    merchant: str | None = None
     invoice_number: str | None = None
     abas_customer_id: str
     amount_minor: int
@@ -182,6 +185,7 @@ class PaymentRequestObserved(Record):
     currency: str
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
+    merchant: str | None = None
     invoice_number: str | None = None
     requester: str | None = None
     reason: str
@@ -223,6 +227,7 @@ class RequestGatewayCall(Record):
     kind: PaymentRequestKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
+    merchant: str | None = None
     invoice_number: str | None = None
     abas_customer_id: str
     amount_minor: int

@@ -24,6 +24,7 @@ class Decision(StrEnum):
     SPLIT = "SPLIT"
     WRITE_OFF = "WRITE_OFF"
     ON_ACCOUNT = "ON_ACCOUNT"
+    APPLY = "APPLY"
     UNMATCH = "UNMATCH"
     POST_AGAIN = "POST_AGAIN"
     REVERSE_WRITE_OFF = "REVERSE_WRITE_OFF"
@@ -43,6 +44,23 @@ class EntryDirection(StrEnum):
     RECEIPT = "RECEIPT"
     REVERSAL = "REVERSAL"
     NONE = "NONE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOnAccount(Record):
+    """Command of a person: give money on account to open items. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    abas_open_item_ids: tuple[str, ...]
+    part_amounts: tuple[int, ...]
+    currency: str
+    decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +209,8 @@ class EntryPutOnAccount(Record):
     abas_customer_id: str
     amount_minor: int
     currency: str
-    decided_by: str
+    decided_by: str | None = None
+    detail: str
     direction: EntryDirection = EntryDirection.RECEIPT
     occurred_at: datetime
 
@@ -413,6 +432,7 @@ class PostingRequested(Record):
     settlement_account: str | None = None
     invoice_number: str | None = None
     reverses_reference: str | None = None
+    takes_from_reference: str | None = None
     text: str | None = None
     value_on: date | None = None
     occurred_at: datetime

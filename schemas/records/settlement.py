@@ -38,15 +38,6 @@ class BreakReason(StrEnum):
     NOTHING_NEAR = "NOTHING_NEAR"
 
 
-class DisputeStage(StrEnum):
-    """Where a dispute stands. A retrieval request moves no money, and UNKNOWN, which keeps raw_stage, neither."""
-
-    UNKNOWN = "UNKNOWN"
-    RETRIEVAL = "RETRIEVAL"
-    CHARGED_BACK = "CHARGED_BACK"
-    CHARGEBACK_REVERSED = "CHARGEBACK_REVERSED"
-
-
 class ProcessorEntryKind(StrEnum):
     """What the processor took or gave besides payments; UNKNOWN keeps raw_kind and is never money."""
 
@@ -303,45 +294,6 @@ class DismissBankLine(Record):
     approved_by: str | None = None
     reason: str
     requested_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeObserved(Record):
-    """A dispute as the processor's statement or portal shows it; PayTrace shows none."""
-
-    settlement_account: str
-    dispute_id: str
-    stage: DisputeStage
-    raw_stage: str
-    paytrace_transaction_id: str | None = None
-    amount_minor: int
-    currency: str
-    reason_code: str
-    entered_on: date
-    observed_at: datetime
-    raw: str
-    sequence: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeRecorded(Record):
-    """A fact of a dispute was recorded: what it took or gave back, and what the dispute takes now."""
-
-    settlement_account: str
-    dispute_id: str
-    stage: DisputeStage
-    raw_stage: str
-    sequence: int | None = None
-    named_transaction_id: str | None = None
-    amount_minor: int
-    previous_minor: int
-    charged_back_minor: int
-    previous_transaction_id: str | None = None
-    paytrace_transaction_id: str | None = None
-    currency: str
-    reason_code: str
-    entered_on: date
-    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

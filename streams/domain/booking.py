@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Literal
 
 from schemas.documents import kinds
+from schemas.records.disputes import DisputeMovement
 from schemas.records.erp import DocumentLine, Side
 from schemas.records.identification import Movement
 from schemas.records.settlement import SettlementLineKind
@@ -44,6 +46,16 @@ def of_processor(kind: SettlementLineKind, amount_minor: int) -> tuple[str, Line
     document, role = _OF_PROCESSOR[kind]
     signed = settlement_sign(kind) * amount_minor
     return document, _lines(**{role: -signed, "clearing": signed})
+
+
+def of_dispute(movement: DisputeMovement, amount_minor: int, policy: Literal["receivable", "reopen"]) -> Lines:
+    """Return the lines of money that a dispute took or gave back.
+
+    By the policy `reopen` it is the customer's money again, which a document of receivables takes off the invoice.
+    """
+    signed = {DisputeMovement.CHARGED_BACK: -amount_minor, DisputeMovement.CHARGEBACK_REVERSED: amount_minor}
+    minor = signed.get(movement, 0)
+    return _lines(**{"chargeback_receivable" if policy == "receivable" else "unapplied": -minor, "clearing": minor})
 
 
 def of_deposit(deposit_minor: int, rest_minor: int) -> Lines:

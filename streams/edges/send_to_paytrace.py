@@ -202,6 +202,7 @@ def _carry_out(begun: GatewayCallBegun) -> CarryOutGatewayCall:
         kind=begun.kind,
         paytrace_transaction_id=begun.paytrace_transaction_id,
         vault_customer_id=begun.vault_customer_id,
+        merchant=begun.merchant,
         invoice_number=begun.invoice_number,
         abas_customer_id=begun.abas_customer_id,
         amount_minor=begun.amount_minor,

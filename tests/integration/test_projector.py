@@ -42,7 +42,7 @@ pytestmark = pytest.mark.journey
 LEFT_EMPTY = {
     "fct_decisions",
     "fct_proposals",
-    "fct_disputes",
+    "fct_dispute_events",
     "fct_unrecognized",
     "fct_deposit_events",
     "fct_fee_schedules",

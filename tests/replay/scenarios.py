@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from schemas.records.approvals import ApproveProposal, ProposeCommand
+from schemas.records.disputes import DisputeFact
 from schemas.records.identification import AssignCustomer, CustomerReferenced, OpenItemReferenced, RememberReference
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
@@ -26,7 +28,6 @@ from schemas.records.receivables import (
     WriteOffRest,
 )
 from schemas.records.rules import AdoptRules
-from schemas.records.settlement import DisputeStage
 from schemas.values.references import vault_token
 from schemas.wire.codec import to_json
 from tests.replay.line import RULES
@@ -36,6 +37,7 @@ from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispu
 Reported = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
 SETTLEMENT, APPROVALS, RULES_INBOX = "settlement.inbox.v1", "approvals.inbox.v1", "rules.inbox.v1"
+DISPUTES = "disputes.inbox.v1"
 TODAY = (NOON.date() - FIRST).days  # the day of the observations, as the settlement story counts days
 
 
@@ -350,6 +352,28 @@ def divided_by_hand_and_put_on_account() -> Sequence[Reported]:
     ]
 
 
+def choosing(minute: int, **choices: str) -> Reported:
+    """Finance adopts the mapping with these choices below `policies:`."""
+    (text,) = (line["record"]["text"] for line in RULES if line["record"]["rules_name"] == "account-mapping")
+    changed = text.replace("\nversion: 1\n", "\nversion: 2\n")
+    for name, choice in choices.items():
+        changed, count = re.subn(rf"(?m)^  {name}: .*$", f"  {name}: {choice}", changed)
+        assert count == 1, name
+    return adopted("account-mapping", minute, changed, 2)
+
+
+def money_on_account_by_rule() -> Sequence[Reported]:
+    """Too much goes on account, so does a double payment; a new invoice takes it, a void frees it."""
+    return [
+        choosing(0, unapplied="on_account", apply_on_account="oldest_first"),
+        *invoiced("i1", 100_00, "RE-1"),
+        seen(Status.PENDING_SETTLEMENT, 120_00, minute=1),
+        seen(Status.PENDING_SETTLEMENT, 100_00, minute=2, payment="2"),
+        *invoiced("i2", 50_00, "RE-2", minute=3),
+        seen(Status.VOIDED, 120_00, minute=4),
+    ]
+
+
 def wrong_match_unmatched() -> Sequence[Reported]:
     undone = decided(UnmatchEntry, 2, posting_reference=f"PT{PAYMENT}")
     return [
@@ -473,32 +497,32 @@ def deposit_of_a_batch() -> Sequence[Reported]:
     return [*sale_posted(), refund, *((SETTLEMENT, record) for record in settlement)]
 
 
-def disputed(on: int, stage: DisputeStage, amount_minor: int = 100_00) -> Reported:
+def disputed(on: int, fact: DisputeFact, amount_minor: int = 100_00) -> Reported:
     """The processor's portal shows a dispute of the payment, some days after it."""
-    fact = dispute("CB-1", amount_minor, TODAY + on, stage)
-    return SETTLEMENT, replace(fact, paytrace_transaction_id=PAYMENT)
+    seen = dispute("CB-1", amount_minor, TODAY + on, fact)
+    return DISPUTES, replace(seen, paytrace_transaction_id=PAYMENT)
 
 
 def chargeback_after_posting() -> Sequence[Reported]:
-    charged_back = disputed(4, DisputeStage.CHARGED_BACK)
+    charged_back = disputed(4, DisputeFact.DEBITED)
     return [
         *sale_posted(),
-        disputed(2, DisputeStage.RETRIEVAL),
+        disputed(2, DisputeFact.RETRIEVAL_REQUESTED),
         charged_back,
         charged_back,
-        (SETTLEMENT, dispute("CB-2", 7_00, TODAY + 5)),
+        (DISPUTES, dispute("CB-2", 7_00, TODAY + 5)),
     ]
 
 
 def chargeback_that_flips() -> Sequence[Reported]:
     return [
         *sale_posted(),
-        disputed(4, DisputeStage.CHARGED_BACK),
+        disputed(4, DisputeFact.DEBITED),
         # The reversal is reported after the second chargeback, which it precedes.
-        disputed(12, DisputeStage.CHARGED_BACK),
-        disputed(8, DisputeStage.CHARGEBACK_REVERSED),
-        disputed(20, DisputeStage.CHARGEBACK_REVERSED, 40_00),
-        disputed(24, DisputeStage.CHARGED_BACK),
+        disputed(12, DisputeFact.DEBITED),
+        disputed(8, DisputeFact.CREDITED),
+        disputed(20, DisputeFact.CREDITED, 40_00),
+        disputed(24, DisputeFact.DEBITED),
     ]
 
 
@@ -524,6 +548,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     write_off_that_a_second_person_approves,
     rules_adopted_between_two_decisions,
     divided_by_hand_and_put_on_account,
+    money_on_account_by_rule,
     wrong_match_unmatched,
     tie_rejected_in_part,
     two_people_decide_at_once,

@@ -12,6 +12,7 @@ from app.proofs.rebuild import compare_agents
 from schemas import catalog
 from schemas.failures import Delayed, Unreadable
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
+from schemas.records.disputes import DisputeFact, DisputeRecorded
 from schemas.records.erp import DocumentRefused, PostDocument
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -41,8 +42,6 @@ from schemas.records.receivables import (
     WriteOffRest,
 )
 from schemas.records.rules import AdoptRules, RulesAccepted, RulesRefused
-from schemas.records.settlement import DisputeRecorded
-from schemas.records.settlement import DisputeStage as Stage
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
 from schemas.wire.codec import from_json, to_json
 from streams.agents import DECIDERS
@@ -102,7 +101,8 @@ class Gateway:
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
         self.calls += 1
-        return GatewayCallBegun(**_fields(GatewayCallBegun, request), seen_before=("1",), begun_at=WHEN)
+        common = _fields(GatewayCallBegun, request) | {"merchant": "main"}
+        return GatewayCallBegun(**common, seen_before=("1",), begun_at=WHEN)
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
         self.calls += 1
@@ -339,9 +339,9 @@ async def a_payment_is_unreadable_then_charged_back_and_forth(office: Installati
         await office.take("payments.observations.v1", seen)
 
     await shows(Status.UNKNOWN, 1)
-    for sequence, stage in enumerate((Stage.CHARGED_BACK, Stage.CHARGEBACK_REVERSED, Stage.CHARGED_BACK), 1):
-        fact = dispute("d80", 80_00, sequence, stage)
-        await office.take("settlement.inbox.v1", replace(fact, paytrace_transaction_id="80", sequence=sequence))
+    for sequence, kind in enumerate((DisputeFact.DEBITED, DisputeFact.CREDITED, DisputeFact.DEBITED), 1):
+        fact = dispute("d80", 80_00, sequence, kind)
+        await office.take("disputes.inbox.v1", replace(fact, paytrace_transaction_id="80", sequence=sequence))
         await shows(Status.SETTLED if sequence == 2 else Status.UNKNOWN, 1 + sequence)
 
 
@@ -404,7 +404,7 @@ async def test_everything_comes_back_identical_after_every_operator_command_refu
     assert {"PT61", "PT61U1", "PT61A1", "PT61A1U1", "PT61A1A1", "PT71", "PT72", "PT90", "PT90U1"} <= set(
         office.books.documents
     )
-    (now, *_) = reversed(office.events("settlement.events.v1", DisputeRecorded))
+    (now, *_) = reversed(office.events("disputes.events.v1", DisputeRecorded))
     assert now.charged_back_minor == 80_00
     assert {"PT6"}.isdisjoint(office.books.documents)
     assert office.gateway.calls == 4

@@ -16,16 +16,20 @@ from typing import Any, NoReturn, cast
 from app.composition.bootstrap import (
     Edges,
     build_task,
+    codec,
     gateway_processor,
     poll_abas,
+    poll_names,
     poll_paytrace,
     sink_processor,
 )
 from app.operators.rules import offer
 from app.settings.settings import Settings
+from app.sources.polling import Publisher
 from app.sources.status import SilentPollObserver
 from connectors.abas.client import AbasClient
 from connectors.paytrace.gateway import open_gateway
+from connectors.paytrace.source import PayTraceSource
 from schemas.failures import ContractBroken, Unavailable
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS
@@ -244,9 +248,13 @@ async def _together(*works: Any) -> None:
 
 async def run_paytrace_source(outside: Outside, process: Process) -> None:
     """The process that polls PayTrace."""
-    client = open_gateway(outside.settings.paytrace, transport=outside.paytrace.transport())
-    log = ProcessLog(outside.broker, process)
-    await poll_paytrace(outside.settings, client, log, asyncio.Event(), SilentPollObserver())
+    settings = outside.settings
+    client = open_gateway(settings.paytrace, transport=outside.paytrace.transport())
+    publisher = Publisher(PayTraceSource.name, ProcessLog(outside.broker, process), codec(settings))
+    names = poll_names(settings.paytrace.merchant, alone=True)
+    await poll_paytrace(
+        settings.paytrace, settings.polling, client, publisher, asyncio.Event(), SilentPollObserver(), names
+    )
 
 
 async def run_abas_source(outside: Outside, process: Process) -> None:

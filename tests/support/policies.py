@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
 from streams.domain import ledger, receivables, settlement
+from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
     DEPOSIT_MATCHING,
@@ -24,10 +26,16 @@ LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 
 
-def decide_of(context: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
-    """The decide of a context, with the policy in force where it wants one."""
+def chosen(**choices: Any) -> ReceivablesPolicy:
+    """The policy of receivables with these choices of the mapping, the others as they ship."""
+    mapping = RECEIVABLES.mapping
+    return replace(RECEIVABLES, mapping=replace(mapping, policies=replace(mapping.policies, **choices)))
+
+
+def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[Any, ...]]:
+    """The decide of a context, with this policy or the one that ships where it wants one."""
     if context is receivables:
-        return lambda state, record: receivables.decide(state, record, RECEIVABLES)
+        return lambda state, record: receivables.decide(state, record, policy or RECEIVABLES)
     if context is ledger:
         return lambda state, record: ledger.decide(state, record, LEDGER)
     if context is settlement:

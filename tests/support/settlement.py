@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from typing import Any
 
+from schemas.records.disputes import DisputeFact, DisputeMoneyMoved, DisputeMovement, DisputeObserved
 from schemas.records.identification import Movement
 from schemas.records.payments import PaymentMethod
 from schemas.records.settlement import (
@@ -17,8 +18,6 @@ from schemas.records.settlement import (
     BankStatementEnded,
     ConfirmDepositMatch,
     DismissBankLine,
-    DisputeObserved,
-    DisputeStage,
     MoneySettled,
     ProcessorEntryKind,
     ProcessorEntryObserved,
@@ -130,19 +129,39 @@ def entry(id_: str, amount_minor: int, on: int, kind: ProcessorEntryKind, batch:
     )
 
 
-def dispute(id_: str, amount_minor: int, on: int, stage: DisputeStage = DisputeStage.CHARGED_BACK) -> DisputeObserved:
-    """A dispute at some stage."""
+def dispute(id_: str, amount_minor: int, on: int, fact: DisputeFact = DisputeFact.DEBITED) -> DisputeObserved:
+    """A fact of a dispute."""
     return DisputeObserved(
+        dispute_case=f"{ACCOUNT}/{id_}",
         settlement_account=ACCOUNT,
         dispute_id=id_,
-        stage=stage,
-        raw_stage=stage.value,
+        fact=fact,
+        raw_stage=fact.value,
         amount_minor=amount_minor,
         currency="USD",
         reason_code="10.4",
         entered_on=day(on),
+        origin="",
         observed_at=noon(on),
         raw="{}",
+    )
+
+
+def disputed_money(id_: str, amount_minor: int, on: int) -> DisputeMoneyMoved:
+    """What a dispute took, or gave back if negative, as the case tells the account."""
+    movement = DisputeMovement.CHARGED_BACK if amount_minor >= 0 else DisputeMovement.CHARGEBACK_REVERSED
+    return DisputeMoneyMoved(
+        settlement_account=ACCOUNT,
+        dispute_case=f"{ACCOUNT}/{id_}",
+        dispute_id=id_,
+        line_id=f"{id_}:{movement}",
+        movement=movement,
+        amount_minor=abs(amount_minor),
+        currency="USD",
+        reason_code="10.4",
+        raw_stage=movement.value,
+        moved_on=day(on),
+        occurred_at=noon(on),
     )
 
 

@@ -87,6 +87,7 @@ class PaymentRequestSeed(BaseModel):
     invoice_number: str = ""
     reason: str = ""
     requester: str = ""
+    merchant: str = ""
 
 
 class OpenEditor(BaseModel):
@@ -234,6 +235,7 @@ def _seed_payment_requests(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
                     "ypaytraceid": seed.paytrace_transaction_id,
                     "yreason": seed.reason,
                     "yrequester": seed.requester,
+                    "ymerchant": seed.merchant,
                     "ystatus": "OPEN",
                 },
             ).id

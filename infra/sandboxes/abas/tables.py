@@ -202,6 +202,7 @@ PAYMENT_REQUEST = TableDef(
         Column("yreason", "yreason", Kind.STRING),
         Column("ystatus", "ystatus", Kind.STRING),
         Column("yrequester", "yrequester", Kind.STRING),
+        Column("ymerchant", "ymerchant", Kind.STRING),
     ),
     indexed=frozenset({"idno", "ypaytraceid"}),
     number_prefix="ZW-",

@@ -63,6 +63,8 @@ class EntryRow:
     reason: Word
     detail: str
     document_kind: Word
+    reverses_reference: str
+    takes_from_reference: str
     netted_with: str
     moved_to: str
     command_id: str
@@ -98,6 +100,8 @@ def project(record: Any, at: Coordinates) -> tuple[EntryRow, ...]:
             reason=record.reason.value if isinstance(record, EntryWaiting) else "",
             detail=_detail(record),
             document_kind=getattr(record, "document_kind", ""),
+            reverses_reference=getattr(record, "reverses_reference", None) or "",
+            takes_from_reference=getattr(record, "takes_from_reference", None) or "",
             netted_with=getattr(record, "netted_with", ""),
             moved_to=record.to_customer_id if isinstance(record, EntryMoved) else "",
             command_id=record.command_id if isinstance(record, EntryMoved) else "",
@@ -130,6 +134,8 @@ def _detail(record: Any) -> str:
             return f"part of {record.split_from}"
         case EntryMoved():
             return f"from customer {record.from_customer_id} to {record.to_customer_id}"
+        case EntryPutOnAccount():
+            return record.detail
         case EntryHandedOver():
             return f"handed to finance by {record.decided_by}: {record.reason}"
         case EntryUnmatched() if record.reversal_reference is not None:

@@ -5,14 +5,14 @@ WITH
 status AS
 (
     SELECT *
-    FROM fct_disputes FINAL
+    FROM fct_dispute_events FINAL
     WHERE record_type != 'DisputeRecorded'
     UNION ALL
     SELECT *
     FROM
     (
         SELECT *
-        FROM fct_disputes FINAL
+        FROM fct_dispute_events FINAL
         WHERE record_type = 'DisputeRecorded'
         ORDER BY settlement_account, dispute_id, source_offset DESC, row_index DESC
         LIMIT 1 BY settlement_account, dispute_id

@@ -3,7 +3,7 @@ SELECT
     *,
     min(occurred_at) OVER (PARTITION BY posting_reference) AS first_at
 FROM fct_entries FINAL
-WHERE direction != 'NONE' -- a write-off is none of the payer's money: report write_offs
+WHERE direction != 'NONE' -- no money of the payer moves: reports write_offs, unapplied_cash
 ORDER BY abas_customer_id, posting_reference, source_offset DESC, row_index DESC
 LIMIT 1 BY abas_customer_id, posting_reference
 COMMENT 'Each receivables entry by its latest event with each customer; those of a customer lie on one partition'

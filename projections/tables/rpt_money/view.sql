@@ -158,7 +158,7 @@ SELECT
     concat('dispute ', facts.dispute_id, ', ', facts.raw_stage),
     toDateTime64(disputes.first_on, 6, 'UTC') + INTERVAL 12 HOUR, toDate32(disputes.first_on),
     facts.occurred_at, facts.recorded_at, toString(facts.source_topic), facts.source_partition, facts.source_offset
-FROM fct_disputes AS facts FINAL
+FROM fct_dispute_events AS facts FINAL
 INNER JOIN rpt_disputes_now AS disputes
     ON disputes.settlement_account = facts.settlement_account AND disputes.dispute_id = facts.dispute_id
     AND disputes.paytrace_transaction_id = facts.paytrace_transaction_id

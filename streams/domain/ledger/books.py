@@ -61,7 +61,8 @@ class State:
     """One merchant account and currency.
 
     Shapes: balances by "role/currency", minor units, a debit above zero. documents by posting reference: those that
-            wait, those that are asked for, and posted ones of deposits. known: names of facts by the day on which
+            wait, those that are asked for, and posted ones of deposits. chargebacks: the latest document of a dispute
+            by its number. known: names of facts by the day on which
             they became known and one byte of their digest, so that a change copies few of them.
     """
 
@@ -70,6 +71,7 @@ class State:
     waiting: dict[str, Document] = field(default_factory=dict)
     asked: dict[str, Document] = field(default_factory=dict)
     posted: dict[str, Document] = field(default_factory=dict)
+    chargebacks: dict[str, str] = field(default_factory=dict)
     deposits: dict[str, Deposit] = field(default_factory=dict)
     known: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)
     command_ids: frozenset[str] = frozenset()
@@ -124,6 +126,9 @@ def _booked(state: State, event: JournalEntryMade) -> State:
         name = f"{line.role}/{line.currency}"
         balances[name] = balances.get(name, 0) + line.amount_minor
     state = replace(state, balances=balances, known=_with_known(state.known, event.entry_id, event.occurred_at))
+    if event.kind == "chargeback" and event.posting_reference is not None:
+        chargebacks = {**state.chargebacks, event.values["dispute"]: event.posting_reference}
+        state = replace(state, chargebacks=chargebacks)
     if not event.is_asked_for or event.posting_reference is None:
         return state
     document = Document(

@@ -16,6 +16,7 @@ from typing import assert_never
 from schemas.checks.attribution import why_not_attributed
 from schemas.documents import kinds
 from schemas.records.by_topic import LedgerInbox
+from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement
 from schemas.records.erp import PostDocument, SubjectKind
 from schemas.records.ledger import (
     BookAgain,
@@ -43,6 +44,7 @@ from streams.domain.booking import (
     of_customers_document,
     of_deposit,
     of_deposit_fee,
+    of_dispute,
     of_movement,
     of_processor,
     turned,
@@ -70,6 +72,8 @@ def _of_record(state: State, record: LedgerInbox, policy: AccountMapping) -> tup
             return _on_movement(state, record, policy)
         case SettlementLineRecorded():
             return _on_processor_line(state, record, policy)
+        case DisputeMoneyMoved():
+            return _on_dispute(state, record, policy)
         case DepositExplained() | DepositReopened():
             return _on_deposit(state, record, policy)
         case DocumentBooked():
@@ -133,6 +137,25 @@ def _on_processor_line(state: State, line: SettlementLineRecorded, policy: Accou
     kind, lines = booked
     values = {"fee_kind": _FEE_KINDS["processor"]} if kind == "fee" else {}
     return (_entry(line.settlement_account, name, kind, line.line_id, lines, line, line.moved_on, policy, **values),)
+
+
+def _on_dispute(state: State, moved: DisputeMoneyMoved, policy: AccountMapping) -> tuple[Event, ...]:
+    """Book what a dispute took or gave back; by the policy `reopen` its document is one of the customer's."""
+    choice, name = policy.policies.chargeback, f"dispute:{moved.line_id}"
+    lines = of_dispute(moved.movement, moved.amount_minor, choice)
+    if not lines or state.knows(name, moved.occurred_at):
+        return ()
+    kind = "chargeback" if moved.movement is DisputeMovement.CHARGED_BACK else "chargeback_reversal"
+    named = {} if moved.paytrace_transaction_id is None else {"paytrace_transaction_id": moved.paytrace_transaction_id}
+    account, about = moved.settlement_account, moved.line_id
+    entry = _entry(account, name, kind, about, lines, moved, moved.moved_on, policy, dispute=moved.dispute_id, **named)
+    if choice == "reopen":
+        return (replace(entry, posting_reference=None, is_asked_for=False, values={}),)
+    if kind == "chargeback":
+        return (entry,)
+    # What came back is of the latest debit; a credit that is told before any is of the first one.
+    first = _reference(account, f"dispute:{moved.dispute_id}:{DisputeMovement.CHARGED_BACK}")
+    return (replace(entry, reverses_reference=state.chargebacks.get(moved.dispute_id, first)),)
 
 
 def _on_deposit(state: State, fact: DepositExplained | DepositReopened, policy: AccountMapping) -> tuple[Event, ...]:
@@ -276,19 +299,28 @@ def _follow(state: State, policy: AccountMapping, at: datetime) -> tuple[Event, 
 
 def _moved_on(state: State, document: Document, policy: AccountMapping, at: datetime) -> Iterator[Event]:
     original = document.reverses_reference
-    if original is not None and original in state.waiting:
+    if original is not None and _is_netted(state.waiting.get(original), document):
         yield LedgerDocumentsNetted(
             settlement_account=state.account,
             posting_reference=original,
             reversal_reference=document.posting_reference,
             occurred_at=at,
         )
-    elif original is not None and original in state.asked:
+    elif original is not None and (original in state.asked or original in state.waiting):
         if document.waits_for is None:
-            detail = f"{original}, which it reverses, is being posted"
+            detail = f"{original}, which it reverses, is not posted yet"
             yield _waiting(state.account, document, BookingWaits.ORIGINAL_PENDING, detail, document.mapping_version, at)
     elif document.waits_for in (None, BookingWaits.ORIGINAL_PENDING) or document.mapping_version != _version(policy):
         yield from _tried(state, document, policy, at)
+
+
+def _is_netted(original: Document | None, reversal: Document) -> bool:
+    """Return whether a document that waits is taken back in whole, so that neither is to be posted."""
+    if original is None:
+        return False
+    return sorted((line.role, -line.amount_minor) for line in original.lines) == sorted(
+        (line.role, line.amount_minor) for line in reversal.lines
+    )
 
 
 def _tried(state: State, document: Document, policy: AccountMapping, at: datetime) -> Iterator[Event]:
@@ -334,7 +366,7 @@ def _entry(
     kind: str,
     about_id: str,
     lines: Lines,
-    fact: SettlementLineRecorded | DepositExplained | DepositReopened,
+    fact: SettlementLineRecorded | DisputeMoneyMoved | DepositExplained | DepositReopened,
     value_on: date,
     policy: AccountMapping,
     **values: str,
@@ -346,7 +378,7 @@ def _entry(
         entry_id=name,
         kind=kind,
         about_id=about_id,
-        paytrace_transaction_id=fact.paytrace_transaction_id if isinstance(fact, SettlementLineRecorded) else None,
+        paytrace_transaction_id=getattr(fact, "paytrace_transaction_id", None),
         posting_reference=_reference(account, name),
         is_asked_for=True,
         values=head,

@@ -461,6 +461,10 @@ def _proved_by(state: State, reading: frozenset[Fact], seen: TransactionObserved
     if state.identity is not None and state.identity.currency != seen.currency:
         currencies = " and ".join(sorted((state.identity.currency, seen.currency)))
         return _contradicted(state, f"currencies {currencies}", seen)
+    if state.identity is not None and state.identity.merchant != seen.merchant:
+        # Two payments under one number are never added up; PayTrace is not known to give a number twice.
+        merchants = " and ".join(sorted((state.identity.merchant, seen.merchant)))
+        return _contradicted(state, f"merchant accounts {merchants}", seen)
     # The new amount first, so that what is settled is settled with it.
     events = _amount_changed(state, reading, seen) + _newly_proved(state, reading, seen)
     known = reduce(evolve, events, state)

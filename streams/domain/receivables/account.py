@@ -1,13 +1,14 @@
 """One customer's account as this agent knows it: open items, an entry for each document due in abas, and what they say.
 
-An entry is one document that abas should hold: a receipt (money in), a reversal (money out), a write-off, or what takes
-one back. It waits, is requested, is posted, is netted with its opposite before anything was posted, is divided into
-parts that take its place, is moved to the customer whose money it is, or is handed over to finance. The entries of a
-payment are its family: its receipt, its increases, and everything that takes money back.
+An entry is one document that abas should hold: a receipt (money in), a reversal (money out), a write-off, money on
+account that is applied to an open item, or what takes one of them back. It waits, is requested, is posted, is netted
+with its opposite before anything was posted, is divided into parts that take its place, is moved to the customer whose
+money it is, or is handed over to finance. The entries of a payment are its family: its receipt, its increases, and
+everything that takes money back.
 
 The invariant that the whole room stands on: the signed sum of all entries that are neither netted nor divided is the
-signed sum of all movements that were recorded. `evolve` (changes.py) keeps it; nothing else changes an amount. A
-write-off is none of the payer's money: it is signed 0 and has no owner.
+signed sum of all movements that were recorded. `evolve` (changes.py) keeps it; nothing else changes an amount. By a
+write-off and by an application no money of the payer moves: they are signed 0 and have no owner.
 
 The questions of a state are answered once for each state, and remembered with it.
 """
@@ -30,7 +31,7 @@ from schemas.values.references import normalised_invoice
 
 
 class EntryKind(StrEnum):
-    """Which movement an entry comes from, or that a person gave up what is left of an item."""
+    """Which movement an entry comes from, or what is booked on an item without one."""
 
     CAPTURE = "CAPTURE"
     INCREASE = "INCREASE"
@@ -43,6 +44,8 @@ class EntryKind(StrEnum):
     RELEASED = "RELEASED"
     WRITE_OFF = "WRITE_OFF"
     WRITE_OFF_REVERSAL = "WRITE_OFF_REVERSAL"
+    APPLICATION = "ON_ACCOUNT_APPLICATION"
+    APPLICATION_REVERSAL = "ON_ACCOUNT_APPLICATION_REVERSAL"
 
 
 class EntryStatus(StrEnum):
@@ -58,8 +61,11 @@ class EntryStatus(StrEnum):
 
 
 RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFUND_VOID, EntryKind.RELEASED})
-# Their kind of document, which tells them from entries of the payer's money.
-WRITE_OFFS = {"write_off": EntryKind.WRITE_OFF, "write_off_reversal": EntryKind.WRITE_OFF_REVERSAL}
+WRITE_OFF_KINDS = frozenset({EntryKind.WRITE_OFF, EntryKind.WRITE_OFF_REVERSAL})
+# Entries by which no money of the payer moves, by their kind of document.
+WITHOUT_MONEY = {
+    kind.value.lower(): kind for kind in (*WRITE_OFF_KINDS, EntryKind.APPLICATION, EntryKind.APPLICATION_REVERSAL)
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,7 @@ class Entry:
     payment_id is the original payment (None: a refund that is not linked yet, a write-off), transaction_id the
     movement's own.
     takes_back is the receipt that a reversal is meant for, reverses the document that it was requested against.
+    takes_from is the receipt on account whose money an application gives to an open item.
     released_by is the reversal that must be posted before this money may be matched again.
     options are what is suggested for it, best first; posted_at is when abas made the document.
     """
@@ -94,6 +101,7 @@ class Entry:
     abas_open_item_id: str | None = None
     item_invoice_number: str = ""
     reverses: str | None = None
+    takes_from: str | None = None
     released_by: str | None = None
     on_account: bool = False
     options: tuple[MatchSuggested, ...] = ()
@@ -106,13 +114,18 @@ class Entry:
 
     @property
     def is_write_off(self) -> bool:
-        """A write-off, or what reverses one: none of the payer's money."""
-        return self.kind in WRITE_OFFS.values()
+        """A write-off, or what reverses one."""
+        return self.kind in WRITE_OFF_KINDS
+
+    @property
+    def moves_money(self) -> bool:
+        """Whether money of the payer moves by it: not by a write-off, nor by money on account that is applied."""
+        return self.kind not in WITHOUT_MONEY.values()
 
     @property
     def document_kind(self) -> str:
         """Its document, by schemas/documents."""
-        if self.is_write_off:
+        if not self.moves_money:
             return self.kind.value.lower()
         if self.on_account:
             return "on_account_receipt" if self.is_receipt else "on_account_refund"
@@ -121,7 +134,7 @@ class Entry:
     @property
     def reversal_reason(self) -> str | None:
         """Why its document takes another one back, by the codes of schemas/documents; None if it reverses none."""
-        if self.side is Side.CREDIT or self.on_account:
+        if self.side is Side.CREDIT or self.on_account or self.kind is EntryKind.APPLICATION_REVERSAL:
             return None
         is_correction = self.kind in (EntryKind.UNMATCH, EntryKind.WRITE_OFF_REVERSAL)
         return EntryKind.CORRECTION.value if is_correction else self.kind.value
@@ -129,19 +142,20 @@ class Entry:
     @property
     def side(self) -> Side:
         """The side of the customer's account that its document is on."""
-        return Side.CREDIT if self.is_receipt or self.kind is EntryKind.WRITE_OFF else Side.DEBIT
+        clears = self.is_receipt or self.kind in (EntryKind.WRITE_OFF, EntryKind.APPLICATION)
+        return Side.CREDIT if clears else Side.DEBIT
 
     @property
     def direction(self) -> EntryDirection:
-        """The same in the words of the records; none for a write-off."""
-        if self.is_write_off:
+        """The same in the words of the records; none where no money moves."""
+        if not self.moves_money:
             return EntryDirection.NONE
         return EntryDirection.RECEIPT if self.is_receipt else EntryDirection.REVERSAL
 
     @property
     def owner(self) -> str:
-        """The payment whose money this is, or the refund itself while it is not linked; nobody's is a write-off."""
-        return "" if self.is_write_off else self.payment_id or self.transaction_id
+        """The payment whose money this is, or the refund itself while it is not linked; nobody's where none moves."""
+        return self.payment_id or self.transaction_id if self.moves_money else ""
 
     @property
     def is_live(self) -> bool:
@@ -233,9 +247,9 @@ class State:
         return tuple(sorted(waiting, key=lambda entry: (entry.value_on, entry.occurred_at)))
 
     def entry_of_money(self, reference: str) -> Entry | None:
-        """Return the entry of this reference, unless it is a write-off."""
+        """Return the entry of this reference, if money of the payer moves by it."""
         entry = self.entries.get(reference)
-        return None if entry is None or entry.is_write_off else entry
+        return entry if entry is not None and entry.moves_money else None
 
     def free_reference(self, base: str) -> str:
         """Return the first reference of this base that no entry bears yet."""
@@ -303,21 +317,30 @@ class State:
         """Return the receipts of a payment and what nothing reverses yet of each, in minor units, increases first."""
         receipts = (entry for entry in self.family(payment_id) if entry.is_receipt and entry.is_live)
         able = [(receipt, left) for receipt in receipts if (left := self.unclaimed_minor(receipt)) > 0]
-        return sorted(able, key=lambda pair: pair[0].kind is not EntryKind.INCREASE)
+        return sorted(able, key=lambda pair: (pair[0].kind is not EntryKind.INCREASE, not pair[0].on_account))
 
     def receipt_to_reverse(self, reversal: Entry) -> Entry | None:
         """Return the posted receipt of the same payment that a reversal is asked against.
 
-        Ensures: never more is reversed from a receipt than it brought; the receipt it is meant for comes first.
+        Ensures: never more is reversed from a receipt than it brought and has not given to an open item; the receipt it
+                 is meant for comes first, then money on account, which pays no invoice.
         """
         meant = self.entries.get(reversal.takes_back or "")
-        if meant is not None and meant.is_live and self._can_bear(meant, reversal):
-            return meant if meant.is_posted else None
-        able = (one for one in self.family(reversal.payment_id) if one.is_receipt and one.is_posted)
-        return next((receipt for receipt in able if self._can_bear(receipt, reversal)), None)
+        if meant is not None and meant.is_live and self.can_bear_once_freed(meant, reversal):
+            return meant if meant.is_posted and self._can_bear(meant, reversal) else None
+        able = [one for one in self.family(reversal.payment_id) if one.is_receipt and one.is_posted]
+        on_account_first = sorted(able, key=lambda receipt: not receipt.on_account)
+        return next((receipt for receipt in on_account_first if self._can_bear(receipt, reversal)), None)
 
     def _can_bear(self, receipt: Entry, reversal: Entry) -> bool:
-        return receipt.amount_minor - self._asked_back.get(receipt.posting_reference, 0) >= reversal.amount_minor
+        return self._not_asked_back(receipt) - self.applied_minor(receipt) >= reversal.amount_minor
+
+    def _not_asked_back(self, receipt: Entry) -> int:
+        return receipt.amount_minor - self._asked_back.get(receipt.posting_reference, 0)
+
+    def can_bear_once_freed(self, receipt: Entry, reversal: Entry) -> bool:
+        """Say whether a receipt on account bears a reversal once open items have given back what they took of it."""
+        return self._not_asked_back(receipt) >= reversal.amount_minor
 
     def shares_of(self, reversal: Entry) -> tuple[tuple[str, int], ...]:
         """Say how a reversal that no single receipt can bear is divided over its payment's receipts.
@@ -341,6 +364,44 @@ class State:
                 shares.append((entry.posting_reference, share))
                 due -= share
         return () if due else tuple(shares)
+
+    # -- money on account ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def applications(self) -> Mapping[str, tuple[Entry, ...]]:
+        """What open items took of each receipt on account and nothing has given back, oldest first."""
+        ended = {entry.reverses for entry in self.entries.values() if entry.is_posted}
+        applications: dict[str, tuple[Entry, ...]] = {}
+        for entry in self.entries.values():
+            if entry.kind is EntryKind.APPLICATION and entry.is_live and entry.posting_reference not in ended:
+                receipt = entry.takes_from or ""
+                applications[receipt] = (*applications.get(receipt, ()), entry)
+        return applications
+
+    def application(self, reference: str) -> Entry | None:
+        """Return the application of this reference, if there is one."""
+        entry = self.entries.get(reference)
+        return entry if entry is not None and entry.kind is EntryKind.APPLICATION else None
+
+    def applied_minor(self, receipt: Entry) -> int:
+        """Return what of a receipt on account is with open items, in minor units, what abas refused included."""
+        return sum(entry.amount_minor for entry in self.applications.get(receipt.posting_reference, ()))
+
+    def on_account_minor(self, receipt: Entry) -> int:
+        """Return what of a receipt on account is still there and asked back by nothing, in minor units."""
+        is_there = receipt.on_account and receipt.is_posted and receipt.is_receipt
+        return self.unclaimed_minor(receipt) - self.applied_minor(receipt) if is_there else 0
+
+    @cached_property
+    def on_account(self) -> tuple[tuple[Entry, int], ...]:
+        """The receipts on account that have something left, and how much in minor units, by business day."""
+        able = ((entry, self.on_account_minor(entry)) for entry in self.entries.values() if entry.on_account)
+        return tuple(sorted((pair for pair in able if pair[1] > 0), key=lambda pair: pair[0].value_on))
+
+    def is_asked_back(self, receipt: Entry) -> bool:
+        """Say whether something of the same payment waits to take money back."""
+        waiting = (entry for entry in self.family(receipt.payment_id) if entry.is_waiting)
+        return any(not entry.is_receipt for entry in waiting)
 
     # -- open items ----------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from schemas.records.receivables import (
     RefundMatched,
 )
 from schemas.values.business_day import business_day
-from streams.domain.receivables.account import WRITE_OFFS, Entry, EntryKind, EntryStatus, Move, State
+from streams.domain.receivables.account import WITHOUT_MONEY, Entry, EntryKind, EntryStatus, Move, State
 
 EntryEvent: TypeAlias = (
     EntryWaiting
@@ -69,8 +69,8 @@ def evolve(state: State, event: ReceivablesEvents) -> State:
             return state if gone is None else state.with_entries(replace(gone, status=EntryStatus.MOVED, options=()))
         case EntryMoved():
             return _taken_over(state, event)
-        case PostingRequested() if event.document_kind in WRITE_OFFS:
-            return state.with_entries(_write_off(event))
+        case PostingRequested() if event.document_kind in WITHOUT_MONEY:
+            return state.with_entries(_without_money(event))
         case _:
             entry = state.entries.get(event.posting_reference)
             if entry is None or entry.is_posted or not entry.is_live:
@@ -194,6 +194,7 @@ def _decided(state: State, event: DecisionTaken | DecisionRefused) -> State:
         subjects += event.abas_open_item_ids
     state = replace(state, decided={**state.decided, **dict.fromkeys(subjects, event)})
     entry = state.entries.get(event.posting_reference)
+    entry = entry if entry is None else state.entries.get(entry.takes_from or "", entry)
     items = {item for item in event.abas_open_item_ids if item}
     if event.decision not in (Decision.REJECT, Decision.UNMATCH):
         narrowed = _narrowed(state, items, "" if entry is None else entry.owner)
@@ -219,11 +220,11 @@ def _narrowed(state: State, taken: set[str], by: str) -> frozenset[tuple[str, st
     )
 
 
-def _write_off(event: PostingRequested) -> Entry:
-    """Return the entry of a write-off, or of what reverses one: it begins when it is asked for."""
+def _without_money(event: PostingRequested) -> Entry:
+    """Return the entry of a write-off or an application, or of what reverses one: it begins when it is asked for."""
     return Entry(
         posting_reference=event.posting_reference,
-        kind=WRITE_OFFS[event.document_kind],
+        kind=WITHOUT_MONEY[event.document_kind],
         transaction_id=event.paytrace_transaction_id,
         payment_id=None,
         amount_minor=event.amount_minor,
@@ -237,6 +238,7 @@ def _write_off(event: PostingRequested) -> Entry:
         abas_open_item_id=event.abas_open_item_id,
         item_invoice_number=event.invoice_number or "",
         reverses=event.reverses_reference,
+        takes_from=event.takes_from_reference,
     )
 
 

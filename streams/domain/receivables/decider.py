@@ -93,14 +93,14 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
 def _document(entry: Entry, event: PostingRequested) -> PostDocument:
     """Return the document of an entry: one line on the customer's account, abas books the other side.
 
-    Its value date is the business day on which the money moved, however late it is seen, identified or posted; of a
-    write-off, by which none moves, the day of the decision.
+    Its value date is the business day on which the money moved, however late it is seen, identified or posted; of what
+    moves none, the day of the decision.
     """
     values = {
         "paytrace_transaction_id": event.paytrace_transaction_id,
         "value_on": entry.value_on.isoformat(),
         "invoice_number": event.invoice_number,
-        "method": None if entry.is_write_off else entry.method.value,
+        "method": entry.method.value if entry.moves_money else None,
         "reason": entry.reversal_reason,
     }
     line = DocumentLine(

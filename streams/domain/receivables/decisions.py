@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import TypeAlias, assert_never
 
 from schemas.checks.attribution import why_not_attributed
 from schemas.records.receivables import (
+    ApplyOnAccount,
     ConfirmMatch,
     Decision,
     EntryHandedOver,
@@ -36,12 +38,14 @@ from schemas.values.business_day import business_day
 from schemas.values.money import Money
 from streams.domain.decided import decided
 from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, State
-from streams.domain.receivables.changes import Event
+from streams.domain.receivables.by_rule import OnAccount
+from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.matching import Option, Part, evidence
 from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.posting import Posting, about
 from streams.domain.receivables.refusals import (
     Refused,
+    application_to_undo,
     check_fit,
     check_limit,
     check_room,
@@ -50,6 +54,7 @@ from streams.domain.receivables.refusals import (
     decided_before,
     free_refund,
     live_entry,
+    receipt_on_account,
     receipt_to_unmatch,
     shown,
     suggestion_gone,
@@ -62,6 +67,7 @@ Command: TypeAlias = (
     | SplitEntry
     | WriteOffRest
     | PutOnAccount
+    | ApplyOnAccount
     | UnmatchEntry
     | PostAgain
     | ReverseWriteOff
@@ -71,6 +77,7 @@ Command: TypeAlias = (
     | HandToFinance
 )
 BY_HAND = "by-hand"
+_NAMING_ITEMS = (ConfirmMatch, RejectMatch, SplitEntry, ApplyOnAccount)
 
 _DECISIONS: Mapping[type, Decision] = {
     ConfirmMatch: Decision.CONFIRM,
@@ -78,6 +85,7 @@ _DECISIONS: Mapping[type, Decision] = {
     SplitEntry: Decision.SPLIT,
     WriteOffRest: Decision.WRITE_OFF,
     PutOnAccount: Decision.ON_ACCOUNT,
+    ApplyOnAccount: Decision.APPLY,
     UnmatchEntry: Decision.UNMATCH,
     PostAgain: Decision.POST_AGAIN,
     ReverseWriteOff: Decision.REVERSE_WRITE_OFF,
@@ -129,7 +137,11 @@ def _carried_out(state: State, command: Command, posting: Posting) -> tuple[Even
         case PutOnAccount():
             receipt = waiting_receipt(state, command.posting_reference)
             check_unchanged(receipt, command)
-            return posting.on_account(receipt)
+            return posting.on_account(receipt, command.reason)
+        case ApplyOnAccount():
+            return _applied(state, command, posting)
+        case UnmatchEntry() if (application := state.application(command.posting_reference)) is not None:
+            return (posting.application_undone(application_to_undo(state, application)),)
         case UnmatchEntry():
             return (posting.unmatched(receipt_to_unmatch(state, command.posting_reference)),)
         case PostAgain():
@@ -143,7 +155,7 @@ def _carried_out(state: State, command: Command, posting: Posting) -> tuple[Even
         case MatchRefund():
             return _refund_matched(state, command, posting)
         case PutRefundOnAccount():
-            return posting.on_account(free_refund(state, command))
+            return posting.on_account(free_refund(state, command), command.reason)
         case HandToFinance():
             return (_handed_over(state, command),)
         case _:
@@ -156,14 +168,14 @@ def _carried_out(state: State, command: Command, posting: Posting) -> tuple[Even
 def _named_items(command: Command) -> tuple[str, ...]:
     if isinstance(command, WriteOffRest):
         return (command.abas_open_item_id,)
-    return command.abas_open_item_ids if isinstance(command, ConfirmMatch | RejectMatch | SplitEntry) else ()
+    return command.abas_open_item_ids if isinstance(command, _NAMING_ITEMS) else ()
 
 
 def _items_of_entry(state: State, command: Command) -> tuple[str, ...]:
     """Return the item of the entry that a command is about, where it is about what is on an item."""
     match command:
         case UnmatchEntry() | PostAgain():
-            entry = state.entry_of_money(command.posting_reference)
+            entry = state.entries.get(command.posting_reference)
         case ReverseWriteOff():
             entry = _write_off(state, command.posting_reference)
         case _:
@@ -226,11 +238,26 @@ def _split(state: State, command: SplitEntry, posting: Posting) -> tuple[Event, 
     receipt, items = waiting_receipt(state, command.posting_reference), command.abas_open_item_ids
     check_fit(state, receipt, command)
     named = zip(items, command.part_amounts, strict=True)
-    parts = [Part(state.items[item], minor) if item else minor for item, minor in named]
+    parts = [Part(state.items[item], minor) if item else OnAccount(minor, command.reason) for item, minor in named]
     check_room(state, [part for part in parts if isinstance(part, Part)])
     found = evidence(state, receipt, tuple(item for item in dict.fromkeys(items) if item))
     said = (f"divided by {command.decided_by}: {command.reason}", *found.agrees)
     return posting.divided(receipt, parts, Option(parts=(), rule=BY_HAND, agrees=said, differs=found.differs))
+
+
+def _applied(state: State, command: ApplyOnAccount, posting: Posting) -> tuple[Event, ...]:
+    """Give money on account to open items: never more than there is, nor than an item has open."""
+    receipt = receipt_on_account(state, command)
+    parts = [
+        Part(state.items[item], minor)
+        for item, minor in zip(command.abas_open_item_ids, command.part_amounts, strict=True)
+    ]
+    check_room(state, parts)
+    events: tuple[Event, ...] = ()
+    for part in parts:
+        later = replace(posting, state=reduce(evolve, events, state))
+        events += (later.applied_from_account(receipt, part, command.reason),)
+    return events
 
 
 def _posted_again(state: State, command: PostAgain, posting: Posting) -> PostingRequested:
@@ -245,9 +272,10 @@ def _posted_again(state: State, command: PostAgain, posting: Posting) -> Posting
         why_not = f"{reference} was not refused by abas, so there is nothing to repeat"
         raise Refused(why_not + decided_before(state, reference))
     check_unchanged(entry, command)
-    if entry.is_receipt or entry.on_account:
+    if entry.is_receipt or entry.on_account or not entry.moves_money:
         item_id = entry.abas_open_item_id
-        check_room(state, [] if item_id is None else [Part(state.items[item_id], entry.amount_minor)])
+        gives_back = item_id is None or entry.kind is EntryKind.APPLICATION_REVERSAL
+        check_room(state, [] if gives_back else [Part(state.items[item_id or ""], entry.amount_minor)])
         return posting.requested(entry, item_id)
     receipt = state.receipt_to_reverse(entry)
     if receipt is None:
@@ -326,7 +354,7 @@ def _write_off_undone(state: State, command: ReverseWriteOff, posting: Posting) 
 
 def _reassigned(state: State, command: ReassignPayment) -> PaymentReassigned:
     payment, to, customer = command.paytrace_transaction_id, command.to_customer_id, command.abas_customer_id
-    live = [entry for entry in state.entries.values() if entry.is_live and not entry.is_write_off]
+    live = [entry for entry in state.entries.values() if entry.is_live and entry.moves_money]
     entries = [entry for entry in live if entry.owner == payment]
     move = state.moved_to.get(payment)
     if not to.strip() or to == customer:

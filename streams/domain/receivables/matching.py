@@ -104,7 +104,7 @@ class Matching:
         self._policy = policy
         self._items = state.items
         self._available = state.available
-        self._receipts = tuple(receipts)
+        self.receipts = tuple(receipts)
         self._named = {
             receipt.posting_reference: named_invoices(receipt.invoice_number, state.invoice_numbers)
             for receipt in receipts
@@ -115,7 +115,7 @@ class Matching:
 
         Ensures: the oldest receipt that fits alone comes first; nobody's choice among equals is made for him.
         """
-        for receipt in self._receipts:
+        for receipt in self.receipts:
             option = self.found(receipt).certain
             if option is not None:
                 return ((receipt, option),)
@@ -235,7 +235,7 @@ class Matching:
     def _together(self) -> Iterator[tuple[tuple[Entry, Option], ...]]:
         """Find receipts that name one invoice and no other, and together pay what is open of it."""
         by_item: dict[str, list[Entry]] = {}
-        for receipt in self._receipts:
+        for receipt in self.receipts:
             named = self._named[receipt.posting_reference]
             # Held receipts too: that a person took one out of a question does not answer it for the others.
             open_items = [

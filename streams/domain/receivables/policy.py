@@ -9,6 +9,7 @@ from functools import cached_property
 from reconcile.engine.learn import Model
 from reconcile.engine.rules import Need, RuleSet
 from streams.domain.accounts import AccountMapping
+from streams.domain.choices import Choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class WriteOffLimits:
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """How open items are matched, how much may be written off, and which accounts documents get.
+    """How open items are matched, how much may be written off, which accounts documents get, what is done by rule.
 
     model is what the engine knows beforehand: how distinctive words and amounts are.
     """
@@ -30,6 +31,11 @@ class Policy:
     model: Model
     write_offs: WriteOffLimits
     mapping: AccountMapping
+
+    @property
+    def choices(self) -> Choices:
+        """What finance chose where accounting leaves a choice."""
+        return self.mapping.policies
 
     @property
     def rule_version(self) -> int:

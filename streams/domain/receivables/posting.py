@@ -30,8 +30,10 @@ from schemas.records.receivables import (
     PostingRequested,
     RefundMatched,
 )
+from schemas.values.business_day import business_day
 from schemas.values.money import Money
 from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, Move, State
+from streams.domain.receivables.by_rule import OnAccount, oldest_first, placed
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.matching import Found, Matching, Option, Part, Waits, evidence, match_refund
 from streams.domain.receivables.policy import Policy
@@ -95,24 +97,51 @@ class Posting:
         """
         return self.divided(receipt, option.parts, option)
 
-    def divided(self, receipt: Entry, parts: Sequence[Part | int], option: Option) -> tuple[Event, ...]:
-        """Return the events that divide a receipt.
-
-        Shapes: a part is an item with its amount, or an amount alone for the customer's account; what the parts leave
-                over waits.
-        """
-        amounts = [part if isinstance(part, int) else part.amount_minor for part in parts]
+    def divided(self, receipt: Entry, parts: Sequence[Part | OnAccount], option: Option) -> tuple[Event, ...]:
+        """Return the events that divide a receipt over items and the customer's account; what is left over waits."""
+        amounts = [part.amount_minor for part in parts]
         references, events = self._split(receipt, amounts)
         for reference, amount, part in zip(references, amounts, parts, strict=False):
             share = replace(receipt, posting_reference=reference, amount_minor=amount)
-            events += self.on_account(share) if isinstance(part, int) else self._matched(share, part, option)
+            match part:
+                case Part():
+                    events += self._matched(share, part, option)
+                case OnAccount():
+                    events += self.on_account(share, part.detail)
         return events
 
-    def on_account(self, entry: Entry) -> tuple[Event, ...]:
-        """Return the events that post an entry without an open item, because a person says so."""
-        assert self.by is not None, "no rule puts money on account"
-        put = EntryPutOnAccount(**self._about(entry), direction=entry.direction, decided_by=self.by)
+    def on_account(self, entry: Entry, detail: str) -> tuple[Event, ...]:
+        """Return the events that post an entry without an open item, by a person or by rule; detail says why."""
+        put = EntryPutOnAccount(**self._about(entry), direction=entry.direction, decided_by=self.by, detail=detail)
         return put, self.requested(replace(entry, on_account=True), None)
+
+    def applied_from_account(self, receipt: Entry, part: Part, text: str) -> PostingRequested:
+        """Return the event that gives money on account to an open item; text says by what rule, or why."""
+        application = replace(
+            receipt,
+            posting_reference=self.state.free_reference(f"{receipt.posting_reference}P"),
+            kind=EntryKind.APPLICATION,
+            amount_minor=part.amount_minor,
+            takes_from=receipt.posting_reference,
+            takes_back=None,
+            reverses=None,
+            on_account=False,
+            item_invoice_number=part.item.invoice_number,
+            value_on=business_day(self.at),  # no money moves, so the day of the decision
+        )
+        return self.requested(application, part.item.abas_open_item_id, text=text)
+
+    def application_undone(self, application: Entry) -> PostingRequested:
+        """Return the event that takes money back from an open item to the account."""
+        reference = application.posting_reference
+        reversal = replace(
+            application,
+            posting_reference=self.state.free_reference(f"{reference}U"),
+            kind=EntryKind.APPLICATION_REVERSAL,
+            reverses=reference,
+            value_on=business_day(self.at),
+        )
+        return self.requested(reversal, application.abas_open_item_id)
 
     def _matched(self, share: Entry, part: Part, option: Option) -> tuple[Event, ...]:
         item_id, number = part.item.abas_open_item_id, part.item.invoice_number
@@ -136,9 +165,9 @@ class Posting:
 
         A reversal is asked against a posted receipt; text is what the document says for people.
         """
-        is_reversal = not (entry.is_receipt or entry.on_account or entry.is_write_off)
+        is_reversal = entry.moves_money and not (entry.is_receipt or entry.on_account)
         receipt = self.state.receipt_to_reverse(entry) if is_reversal else None
-        reverses = entry.reverses if entry.is_write_off else None
+        reverses = None if entry.moves_money else entry.reverses
         return PostingRequested(
             **self._about(entry),
             direction=entry.direction,
@@ -147,6 +176,7 @@ class Posting:
             settlement_account=entry.settlement_account,
             invoice_number=(receipt or entry).item_invoice_number or None if item_id else None,
             reverses_reference=receipt.posting_reference if receipt is not None else reverses,
+            takes_from_reference=entry.takes_from,
             text=text,
             value_on=entry.value_on,
         )
@@ -195,7 +225,8 @@ class Posting:
 
     def next_step(self) -> tuple[Event, ...]:
         """Return the events of the first step that has something to do; () when nothing follows any more."""
-        if not self.state.moved_to and not self.state.waiting:
+        is_applied = self.policy.choices.apply_on_account == "oldest_first" and bool(self.state.on_account)
+        if not self.state.moved_to and not self.state.waiting and not is_applied:
             return ()
         steps = (
             self._net_nothing,
@@ -206,9 +237,12 @@ class Posting:
             self._request_on_account,
             self._request_again,
             self._request_matched,
+            self._place_by_rule,
             self._divide_reversal,
             self._request_reversal,
+            self._free_on_account,
             self._move_reversal,
+            self._apply_on_account,
         )
         return next((events for step in steps if (events := step())), ())
 
@@ -281,6 +315,17 @@ class Posting:
             events += self.applied(receipt, option)
         return events
 
+    def _place_by_rule(self) -> tuple[Event, ...]:
+        """Post what nobody has to choose: money that names nothing, or is more than the invoices that it names."""
+        if self.policy.choices.unapplied != "on_account":
+            return ()
+        matching = self._matching()
+        for receipt in matching.receipts:
+            found = placed(receipt, self.state, matching.found(receipt))
+            if found is not None:
+                return self.divided(receipt, found.parts, found.option)
+        return ()
+
     def _divide_reversal(self) -> tuple[Event, ...]:
         """Divide a reversal that no single receipt can bear over several."""
         for reversal in self._reversals():
@@ -297,6 +342,36 @@ class Posting:
                 return (self.requested(reversal, receipt.abas_open_item_id),)
         return ()
 
+    def _free_on_account(self) -> tuple[Event, ...]:
+        """Take money back from open items, latest first, where what goes back to the payer was applied meanwhile."""
+        for reversal in self._reversals():
+            meant = self.state.entries.get(reversal.takes_back or "")
+            family = self.state.family(reversal.payment_id)
+            for receipt in (meant,) if meant is not None else family:
+                applied = self.state.applications.get(receipt.posting_reference, ())
+                if applied and receipt.is_posted and self.state.can_bear_once_freed(receipt, reversal):
+                    return self._freed(applied[-1])
+        return ()
+
+    def _freed(self, application: Entry) -> tuple[Event, ...]:
+        """Return what ends an application; () while its document, or the one that reverses it, is on its way."""
+        is_ending = any(entry.reverses == application.posting_reference for entry in self.state.entries.values())
+        if application.is_waiting:  # abas refused it, so there is nothing to reverse
+            return (self._netted(application, application),)
+        return (self.application_undone(application),) if application.is_posted and not is_ending else ()
+
+    def _apply_on_account(self) -> tuple[Event, ...]:
+        if self.policy.choices.apply_on_account != "oldest_first":
+            return ()
+        matching = self._matching()
+        options = (option for receipt in matching.receipts for option in matching.found(receipt).options)
+        asked_about = frozenset(part.item.abas_open_item_id for option in options for part in option.parts)
+        found = oldest_first(self.state, asked_about)
+        if found is None:
+            return ()
+        receipt, part = found
+        return (self.applied_from_account(receipt, part, "applied by rule, oldest due first"),)
+
     def _move_reversal(self) -> tuple[Event, ...]:
         """Move what takes money back to where the money went, unless a receipt here bears it or still may."""
         for entry in self._reversals():
@@ -312,7 +387,8 @@ class Posting:
 
     def _reversals(self) -> list[Entry]:
         """Return what takes money back and may be asked for: not what abas refused."""
-        return [entry for entry in self.state.waiting if not entry.is_receipt and not entry.is_refused]
+        waiting = (entry for entry in self.state.waiting if entry.moves_money)
+        return [entry for entry in waiting if not entry.is_receipt and not entry.is_refused]
 
     def _moved(self, entry: Entry, move: Move) -> EntryMoved:
         return EntryMoved(

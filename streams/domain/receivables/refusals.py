@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from schemas.records.receivables import (
+    ApplyOnAccount,
     HandToFinance,
     MatchRefund,
     MatchSuggested,
@@ -138,6 +139,40 @@ def shown(suggested: MatchSuggested) -> str:
         for number, minor, left in zip(suggested.invoice_numbers, suggested.part_amounts, opens, strict=True)
     ]
     return f"{suggested.suggestion_code} ({' + '.join(parts)})"
+
+
+def receipt_on_account(state: State, command: ApplyOnAccount) -> Entry:
+    """Return the receipt on account that bears what a person gives to open items."""
+    reference, items, amounts = command.posting_reference, command.abas_open_item_ids, command.part_amounts
+    receipt = state.entry_of_money(reference)
+    if receipt is None or not receipt.is_receipt or not receipt.on_account:
+        raise Refused(f"{reference} is no money on account of this customer")
+    if not receipt.is_posted:
+        raise Refused(f"{reference} is not posted yet; ask again once abas holds it")
+    if not items or len(items) != len(amounts) or any(minor <= 0 for minor in amounts):
+        raise Refused("say which open items get how much, each more than nothing")
+    left, asked = Money(state.on_account_minor(receipt), receipt.currency), sum(amounts)
+    if command.currency != receipt.currency:
+        raise Refused(f"the parts are in {command.currency}, on account is {left}")
+    if asked > left.minor:
+        raise Refused(f"{reference} has {left} left on account, asked for were {Money(asked, receipt.currency)}")
+    for item_id in items:
+        item = state.items.get(item_id)
+        if item is None:
+            raise Refused(f"this customer has no open item {item_id}")
+        if item.currency != receipt.currency:
+            raise Refused(f"invoice {item.invoice_number} is in {item.currency}, on account is {left}")
+    return receipt
+
+
+def application_to_undo(state: State, application: Entry) -> Entry:
+    """Return the application whose money a person takes back to the account."""
+    reference = application.posting_reference
+    if not application.is_posted:
+        raise Refused(f"{reference} is not posted in abas, so there is nothing to reverse")
+    if any(entry.reverses == reference for entry in state.entries.values()):
+        raise Refused(f"{reference} is reversed already{decided_before(state, reference)}")
+    return application
 
 
 def check_fit(state: State, receipt: Entry, command: SplitEntry) -> None:

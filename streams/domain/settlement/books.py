@@ -22,7 +22,6 @@ from schemas.records.settlement import (
     DepositMatchSuggested,
     DepositMissing,
     DepositUnmatched,
-    DisputeRecorded,
     FeeScheduleAccepted,
     FeeScheduleProposed,
     SettlementBatchRecorded,
@@ -35,7 +34,6 @@ from schemas.records.settlement import (
     SettlementRequestRefused,
 )
 from schemas.signs import settlement_sign
-from streams.domain.settlement.disputes import NO_CASE, Case, with_fact
 
 Event: TypeAlias = SettlementEvents
 Answer: TypeAlias = (
@@ -188,7 +186,6 @@ class State:
     batches: dict[str, Batch]
     stated: dict[str, SettlementDayStated]
     known: dict[str, KnownLine]
-    disputes: dict[str, Case]
     answered: dict[str, date]
     schedule: FeeScheduleAccepted | None = None
     proposal: FeeScheduleProposed | None = None
@@ -221,7 +218,6 @@ INITIAL = State(
     batches={},
     stated={},
     known={},
-    disputes={},
     answered={},
 )
 
@@ -282,14 +278,6 @@ def evolve(state: State, event: SettlementEvents) -> State:
             refused = refusal_id(event.line_id, event.kind, event.amount_minor, event.moved_on)
             known = KnownLine(kind=event.kind, amount_minor=event.amount_minor, moved_on=event.moved_on)
             return replace(state, known={**state.known, refused: known})
-        case DisputeRecorded():
-            case_ = with_fact(state.disputes.get(event.dispute_id, NO_CASE), event)
-            return replace(
-                state,
-                account=event.settlement_account,
-                currency=event.currency,
-                disputes={**state.disputes, event.dispute_id: case_},
-            )
         case SettlementLineRefused() | DepositMissing():
             return state
         case _:
@@ -486,7 +474,6 @@ def _let_go(state: State, ended: date) -> State:
             for id_, reported in state.known.items()
             if reported.moved_on >= known or id_ in state.deposits
         },
-        disputes={id_: case for id_, case in state.disputes.items() if case.last and case.last.entered_on >= known},
         answered={id_: day for id_, day in state.answered.items() if day >= known},
     )
 

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from schemas.failures import Unreadable
 from schemas.records.by_topic import SettlementInbox
+from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement
 from schemas.records.identification import Movement
 from schemas.records.ledger import DepositExplained, DepositReopened
 from schemas.records.settlement import (
@@ -29,9 +30,6 @@ from schemas.records.settlement import (
     DepositMatchRejected,
     DepositUnmatched,
     DismissBankLine,
-    DisputeObserved,
-    DisputeRecorded,
-    DisputeStage,
     FeeScheduleAccepted,
     MoneySettled,
     ProcessorEntryKind,
@@ -61,7 +59,6 @@ from streams.domain.settlement.books import (
     refusal_id,
 )
 from streams.domain.settlement.days import day_end, restated
-from streams.domain.settlement.disputes import NO_CASE, fact_of, to_payment, with_fact
 from streams.domain.settlement.explaining import Keys, findings, is_complete, keys_of, payments_of
 from streams.domain.settlement.policy import Policy
 from streams.domain.settlement.requests import Request, answer
@@ -87,9 +84,9 @@ _OF_ENTRY = {
     ProcessorEntryKind.RESERVE_HELD: SettlementLineKind.RESERVE_HELD,
     ProcessorEntryKind.RESERVE_RELEASED: SettlementLineKind.RESERVE_RELEASED,
 }
-_OF_STAGE = {
-    DisputeStage.CHARGED_BACK: SettlementLineKind.CHARGED_BACK,
-    DisputeStage.CHARGEBACK_REVERSED: SettlementLineKind.CHARGEBACK_REVERSED,
+_OF_DISPUTE = {
+    DisputeMovement.CHARGED_BACK: SettlementLineKind.CHARGED_BACK,
+    DisputeMovement.CHARGEBACK_REVERSED: SettlementLineKind.CHARGEBACK_REVERSED,
 }
 
 
@@ -110,8 +107,8 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
             return _on_reported_line(
                 state, _of_entry(record), policy, f"{record.entry_id}:{record.kind}:{record.entered_on}"
             )
-        case DisputeObserved():
-            return () if record.stage is DisputeStage.RETRIEVAL else _on_dispute(state, record, policy)
+        case DisputeMoneyMoved():
+            return _on_reported_line(state, _of_dispute(record), policy)
         case BankStatementEnded():
             return _on_statement(state, record, policy)
         case SettlementBatchObserved():
@@ -125,11 +122,9 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """Tell the payment what a dispute takes from it, and the ledger what the bank and the processor moved."""
+    """Tell the ledger what the bank and the processor moved."""
     match event:
-        case DisputeRecorded():
-            return to_payment(event)
-        case SettlementLineRecorded() if event.kind not in PAYMENT_KINDS | BANK_KINDS:
+        case SettlementLineRecorded() if event.kind in _OF_ENTRY.values():
             return (Output(Topic.LEDGER_INBOX, event),)
         case DepositMatched() if (match_ := state.matches.get(event.bank_line_id)) is not None:
             explained = DepositExplained(
@@ -192,34 +187,6 @@ def _on_reported_line(
         return ()
     stands_for = f"{known.kind} {known.amount_minor} of {known.moved_on}" if known else "a line of the gateway"
     return (_refused(line, state.day or line.moved_on, f"its id stands for {stands_for} already"),)
-
-
-def _on_dispute(state: State, seen: DisputeObserved, policy: Policy) -> tuple[Event, ...]:
-    """Return the fact, and a line of what it changes.
-
-    However often a dispute flips, its lines come to its last fact.
-    """
-    line = _of_dispute(seen)
-    _check(line)
-    too_old = _too_old(state, line)
-    if too_old:
-        return too_old
-    case = state.disputes.get(seen.dispute_id, NO_CASE)
-    fact = fact_of(case, seen)
-    if fact is None:
-        return ()
-    difference = with_fact(case, fact).position_minor - case.position_minor
-    state = evolve(state, fact)
-    if not difference:
-        return (fact,)
-    stage = DisputeStage.CHARGED_BACK if difference < 0 else DisputeStage.CHARGEBACK_REVERSED
-    changed = replace(line, kind=_OF_STAGE[stage], amount_minor=abs(difference))
-    line_id, count = f"{seen.dispute_id}:{stage}", 1
-    while _is_known(state, replace(changed, line_id=line_id)):
-        count += 1
-        line_id = f"{seen.dispute_id}:{stage}:{count}"
-    transaction_id = fact.paytrace_transaction_id
-    return (fact, *_recorded(state, replace(changed, line_id=line_id, paytrace_transaction_id=transaction_id), policy))
 
 
 def _recorded(state: State, line: SettlementLineRecorded, policy: Policy) -> tuple[Event, ...]:
@@ -432,17 +399,17 @@ def _of_entry(seen: ProcessorEntryObserved) -> SettlementLineRecorded:
     )
 
 
-def _of_dispute(seen: DisputeObserved) -> SettlementLineRecorded:
+def _of_dispute(moved: DisputeMoneyMoved) -> SettlementLineRecorded:
     return SettlementLineRecorded(
-        settlement_account=seen.settlement_account,
-        line_id=f"{seen.dispute_id}:{seen.stage}",
-        kind=_OF_STAGE.get(seen.stage, SettlementLineKind.UNKNOWN),
-        amount_minor=seen.amount_minor,
-        currency=seen.currency,
-        moved_on=seen.entered_on,
-        book_on=seen.entered_on,
+        settlement_account=moved.settlement_account,
+        line_id=moved.line_id,
+        kind=_OF_DISPUTE.get(moved.movement, SettlementLineKind.UNKNOWN),
+        amount_minor=moved.amount_minor,
+        currency=moved.currency,
+        moved_on=moved.moved_on,
+        book_on=moved.moved_on,
         card_type="",
-        paytrace_transaction_id=seen.paytrace_transaction_id,
-        text=seen.raw_stage,
-        occurred_at=seen.observed_at,
+        paytrace_transaction_id=moved.paytrace_transaction_id,
+        text=moved.raw_stage,
+        occurred_at=moved.occurred_at,
     )

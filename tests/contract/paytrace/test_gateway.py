@@ -136,7 +136,7 @@ async def test_the_source_reads_either_version(gateway: Gateway, sandbox: Sandbo
     sale = (await gateway.sale_by_customer(payer, charge())).transaction_id
     source = PayTraceSource(gateway, sandbox.client_settings())
     [(subject, (record,))] = [observation async for observation in source.poll(TODAY, TODAY)]
-    assert subject == f"transaction/{sale}"
+    assert subject == f"transaction/main/{sale}"
     assert (record.kind, record.status) == (TransactionKind.SALE, TransactionStatus.PENDING_SETTLEMENT)
     assert (record.invoice_number, record.amount_minor, record.card_last_four) == ("RE-100451", 12500, "5439")
 

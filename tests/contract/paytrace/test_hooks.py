@@ -123,7 +123,7 @@ async def test_a_hook_is_signed_and_reports_the_same_fact_as_the_poll(
     polled = {subject: record async for subject, (record,) in source.poll(TODAY, TODAY)}
     for record in receiver.records():
         assert record.observed_by is ObservedBy.HOOK
-        twin = polled[f"transaction/{record.paytrace_transaction_id}"]
+        twin = polled[f"transaction/main/{record.paytrace_transaction_id}"]
         assert replace(record, observed_by=ObservedBy.POLL) == twin
 
 

@@ -44,7 +44,7 @@ async def test_a_poll_sees_cards_and_ach_once_each_day_by_day(client: PayTraceCl
     expected.add(pay(sandbox, v3_headers(sandbox)).json()["transaction_id"])
     source = PayTraceSource(client, sandbox.client_settings())
     seen = [observation async for observation in source.poll(date(2026, 11, 19), TODAY)]
-    assert sorted(subject for subject, _ in seen) == sorted(f"transaction/{identity}" for identity in expected)
+    assert sorted(subject for subject, _ in seen) == sorted(f"transaction/main/{identity}" for identity in expected)
     by_invoice = {record.invoice_number: record for _, (record,) in seen}
     assert by_invoice["RE-20"].status is TransactionStatus.SETTLED
     assert by_invoice["RE-20"].batch_number == 1
@@ -62,8 +62,8 @@ async def test_a_second_poll_differs_in_what_changed_only(client: PayTraceClient
     await client.void(voided)
     after = {subject: records async for subject, records in source.poll(TODAY, TODAY)}
     changed = {subject for subject in after if after[subject] != before[subject]}
-    assert changed == {f"transaction/{voided}"}
-    assert after[f"transaction/{voided}"][0].status is TransactionStatus.VOIDED
+    assert changed == {f"transaction/main/{voided}"}
+    assert after[f"transaction/main/{voided}"][0].status is TransactionStatus.VOIDED
 
 
 async def test_a_hint_becomes_a_fact_by_asking(client: PayTraceClient, sandbox: Sandbox) -> None:
@@ -73,7 +73,7 @@ async def test_a_hint_becomes_a_fact_by_asking(client: PayTraceClient, sandbox: 
     for identity in (card, ach):
         observation = await source.look_up(identity, ObservedBy.SILENT_POST)
         assert observation is not None
-        assert observation[0] == f"transaction/{identity}"
+        assert observation[0] == f"transaction/main/{identity}"
         assert observation[1][0].observed_by is ObservedBy.SILENT_POST
     assert await source.look_up("1", ObservedBy.HOOK) is None
     assert await source.look_up("no-such-ach", ObservedBy.HOOK) is None
@@ -85,7 +85,7 @@ async def test_a_hint_at_a_v1_check_is_found_among_the_checks(client: PayTraceCl
     source = PayTraceSource(client, sandbox.client_settings(lookback_window_days=2), now=lambda: at)
     observation = await source.look_up(check, ObservedBy.HOOK)
     assert observation is not None
-    assert (observation[0], observation[1][0].amount_minor) == (f"transaction/{check}", 1000)
+    assert (observation[0], observation[1][0].amount_minor) == (f"transaction/main/{check}", 1000)
     assert await source.look_up("check-5", ObservedBy.HOOK) is None
     elsewhere = sandbox.client_settings(lookback_window_days=2, check_export_path="/v1/no/such/path")
     async with PayTraceClient(elsewhere) as without:
@@ -95,7 +95,7 @@ async def test_a_hint_at_a_v1_check_is_found_among_the_checks(client: PayTraceCl
 async def test_v1_checks_are_polled_where_v3_is_not_there(client: PayTraceClient, sandbox: Sandbox) -> None:
     check = f"check-{pay_by_check(sandbox, 5000)['check_transaction_id']}"
     source = PayTraceSource(client, sandbox.client_settings(ach_source="v1"))
-    assert [subject async for subject, _ in source.poll(TODAY, TODAY)] == [f"transaction/{check}"]
+    assert [subject async for subject, _ in source.poll(TODAY, TODAY)] == [f"transaction/main/{check}"]
     nothing = PayTraceSource(client, sandbox.client_settings(ach_source="off"))
     assert [subject async for subject, _ in nothing.poll(TODAY, TODAY)] == []
 
@@ -103,7 +103,7 @@ async def test_v1_checks_are_polled_where_v3_is_not_there(client: PayTraceClient
 @pytest.mark.parametrize("reason", [CallNotOffered("no v3 here"), LoginRejected("no v3 for you")])
 async def test_an_account_without_v3_still_gets_its_cards(reason: Exception, caplog: pytest.LogCaptureFixture) -> None:
     source = PayTraceSource(Rows([GOOD], ach_fails=reason), PayTraceSettings())
-    assert [subject async for subject, _ in source.poll(TODAY, TODAY)] == ["transaction/7"]
+    assert [subject async for subject, _ in source.poll(TODAY, TODAY)] == ["transaction/main/7"]
     assert "paytrace ach not read" in caplog.text
     (left_out,) = source.not_read
     assert left_out.startswith(f"ACH is not read: {reason}")
@@ -175,7 +175,7 @@ async def test_a_row_without_an_id_is_loud_but_stops_no_other() -> None:
 
     with pytest.raises(UnreadableRow):
         await drain()
-    assert seen == ["transaction/7"]
+    assert seen == ["transaction/main/7"]
 
 
 async def test_the_number_of_the_order_comes_with_sales_of_either_version_and_their_refunds(

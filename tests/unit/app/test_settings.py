@@ -156,3 +156,36 @@ def test_a_server_in_a_jvm_gets_none_of_our_settings(tmp_path: Path, monkeypatch
     given = EmbeddedKafka(tmp_path)._environment()
     assert "S3CRET" not in str(given)
     assert given["PATH"] == os.environ["PATH"]
+
+
+def test_several_merchant_accounts_share_what_they_do_not_say(tmp_path: Path) -> None:
+    (tmp_path / "saldo.toml").write_text(
+        "[paytrace]\nusername = 'shop'\npassword = 'S3CRET'\ncurrency = 'USD'\n"
+        "[paytrace.accounts.main]\n"
+        "[paytrace.accounts.eu]\nusername = 'shop-eu'\npassword = 'OTHER'\ntime_zone = 'Europe/Berlin'\n"
+    )
+    paytrace = load_settings().paytrace
+    accounts = paytrace.each()
+    assert [(own.merchant, own.username, own.time_zone) for own in accounts.values()] == [
+        ("main", "shop", "America/Los_Angeles"),
+        ("eu", "shop-eu", "Europe/Berlin"),
+    ]
+    assert paytrace.of("eu") == accounts["eu"]
+    for label, said in ((None, "several merchant accounts; name one of eu, main"), ("us", "no merchant account 'us'")):
+        with pytest.raises(ContractBroken, match=said):
+            paytrace.of(label)
+    assert "OTHER" not in repr(paytrace)
+
+
+@pytest.mark.parametrize(
+    ("text", "reported"),
+    [
+        ("[paytrace.accounts.eu]\nusrname = 'x'\n", "paytrace.accounts.eu.usrname"),
+        ("[paytrace.accounts.eu]\ncurrency = 'euro'\n", "paytrace.accounts.eu.currency"),
+        ("[paytrace.accounts.'e u']\n", "paytrace.accounts.e u"),
+    ],
+)
+def test_a_merchant_account_that_does_not_fit_is_named(text: str, reported: str, tmp_path: Path) -> None:
+    (tmp_path / "saldo.toml").write_text(text)
+    with pytest.raises(ContractBroken, match=reported):
+        load_settings()

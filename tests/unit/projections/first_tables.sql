@@ -209,6 +209,8 @@ CREATE TABLE IF NOT EXISTS fct_entries
     reason LowCardinality(String),
     detail String,
     document_kind LowCardinality(String),
+    reverses_reference String,
+    takes_from_reference String,
     netted_with String,
     moved_to String,
     command_id String,
@@ -397,7 +399,7 @@ ORDER BY (settlement_account, version, source_topic, source_partition, source_of
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Fee schedules that were proposed and accepted, one row for each card type'
 ;
-CREATE TABLE IF NOT EXISTS fct_disputes
+CREATE TABLE IF NOT EXISTS fct_dispute_events
 (
     source_topic LowCardinality(String),
     source_partition Int32,
@@ -409,14 +411,18 @@ CREATE TABLE IF NOT EXISTS fct_disputes
     settlement_account LowCardinality(String),
     dispute_id String,
     paytrace_transaction_id String,
-    stage LowCardinality(String),
+    fact LowCardinality(String) COMMENT 'what happened; empty for what a payment heard',
+    stage LowCardinality(String) COMMENT 'the fact that decides since then; empty for what a payment heard',
     raw_stage String,
     reason_code LowCardinality(String),
     amount_minor Int64,
     previous_minor Int64,
     charged_back_minor Int64 COMMENT 'what the dispute takes since then',
+    lost_minor Int64 COMMENT 'what of that is lost for good since then',
     currency LowCardinality(String),
     entered_on Date32,
+    deadline_on Nullable(Date32) COMMENT 'last day on which an answer counts since then',
+    origin String,
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree

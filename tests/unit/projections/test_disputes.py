@@ -13,11 +13,11 @@ from app.cli.waiting import show
 from infra.demo.watch import OPEN_MONEY
 from projections.reports import questions
 from projections.store.client import Store
+from schemas.records.disputes import DisputeFact, DisputeObserved
 from schemas.records.payments import RefundLinked
 from schemas.records.payments import TransactionStatus as Status
-from schemas.records.settlement import DisputeObserved, DisputeStage
 from schemas.topic import Topic
-from streams.domain import payments, settlement
+from streams.domain import disputes, payments, settlement
 from tests.support.builders import observation, refund_linked
 from tests.support.policies import DEPOSITS
 from tests.support.projecting import bridge, project, residual
@@ -25,7 +25,7 @@ from tests.support.scripted import Script
 from tests.support.settlement import bank, dispute
 
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
-WON = DisputeStage.CHARGEBACK_REVERSED
+WON = DisputeFact.CREDITED
 
 
 def of(transaction: str | None, fact: DisputeObserved) -> DisputeObserved:
@@ -52,15 +52,27 @@ def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
         script.posted(key, 100_00)
         script.entry_posted(key, 100_00)
     account = settlement.INITIAL
+    cases: dict[str, disputes.State] = {}
+
+    def settle(record: Any) -> None:
+        nonlocal account
+        for event in settlement.decide(account, record, DEPOSITS):
+            account = settlement.evolve(account, event)
+            script.write(Topic.SETTLEMENT_EVENTS, event)
+
     for fact in facts:
         if isinstance(fact, RefundLinked):
             pay(fact)
             continue
-        for event in settlement.decide(account, fact, DEPOSITS):
-            account = settlement.evolve(account, event)
-            script.write(Topic.SETTLEMENT_EVENTS, event)
-            for output in settlement.route(account, event):
-                pay(output.record)
+        if not isinstance(fact, DisputeObserved):
+            settle(fact)
+            continue
+        case = cases.get(fact.dispute_case, disputes.INITIAL)
+        for event in disputes.decide(case, fact):
+            cases[fact.dispute_case] = disputes.evolve(case, event)
+            script.write(Topic.DISPUTES_EVENTS, event)
+            for output in disputes.route(cases[fact.dispute_case], event):
+                (settle if output.topic == Topic.SETTLEMENT_INBOX else pay)(output.record)
     project(store, script.messages)
 
 
@@ -79,7 +91,7 @@ def test_a_chargeback_is_gone_from_the_gateway_and_waits_until_it_is_booked_or_w
     assert asked(store, "payments_that_do_not_balance") == ()
     (waits,) = asked(store, "waiting_money")
     assert (waits["waits_in"], waits["reason"], waits["signed_minor"]) == ("disputes", "CHARGEBACK_NOT_BOOKED", -100_00)
-    assert waits["detail"] == "dispute CB1, CHARGED_BACK, reason code 10.4, of 2026-03-06"
+    assert waits["detail"] == "dispute CB1, DEBITED, reason code 10.4, of 2026-03-06"
     (status,) = store.rows("SELECT state, charged_back_minor, net_minor, needs_attention FROM fct_payments")
     assert status == ("CHARGED_BACK", 100_00, 0, False)
     ages = asked(store, "posted_waiting_parked_and_for_how_long")
@@ -89,7 +101,7 @@ def test_a_chargeback_is_gone_from_the_gateway_and_waits_until_it_is_booked_or_w
     show(asked(store, "waiting_with_candidates", abas_customer_id=""))
     reported = capsys.readouterr().out
     assert "1  -100.00 USD" in reported
-    assert "charged back, to be booked in abas by hand: dispute CB1, CHARGED_BACK, reason code 10.4" in reported
+    assert "charged back, to be booked in abas by hand: dispute CB1, DEBITED, reason code 10.4" in reported
 
 
 def test_what_flips_ends_with_the_last_fact(store: Store) -> None:
@@ -159,7 +171,7 @@ def test_explain_reports_each_fact_by_payment_dispute_and_posting_reference(stor
         steps = [row for row in asked(store, "explain", id=subject) if row["what"] == "DisputeRecorded"]
         assert [row["posting_reference"] for row in steps] == ["dispute CB1", "dispute CB1"]
         assert step(steps[0])[0].endswith(
-            "charged back (CHARGED_BACK, reason code 10.4, of 2026-03-06, payment 1); "
+            "charged back (DEBITED, reason code 10.4, of 2026-03-06, payment 1); "
             "100.00 USD is charged back now and waits: book it in abas by hand"
         )
         assert step(steps[1])[0].endswith("of 2026-03-10, payment 1); nothing is charged back now")
@@ -169,7 +181,7 @@ def test_the_story_of_the_payment_names_the_dispute(store: Store) -> None:
     projected(store, ["1"], of("1", dispute("CB1", 100_00, 4)))
     story = asked(store, "story_of_one_payment", paytrace_transaction_id="1")
     (charged,) = [row for row in story if row["record_type"] == "PaymentChargedBack"]
-    assert charged["what"] == "CB1 | CHARGED_BACK | 10.4 | 2026-03-06"
+    assert charged["what"] == "CB1 | DEBITED | 10.4 | 2026-03-06"
 
 
 def test_a_line_whose_id_stands_for_another_one_is_a_break(store: Store) -> None:

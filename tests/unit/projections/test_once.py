@@ -67,8 +67,9 @@ def eventful() -> list[Inbound]:
     for name in ("MatchSuggested", "DecisionTaken", "PostingRequested"):
         script.write(RECEIVABLES, example(name))
     settlement = ("SettlementLineRecorded", "DepositMatched", "SettlementDayStated", "FeeScheduleProposed")
-    for name in (*settlement, "DisputeRecorded"):
+    for name in settlement:
         script.write("settlement.events.v1", example(name))
+    script.write("disputes.events.v1", example("DisputeRecorded"))
     script.write("approvals.events.v1", example("CommandProposed"))
     return script.messages
 

@@ -36,6 +36,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "contested_payers",
     "remembered_payers",
     "handed_to_finance",
+    "unapplied_cash",
 }
 
 

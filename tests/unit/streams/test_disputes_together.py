@@ -7,12 +7,12 @@ from typing import Any
 
 from app.proofs.rebuild import compare_agents
 from schemas import catalog
+from schemas.records.disputes import DisputeFact
 from schemas.records.gateway import GatewayCallRefused, PaymentRequestKind, RequestGatewayCall
 from schemas.records.payments import PaymentChargebackReversed, PaymentChargedBack
 from schemas.records.payments import TransactionStatus as Status
-from schemas.records.settlement import DisputeStage
 from schemas.wire.codec import Codec
-from streams.agents import FOLD_PAYMENTS, RECONCILE_DEPOSITS
+from streams.agents import FOLD_PAYMENTS, FOLLOW_DISPUTES, RECONCILE_DEPOSITS
 from streams.edges.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog
 from streams.tasks.membership import SoleOwner
@@ -53,7 +53,12 @@ def task(processor: AnyProcessor, log: MemoryLog) -> Task[Any]:
 async def test_a_dispute_reaches_payment_and_gateway_and_a_rebuild_is_identical() -> None:
     log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
     adopt_into(log)
-    processors: tuple[AnyProcessor, ...] = (RECONCILE_DEPOSITS, FOLD_PAYMENTS, send_to_paytrace(Nobody()))
+    processors: tuple[AnyProcessor, ...] = (
+        FOLLOW_DISPUTES,
+        RECONCILE_DEPOSITS,
+        FOLD_PAYMENTS,
+        send_to_paytrace(Nobody()),
+    )
 
     async def report(topic: str, record: Any) -> None:
         key = catalog.topic(topic).key_of(record)
@@ -63,11 +68,11 @@ async def test_a_dispute_reaches_payment_and_gateway_and_a_rebuild_is_identical(
                 await task(processor, log).catch_up()
 
     await report("payments.observations.v1", observation(Status.SETTLED, settled_at=at(3)))
-    flips = [DisputeStage.CHARGED_BACK, DisputeStage.CHARGEBACK_REVERSED, DisputeStage.CHARGED_BACK]
-    for on, stage in enumerate(flips):
-        fact = replace(dispute("CB1", 100_00, 270 + on, stage), paytrace_transaction_id=PAYMENT)
-        await report("settlement.inbox.v1", fact)
-        await report("settlement.inbox.v1", fact)
+    flips = [DisputeFact.DEBITED, DisputeFact.CREDITED, DisputeFact.DEBITED]
+    for on, kind in enumerate(flips):
+        fact = replace(dispute("CB1", 100_00, 270 + on, kind), paytrace_transaction_id=PAYMENT)
+        await report("disputes.inbox.v1", fact)
+        await report("disputes.inbox.v1", fact)
     refund = RequestGatewayCall(
         payment_request_id="w1",
         call_reference="SALDO-R-w1",

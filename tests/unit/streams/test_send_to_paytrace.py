@@ -44,7 +44,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 def fields(reference: str) -> dict[str, Any]:
     return {
-        "payment_request_id": f"wish-{reference}",
+        "payment_request_id": f"request-{reference}",
         "call_reference": reference,
         "subject": "payment/79388123",
         "kind": PaymentRequestKind.REFUND,
@@ -66,7 +66,7 @@ class Gateway:
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
         if request.call_reference == "old":
             return GatewayCallRefused(**fields("old"), code="too-old", message="waited too long")
-        return GatewayCallBegun(**fields(request.call_reference), seen_before=("1",), begun_at=NOW)
+        return GatewayCallBegun(**fields(request.call_reference), merchant="main", seen_before=("1",), begun_at=NOW)
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
         self.carried_out.append((call.call_reference, taken))

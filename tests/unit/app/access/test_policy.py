@@ -30,6 +30,7 @@ MAY: dict[str, set[Role]] = {
     "ConfirmMatch": {C, P},
     "RejectMatch": {C, P},
     "SplitEntry": {C, P},
+    "ApplyOnAccount": {C, P},
     "PutOnAccount": {C, P},
     "UnmatchEntry": {C, P},
     "WriteOffRest": {C, P},
@@ -78,7 +79,7 @@ def example(name: str, by: Actor, **changed: Any) -> Any:
 def test_the_matrix_names_every_command_of_the_contract_and_every_action() -> None:
     assert set(MAY) == {*operator_commands(), *ACTIONS}
     assert set(POLICY.commands) == set(operator_commands())
-    assert len(operator_commands()) == 27
+    assert len(operator_commands()) == 28
 
 
 @pytest.mark.parametrize("name", MAY)

@@ -1,10 +1,10 @@
-"""Disputes: money is what the last fact of each says, however often it flips and in whatever order facts come."""
+"""Disputes: a case is what its last fact says, however often it flips and in whatever order facts come."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import reduce
 from typing import Any
 
@@ -13,48 +13,47 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.failures import Unreadable
+from schemas.records.disputes import DisputeFact as Fact
+from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement, DisputeObserved, DisputeRecorded
 from schemas.records.gateway import HoldRefunds
 from schemas.records.payments import DisputeReported, PaymentChargebackReversed, PaymentChargedBack
 from schemas.records.payments import TransactionStatus as Status
-from schemas.records.settlement import (
-    DepositMatched,
-    DisputeObserved,
-    DisputeRecorded,
-    DisputeStage,
-    ProcessorEntryKind,
-    SettlementLineRecorded,
-    SettlementLineRefused,
-)
+from schemas.records.settlement import DepositMatched, SettlementLineRecorded
 from schemas.signs import settlement_sign
-from streams.domain import payments, settlement
+from streams.domain import disputes, payments
+from streams.domain.disputes.case import LOST
 from streams.domain.payments.decider import Stage
 from tests.support.builders import PAYMENT, observation, refund_linked
-from tests.support.policies import DEPOSITS
-from tests.support.settlement import Account, bank, dispute, entry, folded, names, noon, settled, statement
+from tests.support.settlement import Account, bank, day, dispute, names, noon, statement
 
-BACK, WON = DisputeStage.CHARGED_BACK, DisputeStage.CHARGEBACK_REVERSED
+BACK, WON = Fact.DEBITED, Fact.CREDITED
 
 
 class Line:
-    """Settlement and payments together, each record routed by hand; payments by transaction."""
+    """Disputes, settlement and payments together, each record routed by hand; cases and payments by their keys."""
 
     def __init__(self) -> None:
-        self.account = settlement.INITIAL
+        self.account = Account()
+        self.cases: dict[str, disputes.State] = {}
         self.payments: dict[str, payments.State] = {}
+        self.recorded: list[DisputeRecorded] = []
         self.events: list[Any] = []
         self.holds: list[HoldRefunds] = []
 
-    def report(self, *records: Any) -> list[Any]:
-        """Decide these records; returns the settlement events of all of them."""
-        reported: list[Any] = []
+    def report(self, *records: DisputeObserved) -> list[DisputeRecorded]:
+        """Decide these facts; returns what their cases recorded."""
+        before = len(self.recorded)
         for record in records:
-            for event in settlement.decide(self.account, record, DEPOSITS):
-                self.account = settlement.evolve(self.account, event)
-                reported.append(event)
-                for output in settlement.route(self.account, event):
-                    assert output.topic == "payments.observations.v1"
-                    self.pay(output.record)
-        return reported
+            state = self.cases.get(record.dispute_case, disputes.INITIAL)
+            for event in disputes.decide(state, record):
+                state = self.cases[record.dispute_case] = disputes.evolve(state, event)
+                self.recorded.append(event)
+                for output in disputes.route(state, event):
+                    if isinstance(output.record, DisputeMoneyMoved):
+                        self.account.report(output.record)
+                    else:
+                        self.pay(output.record)
+        return self.recorded[before:]
 
     def pay(self, *records: Any) -> None:
         """Decide these observations of payments."""
@@ -71,45 +70,72 @@ class Line:
         """The usual payment."""
         return self.payments[PAYMENT]
 
+    @property
+    def minor(self) -> int:
+        """What the disputes did to the money between gateway and bank, by the lines of the account."""
+        lines = self.account.of(SettlementLineRecorded)
+        assert len({line.line_id for line in lines}) == len(lines)
+        return sum(settlement_sign(line.kind) * line.amount_minor for line in lines if line.line_id.startswith("CB"))
+
+    def case(self, dispute_id: str = "CB1") -> disputes.case.Case:
+        """One case."""
+        return self.cases[f"main/USD/{dispute_id}"].case
+
 
 def named(fact: DisputeObserved, transaction: str | None = PAYMENT, **changes: Any) -> DisputeObserved:
     return replace(fact, paytrace_transaction_id=transaction, **changes)
 
 
-def minor_of(events: Sequence[Any]) -> int:
-    """What lines do to the money between gateway and bank."""
-    lines = [event for event in events if isinstance(event, SettlementLineRecorded)]
-    assert len({line.line_id for line in lines}) == len(lines)
-    return sum(settlement_sign(line.kind) * line.amount_minor for line in lines)
+def told(fact: Fact, on: int, **changes: Any) -> DisputeObserved:
+    """A fact that moves no money."""
+    return replace(dispute("CB1", 0, on, fact), **changes)
+
+
+# -- money -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_dispute_that_flips_back_takes_the_money_again() -> None:
-    account = Account()
-    account.report(dispute("CB1", 100_00, 4), bank("b1", -100_00, 5))
-    account.report(dispute("CB1", 100_00, 8, WON), bank("b2", 100_00, 9))
-    account.report(dispute("CB1", 100_00, 12), bank("b3", -100_00, 13), statement(13))
-    assert [line.line_ids for line in account.of(DepositMatched)] == [
+    line = Line()
+    line.report(dispute("CB1", 100_00, 4))
+    line.account.report(bank("b1", -100_00, 5))
+    line.report(dispute("CB1", 100_00, 8, WON))
+    line.account.report(bank("b2", 100_00, 9))
+    line.report(dispute("CB1", 100_00, 12))
+    line.account.report(bank("b3", -100_00, 13), statement(13))
+    assert [match.line_ids for match in line.account.of(DepositMatched)] == [
         ("CB1:CHARGED_BACK",),
         ("CB1:CHARGEBACK_REVERSED",),
         ("CB1:CHARGED_BACK:2",),
     ]
-    assert minor_of([e for e in account.events if getattr(e, "kind", "").startswith("CHARGE")]) == -100_00
+    assert line.minor == -100_00
 
 
 def test_flips_of_one_day_are_distinguished_by_number_or_by_reading() -> None:
-    numbered = [replace(dispute("CB1", 100_00, 4, stage), sequence=n) for n, stage in enumerate([BACK, WON, BACK])]
-    assert minor_of(Account().report(*numbered, *numbered)) == -100_00
+    line = Line()
+    numbered = [replace(dispute("CB1", 100_00, 4, fact), sequence=n) for n, fact in enumerate([BACK, WON, BACK])]
+    line.report(*numbered, *numbered)
+    assert line.minor == -100_00
+    line = Line()
     read = [
         replace(fact, sequence=None, observed_at=noon(4) + timedelta(hours=hour)) for hour, fact in enumerate(numbered)
     ]
-    assert minor_of(Account().report(*read)) == -100_00
+    line.report(*read)
+    assert line.minor == -100_00
 
 
 def test_a_source_read_again_says_nothing_new() -> None:
-    account = Account()
+    line = Line()
     facts = [dispute("CB1", 100_00, 4), dispute("CB1", 100_00, 8, WON), dispute("CB1", 100_00, 12)]
-    account.report(*facts)
-    assert account.report(*(replace(fact, observed_at=noon(20)) for fact in facts)) == []
+    line.report(*facts)
+    assert line.report(*(replace(fact, observed_at=noon(20)) for fact in facts)) == []
+
+
+def test_a_corrected_amount_takes_the_place_of_the_wrong_one() -> None:
+    line = Line()
+    line.report(named(dispute("CB1", 100_00, 4)), named(dispute("CB1", 90_00, 4), observed_at=noon(6)))
+    assert (line.minor, line.payments[PAYMENT].charged_back_minor) == (-90_00, 90_00)
+    line.report(named(dispute("CB1", 100_00, 4)))  # the wrong file once more
+    assert line.minor == -90_00
 
 
 def test_part_of_it_given_back_leaves_the_rest_taken() -> None:
@@ -120,12 +146,12 @@ def test_part_of_it_given_back_leaves_the_rest_taken() -> None:
     assert line.payment.stage is Stage.PARTIALLY_CHARGED_BACK
 
 
-def test_a_reversal_whose_chargeback_never_came_is_money_at_the_bank_and_takes_nothing_from_the_payment() -> None:
+def test_a_credit_whose_debit_never_came_is_money_at_the_bank_and_takes_nothing_from_the_payment() -> None:
     line = Line()
-    assert minor_of(line.report(named(dispute("CB1", 100_00, 8, WON)))) == 100_00
-    assert line.payments == {}
-    assert minor_of(line.report(named(dispute("CB1", 100_00, 4)))) == -100_00  # it came late: both have moved now
-    assert line.payments == {}
+    line.report(named(dispute("CB1", 100_00, 8, WON)))
+    assert (line.minor, line.payments) == (100_00, {})
+    line.report(named(dispute("CB1", 100_00, 4)))  # it came late: both have moved now
+    assert (line.minor, line.payments) == (0, {})
 
 
 def test_a_chargeback_of_a_payment_is_seen_by_the_payment_and_the_gateway() -> None:
@@ -169,98 +195,135 @@ def test_a_dispute_that_names_its_payment_later_moves_to_it_and_from_a_wrong_one
     assert {key: state.charged_back_minor for key, state in line.payments.items()} == {"1": 0, "2": 0}
 
 
-def test_what_is_too_old_is_refused_and_no_stage_is_guessed() -> None:
-    account = Account()
-    account.report(settled("1", 100_00, 500))
-    assert names(account.report(dispute("CB1", 100_00, 2))) == [SettlementLineRefused.__name__]
-    for odd in (replace(dispute("CB1", 1, 500), amount_minor=-1), dispute("CB1", 1, 500, DisputeStage.UNKNOWN)):
-        with pytest.raises(Unreadable):
-            account.report(odd)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        replace(dispute("CB1", 1, 5), amount_minor=-1),
+        dispute("CB1", 0, 5),
+        dispute("CB1", 1, 5, Fact.UNKNOWN),
+        replace(dispute("CB1", 1, 5), dispute_case="main/USD/CB2"),
+        replace(dispute("CB1", 1, 5), currency="EUR"),
+        replace(dispute("CB1", 1, 5), entered_on=day(500)),
+    ],
+    ids=[
+        "negative",
+        "a debit of nothing",
+        "unknown stage",
+        "another case",
+        "currency of another account",
+        "days ahead",
+    ],
+)
+def test_what_is_no_fact_is_parked_and_no_stage_is_guessed(odd: DisputeObserved) -> None:
+    with pytest.raises(Unreadable, match="dispute main/USD/CB"):
+        Line().report(odd)
+
+
+# -- stages and deadlines ----------------------------------------------------------------------------------------------
+
+
+def test_a_retrieval_request_moves_no_money_and_an_answer_ends_its_deadline() -> None:
+    line = Line()
+    line.report(told(Fact.RETRIEVAL_REQUESTED, 2, respond_by_on=day(12)))
+    assert (line.case().stage, line.case().deadline_on, line.minor) == (Fact.RETRIEVAL_REQUESTED, day(12), 0)
+    line.report(told(Fact.EVIDENCE_SUBMITTED, 10), told(Fact.CLOSED, 30))
+    assert (line.case().stage, line.case().deadline_on) == (Fact.CLOSED, None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "stage"),
+    [
+        ([(Fact.OPENED, 4), (BACK, 4)], Fact.OPENED),
+        ([(BACK, 4)], Fact.DEBITED),
+        ([(Fact.OPENED, 4), (BACK, 5), (Fact.WON, 20), (WON, 22)], Fact.WON),
+        ([(Fact.OPENED, 4), (Fact.LOST, 20), (BACK, 22)], Fact.LOST),
+        ([(BACK, 4), (Fact.WON, 20), (WON, 20), (Fact.LOST, 50), (BACK, 50)], Fact.LOST),
+        ([(BACK, 4), (Fact.WON, 20), (WON, 20), (BACK, 50)], Fact.DEBITED),
+        ([(BACK, 4), (Fact.LOST, 20), (WON, 30)], Fact.CREDITED),
+        ([(BACK, 4), (Fact.LOST, 20), (Fact.WON, 30), (WON, 30)], Fact.WON),
+        ([(BACK, 4), (Fact.EVIDENCE_SUBMITTED, 8), (WON, 20)], Fact.EVIDENCE_SUBMITTED),
+        ([(BACK, 4), (WON, 20), (Fact.SECOND_CHARGEBACK, 40), (BACK, 40)], Fact.SECOND_CHARGEBACK),
+        ([(BACK, 4), (Fact.EXPIRED, 20), (Fact.LOST, 20)], Fact.LOST),
+        ([(BACK, 4), (Fact.PRE_ARBITRATION, 20), (Fact.ACCEPTED, 22)], Fact.ACCEPTED),
+    ],
+)
+def test_the_stage_follows_the_last_fact_and_money_of_its_outcome_does_not_reopen_it(
+    facts: Sequence[tuple[Fact, int]], stage: Fact
+) -> None:
+    observed = [dispute("CB1", 100_00, on, fact) for fact, on in facts]
+    for order in (observed, observed[::-1]):
+        line = Line()
+        line.report(*order)
+        assert line.case().stage is stage
+        assert line.case().lost_minor == (line.case().charged_back_minor if stage in LOST else 0)
+
+
+def test_a_later_fact_states_another_deadline() -> None:
+    line = Line()
+    line.report(told(Fact.OPENED, 4, respond_by_on=day(20)), told(Fact.EVIDENCE_SUBMITTED, 9))
+    line.report(told(Fact.PRE_ARBITRATION, 40, respond_by_on=day(50)))
+    assert line.recorded[-1].deadline_on == day(50)
+    line.report(told(Fact.OPENED, 4, respond_by_on=day(25), observed_at=noon(45)))  # a correction of the first
+    assert line.case().deadline_on == day(50)
+
+
+# -- any order ---------------------------------------------------------------------------------------------------------
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> list[DisputeObserved]:
-    """Facts of one dispute in their true order: days rise, or numbers within a day; stages and amounts as they like."""
+    """Facts of one dispute in their true order: days rise, or numbers within a day; facts and amounts as they like."""
     on, facts = 0, []
-    for number in range(draw(st.integers(1, 7))):
+    kinds = [kind for kind in Fact if kind is not Fact.UNKNOWN]
+    for number in range(draw(st.integers(1, 8))):
         on += draw(st.integers(0, 3))
-        stage = draw(st.sampled_from([BACK, WON, DisputeStage.RETRIEVAL]))
-        fact = dispute("CB1", draw(st.sampled_from([100_00, 60_00])), on, stage)
-        facts.append(named(fact, sequence=number, observed_at=noon(30 + draw(st.integers(0, 3)))))
+        seen = dispute("CB1", draw(st.sampled_from([100_00, 60_00])), on, draw(st.sampled_from([*kinds, BACK, WON])))
+        respond_by_on: date | None = draw(st.sampled_from([None, day(60), day(70)]))
+        read_at = noon(30 + draw(st.integers(0, 3)))
+        facts.append(named(seen, sequence=number, observed_at=read_at, respond_by_on=respond_by_on))
     return facts
 
 
 def expected(facts: Sequence[DisputeObserved]) -> int:
-    """What is left of the money by the last fact: a reversal gives back so much of the last chargeback."""
-    money = [fact for fact in facts if fact.stage is not DisputeStage.RETRIEVAL]
-    taken = next((fact.amount_minor for fact in reversed(money) if fact.stage is BACK), 0)
-    if not money or money[-1].stage is BACK:
+    """What is left of the money by the last money fact: a credit gives back so much of the last debit."""
+    money = [seen for seen in facts if seen.fact in (BACK, WON)]
+    taken = next((seen.amount_minor for seen in reversed(money) if seen.fact is BACK), 0)
+    if not money or money[-1].fact is BACK:
         return -taken
     return money[-1].amount_minor - taken
 
 
 @settings(max_examples=150, deadline=None)
 @given(cases(), st.data())
-def test_any_sequence_of_facts_ends_with_the_money_of_the_last_one(facts: list[DisputeObserved], data: Any) -> None:
-    """Repeats and any order of arrival; journal and payment say the same, and another delivery says nothing."""
+def test_any_order_and_repetition_of_the_facts_gives_the_same_case_and_the_same_money(
+    facts: list[DisputeObserved], data: Any
+) -> None:
+    """Journal, account and payment say the same, and another delivery says nothing."""
     arriving = data.draw(st.permutations(facts + data.draw(st.lists(st.sampled_from(facts), max_size=4))))
-    line = Line()
-    line.pay(observation(Status.SETTLED))
-    events = line.report(*arriving)
-    assert minor_of(events) == expected(facts)
+    line, in_order = Line(), Line()
+    for one, delivered in ((in_order, facts), (line, arriving)):
+        one.pay(observation(Status.SETTLED))
+        one.report(*delivered)
+    assert line.case().facts == in_order.case().facts
+    last = line.recorded[-1]
+    assert (last.stage, last.lost_minor, last.deadline_on) == (
+        in_order.case().stage,
+        in_order.case().lost_minor,
+        in_order.case().deadline_on,
+    )
+    assert line.minor == in_order.minor == expected(facts) == sum(event.moved_minor for event in line.recorded)
     assert line.payment.charged_back_minor == max(0, -expected(facts))
-    assert folded(events) == line.account
+    assert reduce(disputes.evolve, line.recorded, disputes.INITIAL) == line.cases["main/USD/CB1"]
     assert line.report(*arriving) == []
     reported = [event for event in line.events if isinstance(event, PaymentChargedBack | PaymentChargebackReversed)]
     assert sum(event.amount_minor - event.previous_minor for event in reported) == line.payment.charged_back_minor
 
 
 def test_a_repeated_report_changes_no_payment() -> None:
-    reported = settlement.route(settlement.INITIAL, recorded(Account(), named(dispute("CB1", 100_00, 4))))[0].record
+    (event,) = disputes.decide(disputes.INITIAL, named(dispute("CB1", 100_00, 4)))
+    moved, reported = (output.record for output in disputes.route(disputes.INITIAL, event))
+    assert isinstance(moved, DisputeMoneyMoved)
+    assert moved.movement is DisputeMovement.CHARGED_BACK
     assert isinstance(reported, DisputeReported)
     state = reduce(payments.evolve, payments.decide(payments.INITIAL, reported), payments.INITIAL)
     assert payments.decide(state, reported) == ()
-
-
-def recorded(account: Account, fact: DisputeObserved) -> DisputeRecorded:
-    (first, *_) = account.report(fact)
-    assert isinstance(first, DisputeRecorded)
-    return first
-
-
-# -- other ids that may come back --------------------------------------------------------------------------------------
-
-HELD, RELEASED = ProcessorEntryKind.RESERVE_HELD, ProcessorEntryKind.RESERVE_RELEASED
-
-
-def test_a_reserve_held_released_and_held_again_under_one_number_counts_three_times() -> None:
-    facts = [entry("R1", 50_00, 1, HELD), entry("R1", 50_00, 5, RELEASED), entry("R1", 50_00, 9, HELD)]
-    account = Account()
-    assert minor_of(account.report(*facts)) == -50_00
-    assert account.report(*facts) == []
-
-
-def test_an_entry_is_not_taken_for_a_bank_line_of_the_same_number() -> None:
-    account = Account()
-    account.report(settled("1", 100_00, 0, 17), bank("4711", 98_00, 1), entry("4711", 2_00, 1, ProcessorEntryKind.FEE))
-    assert [line.line_id for line in account.of(SettlementLineRecorded)][-1] == "4711:FEE:2026-03-03"
-    assert account.report(entry("4711", 2_00, 1, ProcessorEntryKind.FEE)) == []
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        (bank("b1", 100_00, 1), bank("b1", 90_00, 1)),
-        (bank("b1", 100_00, 1), bank("b1", 100_00, 3)),
-        (bank("b1", 100_00, 1), bank("b1", -100_00, 1)),
-        (entry("f1", 2_00, 1, ProcessorEntryKind.FEE), entry("f1", 3_00, 1, ProcessorEntryKind.FEE)),
-    ],
-    ids=["other amount", "other day", "other direction", "fee of another amount"],
-)
-def test_an_id_that_stands_for_another_line_is_refused_where_people_see_it_once(first: Any, second: Any) -> None:
-    account = Account()
-    account.report(first)
-    refused = account.report(second, second)
-    assert names(refused) == [SettlementLineRefused.__name__]
-    assert "stands for" in refused[0].detail
-    assert account.report(first) == []

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.documents import faults
+from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement
 from schemas.records.erp import DocumentLine, PostDocument, Side
 from schemas.records.identification import Movement
 from schemas.records.ledger import (
@@ -91,6 +92,23 @@ def line(name: str, kind: SettlementLineKind, minor: int) -> SettlementLineRecor
         book_on=DAY,
         card_type="",
         text="",
+        occurred_at=AT,
+    )
+
+
+def disputed(name: str, movement: DisputeMovement, minor: int, number: int = 1) -> DisputeMoneyMoved:
+    return DisputeMoneyMoved(
+        settlement_account=ACCOUNT,
+        dispute_case=f"{ACCOUNT}/{name}",
+        dispute_id=name,
+        line_id=f"{name}:{movement}{number if number > 1 else ''}",
+        movement=movement,
+        amount_minor=minor,
+        currency="USD",
+        paytrace_transaction_id="395970002",
+        reason_code="10.4",
+        raw_stage="CB",
+        moved_on=DAY,
         occurred_at=AT,
     )
 
@@ -241,6 +259,26 @@ def test_an_older_word_about_a_bank_line_changes_nothing() -> None:
     assert ledger.balances == {}
 
 
+def test_a_dispute_is_a_receivable_until_it_is_won_and_may_flip() -> None:
+    ledger = Ledger()
+    taken, won = DisputeMovement.CHARGED_BACK, DisputeMovement.CHARGEBACK_REVERSED
+    for record in (disputed("X1", taken, 80_00), disputed("X1", won, 80_00), disputed("X1", taken, 80_00, 2)):
+        ledger.hears(record)
+        ledger.hears(*map(outcome, ledger.commands[-1:]))
+    first, back, second = ledger.commands
+    assert [one.kind for one in ledger.commands] == ["chargeback", "chargeback_reversal", "chargeback"]
+    assert [list(faults(one)) for one in ledger.commands] == [[], [], []]
+    assert back.reverses_reference == first.posting_reference != second.posting_reference
+    assert ledger.balances == {"clearing": -80_00, "chargeback_receivable": 80_00}
+
+
+def test_a_dispute_by_the_policy_reopen_is_the_customers_money_and_no_document_of_the_ledger() -> None:
+    ledger = Ledger(replace(LEDGER, policies=replace(LEDGER.policies, chargeback="reopen")))
+    ledger.hears(disputed("X1", DisputeMovement.CHARGED_BACK, 80_00))
+    assert ledger.balances == {"clearing": -80_00, "unapplied": 80_00}
+    assert ledger.commands == []
+
+
 def test_what_was_never_posted_needs_no_reversal() -> None:
     ledger = Ledger(without("bank"))
     ledger.hears(deposit("b1", 96_80))
@@ -316,6 +354,10 @@ DEPOSITS = st.builds(
     NAMES, st.integers(-(10**6), 10**6), st.integers(-500, 500), st.integers(-500, 500), st.integers(0, 9),
 )  # fmt: skip
 REOPENED = st.builds(reopened, NAMES, st.integers(0, 9))
+DISPUTES = st.builds(
+    lambda name, movement, number, minor: disputed(name, movement, minor, number), NAMES,
+    st.sampled_from([DisputeMovement.CHARGED_BACK, DisputeMovement.CHARGEBACK_REVERSED]), st.integers(1, 2), AMOUNTS,
+)  # fmt: skip
 RECEIPTS = st.builds(receipt, NAMES, AMOUNTS)
 
 
@@ -331,6 +373,8 @@ def key_of(record: Any) -> str:
     match record:
         case MoneyMoved():
             return record.movement_id
+        case DisputeMoneyMoved():
+            return f"dispute:{record.line_id}"
         case SettlementLineRecorded():
             return f"processor:{record.line_id}"
         case DocumentBooked():
@@ -342,12 +386,15 @@ def key_of(record: Any) -> str:
 def in_clearing(records: list[Any]) -> int:
     """What the facts say is in clearing.
 
-    Captures less refunds and returns, fees, reserves held less released, and the deposits that are recognised.
+    Captures less refunds and returns, disputes less those that were won, fees, reserves held less released, and the
+    deposits that are recognised.
     """
     total, deposits = 0, dict[str, Any]()
     for record in records:
         if isinstance(record, MoneyMoved):
             total += movement_sign(record.movement) * record.amount_minor
+        elif isinstance(record, DisputeMoneyMoved):
+            total += record.amount_minor * (1 if record.movement is DisputeMovement.CHARGEBACK_REVERSED else -1)
         elif isinstance(record, SettlementLineRecorded):
             total += settlement_sign(record.kind) * record.amount_minor
         elif isinstance(record, DepositExplained | DepositReopened):
@@ -357,7 +404,7 @@ def in_clearing(records: list[Any]) -> int:
     return total - sum(one.records_minor for one in deposits.values() if isinstance(one, DepositExplained))
 
 
-@given(records=st.lists(st.one_of(MOVED, LINES, DEPOSITS, REOPENED, RECEIPTS), max_size=25), data=st.data())
+@given(records=st.lists(st.one_of(MOVED, LINES, DISPUTES, DEPOSITS, REOPENED, RECEIPTS), max_size=25), data=st.data())
 def test_clearing_is_what_the_facts_say_on_every_prefix_in_any_order_and_with_repeats(
     records: list[Any], data: st.DataObject
 ) -> None:
@@ -389,7 +436,7 @@ def test_clearing_is_what_the_facts_say_on_every_prefix_in_any_order_and_with_re
 
 def test_every_field_of_the_state_is_what_evolve_makes_it() -> None:
     assert {one.name for one in dataclasses.fields(State)} == {
-        "account", "balances", "waiting", "asked", "posted", "deposits", "known", "command_ids",
+        "account", "balances", "chargebacks", "waiting", "asked", "posted", "deposits", "known", "command_ids",
     }  # fmt: skip
 
 

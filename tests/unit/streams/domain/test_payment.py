@@ -213,6 +213,13 @@ def test_another_currency_is_shown_and_moves_nothing() -> None:
     assert movements(book) == [(Movement.CAPTURED, 100_00)]
 
 
+def test_another_merchant_account_is_shown_and_moves_nothing() -> None:
+    other = replace(observation(Status.SETTLED, 50_00, minute=1), merchant="eu")
+    book = ledger().given(observation(Status.SETTLED), other)
+    assert book.events[-1].detail == "merchant accounts eu and main"
+    assert movements(book) == [(Movement.CAPTURED, 100_00)]
+
+
 def test_the_latest_captured_amount_wins() -> None:
     book = ledger().given(
         observation(Status.PENDING_SETTLEMENT, 100_00, minute=1),

@@ -59,7 +59,7 @@ def events_of(*records: Any) -> list[Any]:
 
 
 def outcome_of(accepted: PaymentRequestAccepted, *, is_done: bool) -> GatewayCallDone | GatewayCallRefused:
-    names = set(PaymentRequestAccepted.__dataclass_fields__) - {"invoice_number"}
+    names = set(PaymentRequestAccepted.__dataclass_fields__) - {"invoice_number", "merchant"}
     fields = {name: getattr(accepted, name) for name in names}
     if is_done:
         return GatewayCallDone(**fields, result_transaction_id="79388456", code="106", message="refunded")

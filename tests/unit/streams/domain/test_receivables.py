@@ -17,7 +17,7 @@ from schemas.records.payments import PaymentMethod, RefundLinked
 from schemas.records.receivables import EntryDirection, EntryNetted, EntryWaiting, PaymentMatched
 from streams.domain import receivables
 from streams.domain.receivables import decisions
-from streams.domain.receivables.account import WRITE_OFFS, EntryKind
+from streams.domain.receivables.account import WITHOUT_MONEY, EntryKind
 from tests.support.builders import (
     CUSTOMER,
     PAYMENT,
@@ -564,7 +564,7 @@ def test_every_event_of_the_contract_has_its_rule() -> None:
 @pytest.mark.parametrize("on_account", [False, True])
 def test_a_document_says_why_it_takes_another_back_if_its_kind_asks_for_that(kind: EntryKind, on_account: bool) -> None:
     receipt = ledger().given(identified(Movement.CAPTURED)).state.entries[RECEIPT]
-    entry = replace(receipt, kind=kind, on_account=on_account and kind not in WRITE_OFFS.values())
+    entry = replace(receipt, kind=kind, on_account=on_account and kind not in WITHOUT_MONEY.values())
     document = documents.kinds()[entry.document_kind]
     assert (entry.reversal_reason is not None) == ("reason" in document.required)
     assert entry.reversal_reason in (None, *document.codes.get("reason", ()))

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from schemas.failures import Unreadable
+from schemas.records.disputes import DisputeMovement
 from schemas.records.identification import Movement
 from schemas.records.payments import PaymentMethod
 from schemas.records.settlement import (
@@ -21,7 +22,6 @@ from schemas.records.settlement import (
     DepositMatchSuggested,
     DepositMissing,
     DepositUnmatched,
-    DisputeStage,
     FeeScheduleAccepted,
     FeeScheduleProposed,
     ProcessorEntryKind,
@@ -38,7 +38,7 @@ from tests.support.settlement import (
     confirm,
     day,
     dismiss,
-    dispute,
+    disputed_money,
     entry,
     folded,
     names,
@@ -176,15 +176,11 @@ def test_the_closest_sum_is_named_within_a_tenth_of_the_bank_line(
 
 def test_a_chargeback_that_the_bank_books_alone_is_found_by_its_amount(account: Account) -> None:
     account.report(settled("1", 100_00, 0, 17), batch(17, 100_00, 0), bank("b1", 100_00, 1, 17))
-    account.report(dispute("CB1", 100_00, 4), bank("b2", -100_00, 5))
+    account.report(disputed_money("CB1", 100_00, 4), bank("b2", -100_00, 5))
     assert account.of(DepositMatched)[1].line_ids == ("CB1:CHARGED_BACK",)
-    account.report(dispute("CB1", 100_00, 8, DisputeStage.CHARGEBACK_REVERSED), bank("b3", 100_00, 9), statement(9))
+    account.report(disputed_money("CB1", -100_00, 8), bank("b3", 100_00, 9), statement(9))
     assert account.days[9].closing_minor == 0
     assert account.days[9].is_closed
-
-
-def test_a_retrieval_request_moves_no_money(account: Account) -> None:
-    assert account.report(dispute("CB1", 100_00, 4, DisputeStage.RETRIEVAL)) == []
 
 
 def test_an_ach_return_is_taken_out_of_the_deposit_of_its_day(account: Account) -> None:
@@ -454,7 +450,7 @@ def test_every_record_reported_twice_changes_nothing_the_second_time(account: Ac
         batch(17, 100_00, 0),
         bank("b1", 97_00, 1, 17),
         entry("f1", 2_00, 1, ProcessorEntryKind.FEE),
-        dispute("CB1", 5_00, 1),
+        disputed_money("CB1", 5_00, 1),
         confirm("b1", "1:CAPTURED"),
         unmatch("b1", 3),
     ]
@@ -479,7 +475,7 @@ def test_a_bank_line_too_old_to_be_known_is_refused(account: Account) -> None:
         replace(settled("1", 100, 0), currency="EUR"),
         bank("b1", 100, 9, seen=0),
         entry("f1", 100, 0, ProcessorEntryKind.UNKNOWN),
-        dispute("d1", 100, 0, DisputeStage.UNKNOWN),
+        replace(disputed_money("d1", 100, 0), movement=DisputeMovement.UNKNOWN),
     ],
     ids=["negative", "no movement", "currency of another account", "days ahead", "unknown entry", "unknown stage"],
 )

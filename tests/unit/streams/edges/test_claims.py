@@ -148,6 +148,7 @@ def call(kind: PaymentRequestKind = PaymentRequestKind.REFUND, reference: str = 
         payment_request_id="(1,900,0)",
         call_reference=reference,
         subject="payment/79388123",
+        merchant="main",
         kind=kind,
         paytrace_transaction_id="79388123" if kind is PaymentRequestKind.REFUND else None,
         vault_customer_id="acme-inc" if kind is PaymentRequestKind.CHARGE else None,

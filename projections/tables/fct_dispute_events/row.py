@@ -1,4 +1,4 @@
-"""fct_disputes: each fact of a dispute as the settlement context recorded it, and what it did to its payment."""
+"""fct_dispute_events: each fact of a dispute as its case recorded it, and what it did to its payment."""
 
 from __future__ import annotations
 
@@ -9,32 +9,36 @@ from typing import Annotated, Any
 from projections.messages.coordinates import Coordinates
 from projections.tables.columns import Word
 from projections.tables.table import FactTable
+from schemas.records.disputes import DisputeRecorded
 from schemas.records.payments import PaymentChargebackReversed, PaymentChargedBack
-from schemas.records.settlement import DisputeRecorded
 
 DISPUTE_RECORDS = (DisputeRecorded, PaymentChargedBack, PaymentChargebackReversed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeRow:
+class DisputeEventRow:
     """Each fact of a dispute, and what it did to its payment."""
 
     record_type: Word
     settlement_account: Word
     dispute_id: str
     paytrace_transaction_id: str
-    stage: Word
+    fact: Annotated[Word, "what happened; empty for what a payment heard"]
+    stage: Annotated[Word, "the fact that decides since then; empty for what a payment heard"]
     raw_stage: str
     reason_code: Word
     amount_minor: int
     previous_minor: int
     charged_back_minor: Annotated[int, "what the dispute takes since then"]
+    lost_minor: Annotated[int, "what of that is lost for good since then"]
     currency: Word
     entered_on: date
+    deadline_on: Annotated[date | None, "last day on which an answer counts since then"]
+    origin: str
     occurred_at: datetime
 
 
-def project(record: Any, at: Coordinates) -> tuple[DisputeRow, ...]:
+def project(record: Any, at: Coordinates) -> tuple[DisputeEventRow, ...]:
     """Return one row for each.
 
     Amount_minor is the fact's own amount, or for a payment the difference, never negative.
@@ -42,31 +46,38 @@ def project(record: Any, at: Coordinates) -> tuple[DisputeRow, ...]:
     if not isinstance(record, DISPUTE_RECORDS):
         return ()
     if isinstance(record, DisputeRecorded):
-        stage, amount_minor, now_minor = record.stage.value, record.amount_minor, record.charged_back_minor
+        fact, stage = record.fact.value, record.stage.value
+        amount_minor, now_minor, lost_minor = record.amount_minor, record.charged_back_minor, record.lost_minor
+        deadline_on, origin = record.deadline_on, record.origin
     else:
-        stage, amount_minor, now_minor = "", abs(record.amount_minor - record.previous_minor), record.amount_minor
+        fact, stage, origin, deadline_on = "", "", "", None
+        amount_minor, now_minor, lost_minor = abs(record.amount_minor - record.previous_minor), record.amount_minor, 0
     return (
-        DisputeRow(
+        DisputeEventRow(
             record_type=type(record).__name__,
             settlement_account=record.settlement_account,
             dispute_id=record.dispute_id,
             paytrace_transaction_id=record.paytrace_transaction_id or "",
+            fact=fact,
             stage=stage,
             raw_stage=record.raw_stage,
             reason_code=record.reason_code,
             amount_minor=amount_minor,
             previous_minor=record.previous_minor,
             charged_back_minor=now_minor,
+            lost_minor=lost_minor,
             currency=record.currency,
             entered_on=record.entered_on,
+            deadline_on=deadline_on,
+            origin=origin,
             occurred_at=record.occurred_at,
         ),
     )
 
 
 TABLE = FactTable(
-    name="fct_disputes",
-    row=DisputeRow,
+    name="fct_dispute_events",
+    row=DisputeEventRow,
     order_by=("settlement_account", "dispute_id"),
     reads=DISPUTE_RECORDS,
     project=project,
