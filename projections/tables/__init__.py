@@ -9,9 +9,12 @@ from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
 from projections.tables.fct_dispute_events.row import TABLE as FCT_DISPUTE_EVENTS
+from projections.tables.fct_document_lines.row import TABLE as FCT_DOCUMENT_LINES
 from projections.tables.fct_documents.row import TABLE as FCT_DOCUMENTS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
 from projections.tables.fct_fee_schedules.row import TABLE as FCT_FEE_SCHEDULES
+from projections.tables.fct_journal_lines.row import TABLE as FCT_JOURNAL_LINES
+from projections.tables.fct_ledger_documents.row import TABLE as FCT_LEDGER_DOCUMENTS
 from projections.tables.fct_matches.row import TABLE as FCT_MATCHES
 from projections.tables.fct_movements.row import TABLE as FCT_MOVEMENTS
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
@@ -46,6 +49,9 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_SETTLEMENT_DAYS,
     FCT_FEE_SCHEDULES,
     FCT_DISPUTE_EVENTS,
+    FCT_JOURNAL_LINES,
+    FCT_LEDGER_DOCUMENTS,
+    FCT_DOCUMENT_LINES,
     FCT_PARKING,
     FCT_DEAD_LETTERS,
     FCT_UNREADABLE,
@@ -68,6 +74,7 @@ VIEWS: tuple[str, ...] = (
     "fct_parked",
     "rpt_documents_now",
     "rpt_records_now",
+    "rpt_ledger_documents_now",
     "rpt_disputes_now",
     "fct_waiting",
     "rpt_money",
