@@ -96,6 +96,10 @@ golden: setup ## record the golden scenarios again; whoever changed a rule reads
 	$(PY) -m tests.replay.golden
 	@git --no-pager diff --stat -- tests/replay
 
+.PHONY: stories
+stories: setup ## the accounting stories on the real agents and the abas sandbox, with every difference: ID=story
+	$(PY) -m tests.accounting.show $(ID)
+
 .PHONY: kill-test
 kill-test: setup ## the long kill test: SEED=n SECONDS=s
 	$(PY) -m tests.kill.run --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))

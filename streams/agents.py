@@ -12,16 +12,28 @@ import faust
 from faust.types import AgentT, EventT, StreamT
 
 from schemas.topic import Topic
-from streams.domain import approvals, disputes, gateway, identification, ledger, payments, receivables, settlement
+from streams.domain import (
+    approvals,
+    disputes,
+    gateway,
+    identification,
+    ledger,
+    payments,
+    rates,
+    receivables,
+    settlement,
+)
 from streams.log.records import Inbound
 from streams.rules import adoption
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
     DEPOSIT_MATCHING,
+    EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     deposit_policy,
     ledger_policy,
+    rates_policy,
     receivables_policy,
 )
 from streams.tasks.manager import TaskManager
@@ -87,6 +99,10 @@ KEEP_LEDGER = _decider(
     rules=RulesUsed((ACCOUNT_MAPPING.name,), ledger_policy),
     is_order_free=True,
 )
+# What a currency was worth on a day; a payment that asks waits until there is a rate young enough.
+KEEP_RATES = _decider(
+    "keep-rates", Topic.RATES_INBOX, Topic.RATES_EVENTS, rates, rules=RulesUsed((EXCHANGE_RATES.name,), rates_policy)
+)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 # Which rules the agents above decide by, from which record on.
@@ -101,6 +117,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     FOLLOW_DISPUTES,
     RECONCILE_DEPOSITS,
     KEEP_LEDGER,
+    KEEP_RATES,
     HOLD_APPROVALS,
     ADOPT_RULES,
 )

@@ -13,6 +13,7 @@ from app.output.terminal import say
 
 if TYPE_CHECKING:
     from app.settings.settings import Settings
+    from connectors.abas.settings import AbasSettings
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +23,9 @@ def register(app: typer.Typer) -> None:
     for command in commands:
         abas.command()(command)
     app.add_typer(abas, name="abas")
+
+
+Company = Annotated[str | None, typer.Option(help="Label of the company, where the settings have several.")]
 
 
 def probe(
@@ -38,6 +42,7 @@ def probe(
             "(SALDO_ABAS_PROFILE_PATH).",
         ),
     ] = None,
+    company: Company = None,
 ) -> None:
     """Write a first mapping profile from the server's metadata.
 
@@ -47,7 +52,7 @@ def probe(
 
     if out is not None and out.exists():
         raise CannotRun(f"{out} is there already, and somebody may have worked on it: name another file")
-    profile = asyncio.run(_probe(_settings(), measure))
+    profile = asyncio.run(_probe(_settings().abas.of(company), measure))
     if out is None:
         say(*profile.splitlines())
         return
@@ -60,38 +65,39 @@ def check(
     profile: Annotated[
         Path | None, typer.Option("--profile", help="The profile to check. Default: SALDO_ABAS_PROFILE_PATH.")
     ] = None,
+    company: Company = None,
 ) -> None:
     """Compare the mapping profile with the live server.
 
     Every name that does not fit is listed, with file and line.
     """
-    settings = _settings()
-    path = profile or settings.abas.profile_path
+    settings = _settings().abas.of(company)
+    path = profile or settings.profile_path
     asyncio.run(_check(settings, path))
-    say(f"{path} fits the abas at {settings.abas.base_url}")
+    say(f"{path} fits the abas at {settings.base_url}")
 
 
-async def _probe(settings: Settings, measure: str | None) -> str:
+async def _probe(settings: AbasSettings, measure: str | None) -> str:
     from connectors.abas.client import AbasClient
     from connectors.abas.probe import measure_search_lag
     from connectors.abas.probe import probe as write_profile
     from connectors.abas.profile import load_profile
 
-    async with AbasClient(settings.abas) as client:
+    async with AbasClient(settings) as client:
         lag_s = None
         if measure is not None:
-            lag_s = await measure_search_lag(client, load_profile(settings.abas.profile_path), measure)
+            lag_s = await measure_search_lag(client, load_profile(settings.profile_path), measure)
             say(f"a saved record appears in a search after {lag_s:.1f} s at most: posting.search_lag_s", err=True)
         return await write_profile(client, search_lag_s=lag_s)
 
 
-async def _check(settings: Settings, path: Path) -> None:
+async def _check(settings: AbasSettings, path: Path) -> None:
     from connectors.abas.client import AbasClient
     from connectors.abas.profile import load_profile
     from connectors.abas.profile_check import check_profile
 
     profile = load_profile(path)
-    async with AbasClient(settings.abas) as client:
+    async with AbasClient(settings) as client:
         await check_profile(profile, client)
 
 

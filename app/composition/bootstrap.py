@@ -14,9 +14,10 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -33,8 +34,10 @@ from app.sources.polling import DayByDay, Publisher, poll_forever, poll_together
 from app.sources.status import PollObserver, SourceFile
 from app.status.tasks import StatusFile
 from connectors.abas.client import AbasClient
+from connectors.abas.companies import CompanySinks, labelled
 from connectors.abas.profile import Profile, load_profile
 from connectors.abas.profile_check import check_profile
+from connectors.abas.settings import AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.abas.working_set import close_left_open
@@ -84,7 +87,7 @@ TOPICS_TIMEOUT_S = 60.0
 # A process that waits for Kafka says so after this time, and again at such intervals.
 FIRST_WORD_S, NEXT_WORD_S = 4.0, 15.0
 OFFER_AGAIN_S = 15.0
-ACCOUNT_AGAIN_S = 60.0
+SIDE_AGAIN_S = 60.0
 
 # The second poll of each source, as people see it in `saldo status`.
 PAYTRACE_FACTS, ABAS_PAYMENT_REQUESTS = f"{PayTraceSource.name} facts", f"{AbasSource.name} payment requests"
@@ -173,35 +176,39 @@ class Edges:
 
 
 class AbasLedger:
-    """The sink's books, opened on first use, inside the loop that uses them."""
+    """The sink's books of every company, each opened on first use, inside the loop that uses them."""
 
     def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
-        # A label per worker, so that what one that was killed left open is distinguished from what its sister uses.
-        label = f"{settings.abas.working_set_label}-{settings.worker.name}"
         self._edges = edges or Edges(settings)
-        self._settings = settings.abas.model_copy(update={"working_set_label": label})
-        self._sink: AbasSink | None = None
-        self._opening = asyncio.Lock()
+        self._worker = settings.worker.name
+        self._opened: dict[str, AbasSink] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        companies = settings.abas.each()
+        self._sinks = CompanySinks({label: partial(self._sink, label, own) for label, own in companies.items()})
 
     async def post(self, command: ErpCommands) -> ErpOutcomes:
         """Post one document; see streams.edges.ports.Ledger."""
-        return await (await self._opened()).post(command)
+        return await self._sinks.post(command)
 
     async def post_checked(self, command: ErpCommands, permit: str) -> ErpOutcomes:
         """Post one document at the request of a person who looked into abas; `permit` names that request."""
-        return await (await self._opened()).post_checked(command, permit)
+        return await self._sinks.post_checked(command, permit)
 
-    async def _opened(self) -> AbasSink:
-        async with self._opening:
-            if self._sink is None:
+    async def _sink(self, company: str, settings: AbasSettings) -> AbasSink:
+        async with self._opening.setdefault(company, asyncio.Lock()):
+            if company not in self._opened:
+                # A label per worker, so that what one that was killed left open is distinguished from what its sister
+                # uses.
+                label = f"{settings.working_set_label}-{self._worker}"
+                settings = settings.model_copy(update={"working_set_label": label})
                 edges = self._edges
-                client = AbasClient(self._settings, transport=edges.abas)
-                profile = await _profile(client, self._settings.profile_path)
+                client = AbasClient(settings, transport=edges.abas)
+                profile = await _profile(client, settings.profile_path)
                 if profile.posting.strategy != "infosystem":
                     await close_left_open(client)
                 claims = PostingClaims(edges.log(), edges.codec(), claimed_by=edges.process)
-                self._sink = AbasSink(client, profile, self._settings, rights=claims)
-        return self._sink
+                self._opened[company] = AbasSink(client, profile, settings, rights=claims)
+        return self._opened[company]
 
 
 class PayTraceCalls:
@@ -462,19 +469,12 @@ async def _poll_account(
     """Poll one merchant account; among several, one whose log-in is refused is tried again and holds up no other."""
     for what in not_offered(account):
         logger.warning("paytrace does not offer", extra={"source": names[0], "what": what})
-    while not stop.is_set():
-        try:
-            async with open_gateway(account) as client:
-                await poll_paytrace(account, polling, client, publisher, stop, observer, names)
-        except ContractBroken as error:
-            if alone:
-                raise
-            logger.error(
-                "merchant account is not read",
-                extra={"source": names[0], "error": str(error), "again_in_s": ACCOUNT_AGAIN_S},
-            )
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), ACCOUNT_AGAIN_S)
+
+    async def poll() -> None:
+        async with open_gateway(account) as client:
+            await poll_paytrace(account, polling, client, publisher, stop, observer, names)
+
+    await _again_and_again(poll, names[0], stop, alone=alone)
 
 
 async def poll_paytrace(
@@ -534,19 +534,53 @@ async def paytrace_backfill(
 
 
 async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
-    """Poll abas until asked to stop; the profile is checked against the server before the first poll."""
+    """Poll every company of abas until asked to stop; a profile is checked against its server before the first poll."""
     settings = settings.as_role(SOURCE_ABAS)
-    async with AbasClient(settings.abas) as client, _log(settings, signer(settings)) as log:
-        names = (AbasSource.name, ABAS_PAYMENT_REQUESTS) if settings.polling.payment_requests else (AbasSource.name,)
-        status = SourceFile(settings.data_dir, AbasSource.name, names)
+    async with _log(settings, signer(settings)) as log:
+        companies = settings.abas.each()
+        both = (AbasSource.name, ABAS_PAYMENT_REQUESTS)
+        names = {label: tuple(f"{name} {label}".rstrip() for name in both) for label in companies}
+        polls = [name for pair in names.values() for name in pair[: 2 if settings.polling.payment_requests else 1]]
+        status = SourceFile(settings.data_dir, AbasSource.name, tuple(polls))
         _serve_metrics(settings.polling.abas_metrics_port)
-        await poll_abas(settings, client, log, stop, status)
+        publisher = Publisher(AbasSource.name, log, codec(settings))
+        await poll_together(
+            *(
+                _poll_company(own, settings.polling, publisher, label, names[label], stop, status)
+                for label, own in companies.items()
+            )
+        )
+
+
+async def _poll_company(
+    company: AbasSettings,
+    polling: PollingSettings,
+    publisher: Publisher,
+    label: str,
+    names: Sequence[str],
+    stop: asyncio.Event,
+    observer: PollObserver,
+) -> None:
+    """Poll one company; among several, one whose log-in or profile is wrong is tried again and holds up no other."""
+
+    async def poll() -> None:
+        async with AbasClient(company) as client:
+            await poll_abas(company, polling, client, publisher, stop, observer, label, names)
+
+    await _again_and_again(poll, names[0], stop, alone=not label)
 
 
 async def poll_abas(
-    settings: Settings, client: AbasClient, log: Log, stop: asyncio.Event, observer: PollObserver
+    company: AbasSettings,
+    polling: PollingSettings,
+    client: AbasClient,
+    publisher: Publisher,
+    stop: asyncio.Event,
+    observer: PollObserver,
+    label: str = "",
+    names: Sequence[str] = (AbasSource.name, ABAS_PAYMENT_REQUESTS),
 ) -> None:
-    """Both polls of abas, side by side, until asked to stop."""
+    """Both polls of a company, side by side, until asked to stop."""
     source: AbasSource | None = None
     opening = asyncio.Lock()
 
@@ -554,18 +588,17 @@ async def poll_abas(
         nonlocal source
         async with opening:
             if source is None:
-                source = AbasSource(client, await _profile(client, settings.abas.profile_path), settings.abas)
-        async for observation in read(source):
+                source = AbasSource(client, await _profile(client, company.profile_path), company)
+        async for observation in labelled(read(source), label):
             yield observation
 
-    name, every_s = AbasSource.name, settings.polling.abas_every_s
-    publisher = Publisher(name, log, codec(settings))
-    polls = [poll_forever(name, publisher, lambda: observations(AbasSource.poll), every_s, stop, observer)]
-    if settings.polling.payment_requests:
+    every_s = polling.abas_every_s
+    polls = [poll_forever(names[0], publisher, lambda: observations(AbasSource.poll), every_s, stop, observer)]
+    if polling.payment_requests:
         # Apart, so that books that can't be read in full don't keep a payment request waiting.
         polls.append(
             poll_forever(
-                ABAS_PAYMENT_REQUESTS,
+                names[1],
                 publisher,
                 lambda: observations(AbasSource.payment_requests),
                 every_s,
@@ -574,6 +607,23 @@ async def poll_abas(
             )
         )
     await poll_together(*polls)
+
+
+async def _again_and_again(poll: Callable[[], Awaitable[None]], name: str, stop: asyncio.Event, *, alone: bool) -> None:
+    """Run the polls of one side among several until asked to stop, also after what we agreed on no longer holds.
+
+    Raises: ContractBroken where there is no other side that could be held up.
+    """
+    while not stop.is_set():
+        try:
+            await poll()
+        except ContractBroken as error:
+            if alone:
+                raise
+            facts = {"source": name, "error": str(error), "again_in_s": SIDE_AGAIN_S}
+            logger.error("one of several sides is not read", extra=facts)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), SIDE_AGAIN_S)
 
 
 def _serve_metrics(port: int) -> None:

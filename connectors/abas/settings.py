@@ -4,12 +4,16 @@ What the public material leaves unknown about an installation's *names* is in th
 what it leaves unknown about its *behaviour* is here. docs/abas.md lists every assumption with its default.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.common.reach import ReachSettings
+from schemas.failures import ContractBroken
 
 SANDBOX_PROFILE = Path(__file__).parent / "profiles" / "sandbox.yaml"
 
@@ -25,8 +29,28 @@ class TokenLogin(BaseModel):
     refresh_before_s: float = 60.0  # tokens can live as short as 10 minutes
 
 
+class AbasCompany(BaseModel):
+    """What one of several companies has of its own; what it leaves out is that of [abas]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str = ""
+    client: str = ""
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    token_login: TokenLogin | None = None
+    profile_path: Path = SANDBOX_PROFILE
+    variable_language: Literal["de", "en"] = "en"
+    working_set_label: str = ""
+
+
 class AbasSettings(ReachSettings):
-    """One abas installation. Units are in the names; the password is masked in every text form."""
+    """One abas installation, or what several companies have in common.
+
+    Units:  in the names; the password is masked in every text form.
+    Shapes: companies is, by our label of each company, what differs there: an address, a log-in, a profile. Without it,
+            these settings are the one company, and its numbers carry no label.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,3 +86,30 @@ class AbasSettings(ReachSettings):
     outcome_wait_s: float | None = Field(default=None, ge=0)
 
     filed_lookback_days: int = Field(default=30, ge=0)  # how far back cleared items are read; 0 reads all
+    companies: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,20}$")], AbasCompany] = Field(
+        default_factory=dict
+    )
+
+    def each(self) -> Mapping[str, AbasSettings]:
+        """Return the settings of every company, by its label; that of the only one is empty."""
+        if not self.companies:
+            return {"": self}
+        return {label: self._company(label, own) for label, own in self.companies.items()}
+
+    def of(self, label: str | None) -> AbasSettings:
+        """Return the settings of one company; None means the only one.
+
+        Raises: ContractBroken naming the companies when there is none of this label, or None leaves it open.
+        """
+        companies = self.each()
+        found = companies.get(label or "")
+        if found is None:
+            said = "there are several companies" if label is None else f"there is no company {label!r}"
+            raise ContractBroken(f"{said}; name one of {', '.join(sorted(companies)) or 'none'}")
+        return found
+
+    def _company(self, label: str, own: AbasCompany) -> AbasSettings:
+        differs = {name: getattr(own, name) for name in own.model_fields_set}
+        # Sets of editors that a killed process left open are known by their label, so each company has its own.
+        differs.setdefault("working_set_label", f"{self.working_set_label}-{label}")
+        return self.model_copy(update={**differs, "companies": {}})

@@ -80,12 +80,13 @@ class Stack:
     @property
     def has_paytrace_sandbox(self) -> bool:
         """Whether PayTrace is the sandbox: no live user is set."""
-        return not self.settings.paytrace.username
+        return not any(account.username for account in self.settings.paytrace.each().values())
 
     @property
     def has_abas_sandbox(self) -> bool:
         """Whether abas is the sandbox: no live login is set."""
-        return not self.settings.abas.password.get_secret_value() and self.settings.abas.token_login is None
+        companies = self.settings.abas.each().values()
+        return not any(company.password.get_secret_value() or company.token_login for company in companies)
 
     @property
     def paytrace_sandbox_url(self) -> str:

@@ -103,6 +103,7 @@ from schemas.records.payments import (
     RefundSettled,
     TransactionObserved,
 )
+from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
     ApplyOnAccount,
     ConfirmMatch,
@@ -260,6 +261,8 @@ PaymentsEvents: TypeAlias = (
     | PaymentContradicted
 )
 PaymentsObservations: TypeAlias = TransactionObserved | RefundLinked | DisputeReported
+RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
+RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (
     OpenItemRecorded
     | MovementRecorded

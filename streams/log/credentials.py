@@ -20,13 +20,14 @@ ADMIN = "admin"
 WORKER = "worker"
 SOURCE_PAYTRACE = "source-paytrace"
 SOURCE_ABAS = "source-abas"
+SOURCE_RATES = "source-rates"
 INGRESS = "ingress"
 IMPORT = "import"
 PROJECTOR = "projector"
 OPERATORS = "operators"
 VIEWER = "viewer"
 # The admin makes topics and permissions; a worker runs every agent; operators write commands; a viewer reads.
-ROLES = (ADMIN, WORKER, SOURCE_PAYTRACE, SOURCE_ABAS, INGRESS, IMPORT, PROJECTOR, OPERATORS, VIEWER)
+ROLES = (ADMIN, WORKER, SOURCE_PAYTRACE, SOURCE_ABAS, SOURCE_RATES, INGRESS, IMPORT, PROJECTOR, OPERATORS, VIEWER)
 _USER_PREFIX = "saldo-"
 _PASSWORD_BYTES = 32
 # What stands between quotation marks in the broker's configuration as it is.

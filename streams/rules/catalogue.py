@@ -10,16 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
 from reconcile.engine.rules import RuleSet
 from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
-from schemas.files.yaml_lines import near
+from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
 from streams.domain.accounts import AccountMapping
+from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
@@ -27,6 +28,7 @@ from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_mo
 from streams.rules.model import model_of
 
 SHIPPED = Path(__file__).with_name("shipped")
+LONGEST_AGE_DAYS = 366  # an older rate values nothing; a year is a slip of the keys already
 
 
 class _Limits(Entry):
@@ -39,6 +41,22 @@ class _Limits(Entry):
 class _Deposits(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     sure_one_in: int = Field(ge=1)
+
+
+class _Rates(Entry):
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
+    maximum_age_days: int = Field(ge=0, le=LONGEST_AGE_DAYS)
+    providers: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")], ...] = Field(min_length=1)
+
+    @field_validator("providers")
+    @classmethod
+    def _are_named_once(cls, providers: tuple[str, ...]) -> tuple[str, ...]:
+        twice = {name for name in providers if providers.count(name) > 1}
+        if twice:
+            raise Misfits(
+                [((), f"names {', '.join(sorted(twice))} twice; write each provider once, the first choice first")]
+            )
+        return providers
 
 
 def _open_item_matching(text: str, file: str) -> RuleSet:
@@ -57,6 +75,11 @@ def _write_off_limits(text: str, file: str) -> WriteOffLimits:
 def _deposit_matching(text: str, file: str) -> DepositPolicy:
     found = parse_owned(text, _Deposits, file=file)
     return DepositPolicy(found.version, found.sure_one_in)
+
+
+def _exchange_rates(text: str, file: str) -> RatesPolicy:
+    found = parse_owned(text, _Rates, file=file)
+    return RatesPolicy(found.version, found.maximum_age_days, found.providers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +123,12 @@ DEPOSIT_MATCHING = RulesKind(
     (Topic.SETTLEMENT_INBOX,),
     _deposit_matching,
 )
+EXCHANGE_RATES = RulesKind(
+    "exchange-rates",
+    "which exchange rates may value a payment",
+    (Topic.RATES_INBOX,),
+    _exchange_rates,
+)
 ACCOUNT_MAPPING = RulesKind(
     "account-mapping",
     "which accounts documents get, and what finance chose",
@@ -107,7 +136,8 @@ ACCOUNT_MAPPING = RulesKind(
     account_mapping,
 )
 KINDS: Mapping[str, RulesKind] = {
-    kind.name: kind for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING, ACCOUNT_MAPPING)
+    kind.name: kind
+    for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING, ACCOUNT_MAPPING, EXCHANGE_RATES)
 }
 
 
@@ -140,3 +170,9 @@ def deposit_policy(matching: str) -> DepositPolicy:
 def ledger_policy(mapping: str) -> AccountMapping:
     """Return the policy of keep-ledger from the text of its rules; raises FileInvalid."""
     return account_mapping(mapping, ACCOUNT_MAPPING.name)
+
+
+@lru_cache(maxsize=16)
+def rates_policy(text: str) -> RatesPolicy:
+    """Return the policy of keep-rates from the text of its rules; raises FileInvalid."""
+    return _exchange_rates(text, EXCHANGE_RATES.name)

@@ -14,6 +14,7 @@ from schemas.records.disputes import DisputeFact
 from schemas.records.identification import AssignCustomer, CustomerReferenced, OpenItemReferenced, RememberReference
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
+from schemas.records.rates import RateAsked, RateKind, RateObserved
 from schemas.records.receivables import (
     ConfirmMatch,
     HandToFinance,
@@ -38,6 +39,7 @@ Reported = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
 SETTLEMENT, APPROVALS, RULES_INBOX = "settlement.inbox.v1", "approvals.inbox.v1", "rules.inbox.v1"
 DISPUTES = "disputes.inbox.v1"
+RATES = "rates.inbox.v1"
 TODAY = (NOON.date() - FIRST).days  # the day of the observations, as the settlement story counts days
 
 
@@ -72,6 +74,26 @@ def confirmed(minute: int, reference: str, item: str, minor: int) -> Reported:
     return decided(ConfirmMatch, minute, posting_reference=reference, **meaning)
 
 
+def rate(on: date, text: str, *, minute: int, provider: str = "ecb") -> Reported:
+    """A provider publishes what a dollar is worth in euro."""
+    told: dict[str, Any] = {
+        "currency_pair": "USD/EUR",
+        "rate_on": on,
+        "rate": text,
+        "rate_provider": provider,
+        "raw_kind": "mean",
+        "raw": "{}",
+    }
+    return RATES, RateObserved(**told, kind=RateKind.MEAN, observed_at=at(minute))
+
+
+def rate_asked(payment: str, on: date, *, minute: int) -> Reported:
+    """A payment of 100.00 USD asks what it was worth."""
+    money: dict[str, Any] = {"amount_minor": 100_00, "currency": "USD", "value_on": on}
+    asked = RateAsked(currency_pair="USD/EUR", paytrace_transaction_id=payment, **money, occurred_at=at(minute))
+    return RATES, asked
+
+
 def sale_posted() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
@@ -88,6 +110,18 @@ def invoices_that_look_like_card_numbers() -> Sequence[Reported]:
         *invoiced("i2", 50_00, "6011000990139424"),
         seen(Status.PENDING_SETTLEMENT, invoice="4539578763621486", payment="1", minute=2),
         seen(Status.PENDING_SETTLEMENT, 50_00, invoice="6011 0009 9013 9424", payment="2", minute=3),
+    ]
+
+
+def rates_known_asked_for_and_corrected() -> Sequence[Reported]:
+    """A payment waits until a rate is young enough; a correction counts for the one that asks after it."""
+    return [
+        rate(date(2026, 3, 4), "1/1.09", minute=1),
+        rate_asked("P1", date(2026, 3, 10), minute=2),
+        rate(date(2026, 3, 10), "0.915", minute=3, provider="json"),
+        rate(date(2026, 3, 10), "0.9150", minute=4, provider="json"),
+        rate(date(2026, 3, 10), "0.916", minute=5, provider="json"),
+        rate_asked("P2", date(2026, 3, 10), minute=6),
     ]
 
 
@@ -551,6 +585,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     money_on_account_by_rule,
     wrong_match_unmatched,
     tie_rejected_in_part,
+    rates_known_asked_for_and_corrected,
     two_people_decide_at_once,
     paid_in_another_currency,
     vault_customer_known_late,

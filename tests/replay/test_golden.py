@@ -46,6 +46,7 @@ DOCUMENTS = {
     "partial_refund_after_settlement": ["PT79388123", "PT9001"],
     "repeated_refunds": ["PT79388123", "PT9001", "PT9002", "PT9003"],
     "assigned_and_remembered": ["PT1", "PT2"],
+    "rates_known_asked_for_and_corrected": [],
     "reassigned_after_posting": ["PT79388123", "PT79388123A1", "PT79388123U1", "PT79388123V"],
     "refunds_without_payment": ["PT79388123", "PT9001", "PT9002"],
     "sale_posted": ["PT79388123"],

@@ -28,6 +28,7 @@ from app.settings.settings import Settings
 from app.sources.polling import Publisher
 from app.sources.status import SilentPollObserver
 from connectors.abas.client import AbasClient
+from connectors.abas.source import AbasSource
 from connectors.paytrace.gateway import open_gateway
 from connectors.paytrace.source import PayTraceSource
 from schemas.failures import ContractBroken, Unavailable
@@ -259,9 +260,10 @@ async def run_paytrace_source(outside: Outside, process: Process) -> None:
 
 async def run_abas_source(outside: Outside, process: Process) -> None:
     """The process that polls abas."""
-    client = AbasClient(outside.settings.abas, transport=outside.abas.transport())
-    log = ProcessLog(outside.broker, process)
-    await poll_abas(outside.settings, client, log, asyncio.Event(), SilentPollObserver())
+    settings = outside.settings
+    client = AbasClient(settings.abas, transport=outside.abas.transport())
+    publisher = Publisher(AbasSource.name, ProcessLog(outside.broker, process), codec(settings))
+    await poll_abas(settings.abas, settings.polling, client, publisher, asyncio.Event(), SilentPollObserver())
 
 
 class Supervised:

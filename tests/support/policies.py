@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import ledger, receivables, settlement
+from streams.domain import ledger, rates, receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
     DEPOSIT_MATCHING,
+    EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     deposit_policy,
     ledger_policy,
+    rates_policy,
     receivables_policy,
 )
 
@@ -24,6 +26,7 @@ RECEIVABLES = receivables_policy(
 )
 LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
+RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 
 
 def chosen(**choices: Any) -> ReceivablesPolicy:
@@ -40,4 +43,6 @@ def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[An
         return lambda state, record: ledger.decide(state, record, LEDGER)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
+    if context is rates:
+        return lambda state, record: rates.decide(state, record, RATES)
     return context.decide  # type: ignore[no-any-return]

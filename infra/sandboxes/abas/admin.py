@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from infra.sandboxes.abas.accounts import balances
 from infra.sandboxes.abas.books import read_books, show_page
 from infra.sandboxes.abas.faults import ErpFault
 from infra.sandboxes.abas.ledger import add_open_item, currency_record
@@ -50,6 +51,38 @@ class OpenItemSeed(BaseModel):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     due_on: date | None = None
     order_number: str = Field(default="", max_length=40)
+    booked_on: date | None = None
+    base_amount: Decimal | None = None
+
+
+class CreditMemoSeed(BaseModel):
+    """A credit memo to book, of an invoice or of none; amounts are positive."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: str = Field(min_length=1, max_length=60)
+    customer_number: str
+    amount: Decimal = Field(gt=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    invoice_number: str = ""
+    booked_on: date | None = None
+    base_amount: Decimal | None = Field(default=None, gt=0)
+
+
+class CompanySetting(BaseModel):
+    """What the company of these books has set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    base_currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+
+class BalancesAsked(BaseModel):
+    """The last day that counts; none is all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    through: date | None = None
 
 
 class SalesOrderSeed(BaseModel):
@@ -130,6 +163,9 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
     return [
         Route("/customers", handle(lambda raw: _seed_customers(sandbox, raw)), methods=["POST"]),
         Route("/open-items", handle(lambda raw: _seed_open_items(sandbox, raw)), methods=["POST"]),
+        Route("/credit-memos", handle(lambda raw: _seed_credit_memos(sandbox, raw)), methods=["POST"]),
+        Route("/company", handle(lambda raw: _set_company(sandbox, raw)), methods=["POST"]),
+        Route("/balances", handle(lambda raw: _balances(sandbox, raw)), methods=["POST"]),
         Route("/sales-orders", handle(lambda raw: _seed_sales_orders(sandbox, raw)), methods=["POST"]),
         Route("/master-data", handle(lambda raw: _seed_master_data(sandbox, raw)), methods=["POST"]),
         Route("/payment-requests", handle(lambda raw: _seed_payment_requests(sandbox, raw)), methods=["POST"]),
@@ -176,10 +212,44 @@ def _seed_open_items(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
                 currency=seed.currency,
                 due_on=seed.due_on,
                 order=_named(sandbox, SALES_ORDER, "idno", seed.order_number),
+                booked_on=seed.booked_on,
+                base=seed.base_amount,
             ).id
             for number, seed in enumerate(seeds)
         ]
     return {"ids": ids}
+
+
+def _seed_credit_memos(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[CreditMemoSeed]).validate_json(raw)
+    ids: list[str] = []
+    with sandbox.store.transaction():
+        for seed in seeds:
+            credited = sandbox.store.record(_named(sandbox, OPEN_ITEM, "docNo", seed.invoice_number))
+            memo = add_open_item(
+                sandbox.store,
+                _customer(sandbox, seed.customer_number),
+                invoice=seed.number,
+                amount=-from_major(seed.amount, seed.currency).major,
+                currency=seed.currency,
+                due_on=None,
+                booked_on=seed.booked_on,
+                base=None if seed.base_amount is None else -seed.base_amount,
+                credits=credited,
+            )
+            ids.append(memo.id)
+    return {"ids": ids}
+
+
+def _set_company(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    setting = CompanySetting.model_validate_json(raw)
+    sandbox.store.set_fact("base_currency", setting.base_currency)
+    return setting.model_dump()
+
+
+def _balances(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    through = BalancesAsked.model_validate_json(raw or b"{}").through
+    return {"balances": balances(sandbox.store, *(() if through is None else (through.isoformat(),)))}
 
 
 def _seed_sales_orders(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:

@@ -125,6 +125,7 @@ def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:
         "currency": currency,
         "due_on": item.values.get("dueDate", "") or None,
         "filed": item.filed,
+        "credits": _number(sandbox, item.values.get("credits", ""), "docNo"),
     }
 
 

@@ -6,7 +6,7 @@ Everything is checked before anything changes.
 """
 
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from infra.sandboxes.abas.faults import Faults, business_refusal
 from infra.sandboxes.abas.store import Record, Store, Stored
@@ -46,8 +46,8 @@ def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names:
     open_after = None if item is None else Decimal(str(item.values["openAmt"])) - amount
     with store.transaction():
         payment = store.add(PAYMENT, {**values, "reverses": receipt.id if receipt else ""})
-        if item is not None:
-            store.change(item, {"openAmt": str(open_after)}, filed=open_after == 0)
+        if item is not None and open_after is not None:
+            carry(store, item, open_after)
         customer = store.record(str(values["customer"]))
         if customer is not None and values.get("ykind") != APPLICATION:
             balance = Decimal(str(customer.values.get("bal") or "0")) - amount
@@ -77,38 +77,37 @@ def post_entry(
         total += Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
     if not rows or total != 0:
         raise business_refusal("Entry is not balanced", NOT_BALANCED)
-    changes = _personal(store, rows, names)
+    personal = _personal(store, rows, names)
     with store.transaction():
-        for record, fields, filed in changes:
-            store.change(record, fields, filed=filed)
+        if personal is not None:
+            customer, balance, item, open_after = personal
+            store.change(customer, {"bal": str(balance)})
+            if item is not None:
+                carry(store, item, open_after)
         return store.add(ENTRY, values, rows)
 
 
 def _personal(
     store: Store, rows: list[dict[str, Stored]], names: dict[str, str]
-) -> list[tuple[Record, dict[str, Stored], bool]]:
-    """Return what the row on a customer's account changes: the customer's balance, and the open item that it names."""
-    changes: list[tuple[Record, dict[str, Stored], bool]] = []
+) -> tuple[Record, Decimal, Record | None, Decimal] | None:
+    """Return what a row on a customer changes: customer, balance after it, open item and what is then open of it."""
+    found: tuple[Record, Decimal, Record | None, Decimal] | None = None
     for row in rows:
         customer, item = store.record(str(row["account"])), store.record(str(row.get("item") or ""))
-        if customer is None or customer.table != CUSTOMER.spec:
-            if item is not None:
-                raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
+        is_customer = customer is not None and customer.table == CUSTOMER.spec
+        if item is not None and (customer is None or not is_customer or item.values["customer"] != customer.id):
+            raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
+        if customer is None or not is_customer:
             continue
-        if changes:
+        if found is not None:
             raise business_refusal("Entry has two personal accounts", TWO_PERSONAL_ACCOUNTS, names["account"])
         owed = Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
         balance = Decimal(str(customer.values.get("bal") or "0")) + owed
-        changes.append((customer, {"bal": str(balance)}, customer.filed))
-        if item is None:
-            continue
-        open_after = Decimal(str(item.values["openAmt"])) + owed
-        if item.values["customer"] != customer.id:
-            raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
-        if not 0 <= open_after <= Decimal(str(item.values["totalAmt"])):
+        open_after = Decimal(0) if item is None else Decimal(str(item.values["openAmt"])) + owed
+        if item is not None and not 0 <= open_after <= Decimal(str(item.values["totalAmt"])):
             raise business_refusal("Amount exceeds the outstanding amount", AMOUNT_TOO_LARGE, names["item"])
-        changes.append((item, {"openAmt": str(open_after)}, open_after == 0))
-    return changes
+        found = customer, balance, item, open_after
+    return found
 
 
 def _refuse_closed(faults: Faults, day: str, field: str) -> None:
@@ -125,8 +124,18 @@ def add_open_item(
     currency: str,
     due_on: date | None,
     order: str = "",
+    booked_on: date | None = None,
+    base: Decimal | None = None,
+    credits: Record | None = None,
 ) -> Record:
-    """Book an invoice's outstanding item, as abas does when an invoice is posted."""
+    """Book an invoice's outstanding item, as abas does when an invoice is posted; a credit memo's is negative.
+
+    Ensures: a credit memo of an item lowers what is open of it; what is left stands as a credit of its own.
+    Units:   base is the whole amount in the currency of the books.
+    """
+    # A credit memo lowers what is open of its invoice, never below nothing.
+    open_of_invoice = Decimal(0) if credits is None else max(Decimal(0), Decimal(str(credits.values["openAmt"])))
+    lowered = min(open_of_invoice, -amount) if amount < 0 else Decimal(0)
     values: dict[str, Stored] = {
         "docNo": invoice,
         "customer": customer.id,
@@ -135,11 +144,32 @@ def add_open_item(
         "curr": currency_record(store, currency).id,
         "dueDate": "" if due_on is None else due_on.isoformat(),
         "order": order,
+        "docDate": (store.now().date() if booked_on is None else booked_on).isoformat(),
+        "totalBase": "" if base is None else str(base),
+        "credits": "" if credits is None else credits.id,
+        "loweredAmt": str(lowered),
     }
     item = store.add(OPEN_ITEM, values)
+    carry(store, item, amount + lowered)
+    if credits is not None and lowered:
+        carry(store, credits, open_of_invoice - lowered)
     balance = Decimal(str(customer.values.get("bal") or "0")) + amount
     store.change(customer, {"bal": str(balance)})
     return item
+
+
+def carry(store: Store, item: Record, open_after: Decimal) -> None:
+    """Set what is open of an item, in its currency and in that of the books; it is filed when nothing is."""
+    values: dict[str, Stored] = {"openAmt": str(open_after)}
+    if item.values.get("totalBase"):
+        base, total = Decimal(str(item.values["totalBase"])), Decimal(str(item.values["totalAmt"]))
+        values["openBase"] = str(base - share_of(base, total - open_after, total))
+    store.change(item, values, filed=open_after == 0)
+
+
+def share_of(base: Decimal, part: Decimal, total: Decimal) -> Decimal:
+    """Return the value of a part by cumulative share, half up to the decimals of the whole value."""
+    return (base * part / total).quantize(base, rounding=ROUND_HALF_UP) if total else Decimal(0)
 
 
 def currency_record(store: Store, currency: str) -> Record:
@@ -162,6 +192,9 @@ def _check(
     if not _fits(amount, str(currency.values["swd"]) if currency is not None else ""):
         raise business_refusal("Amount has too many decimal places", AMOUNT_MISSING, names["amount"])
     _refuse_closed(faults, str(values.get("valDate") or store.now().date().isoformat()), names["valDate"])
+    if item is not None and Decimal(str(item.values["totalAmt"])) < 0:
+        _refuse_beyond_credit(item, amount, names)
+        return item, store.record(str(values.get("reverses") or ""))
     if amount > 0:
         if item is None:
             return None, None
@@ -183,6 +216,13 @@ def _check(
     if Decimal(str(receipt.values["amount"])) + sum(taken_back) + amount < 0:
         raise business_refusal("Reversal exceeds the receipt", AMOUNT_TOO_LARGE, names["amount"])
     return item, receipt
+
+
+def _refuse_beyond_credit(credit: Record, amount: Decimal, names: dict[str, str]) -> None:
+    """Let a credit memo be paid out to what is left of it, and come back to what was paid out of it."""
+    total, lowered, left = (Decimal(str(credit.values[name])) for name in ("totalAmt", "loweredAmt", "openAmt"))
+    if not total + lowered <= left - amount <= 0:
+        raise business_refusal("Amount exceeds the credit", AMOUNT_TOO_LARGE, names["amount"])
 
 
 def _item(store: Store, values: dict[str, Stored], names: dict[str, str]) -> Record | None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from infra.sandboxes.abas.accounts import refresh_figures
 from infra.sandboxes.abas.editors import Editor
 from infra.sandboxes.abas.faults import ErpFault, business_refusal
 from infra.sandboxes.abas.infosystems import INFOSYSTEMS, InfosystemDef
@@ -9,7 +10,7 @@ from infra.sandboxes.abas.render import View, record_view
 from infra.sandboxes.abas.selection import Path, Query, follow, parse_query, resolve_path, select
 from infra.sandboxes.abas.state import DEFAULT_LIMIT, Call, Reply
 from infra.sandboxes.abas.store import Record
-from infra.sandboxes.abas.tables import CURRENCY, CUSTOMER, OPEN_ITEM, PAYMENT, TABLES, TableDef
+from infra.sandboxes.abas.tables import CURRENCY, CUSTOMER, FIGURES, OPEN_ITEM, PAYMENT, TABLES, TableDef
 from infra.sandboxes.abas.values import accept_value
 
 _MAX_BATCH = 1000
@@ -36,6 +37,8 @@ def list_records(call: Call) -> Reply:
 def search(call: Call, table: TableDef, query: Query) -> list[Record]:
     """Return what a search finds: the books as they were so many seconds ago, where the switch says so."""
     store, lag_s = call.sandbox.store, call.sandbox.faults.search_lag_s
+    if table is FIGURES:
+        refresh_figures(store)
     found = select(store, table, query, lag_s=lag_s)
     if lag_s and _versions(found) != _versions(select(store, table, query)):
         store.strike("search_lag_s")

@@ -148,6 +148,13 @@ OPEN_ITEM = TableDef(
         Column("curr", "waehr", Kind.REFERENCE, "900:5", writable=False),
         Column("dueDate", "faellig", Kind.DATE),
         Column("order", "auftrag", Kind.REFERENCE, "3:22"),
+        Column("docDate", "beldat", Kind.DATE, writable=False),
+        # In the currency of the books; empty where nobody valued it.
+        Column("totalBase", "betragbw", Kind.DOUBLE, writable=False),
+        Column("openBase", "offenbw", Kind.DOUBLE, writable=False),
+        # Of a credit memo, whose amounts are negative: the item that it credits, and by how much it lowered that one.
+        Column("credits", "gutzu", Kind.REFERENCE, "900:1", writable=False),
+        Column("loweredAmt", "verrechnet", Kind.DOUBLE, writable=False),
     ),
     actions=("VIEW", "GET", "UPDATE", "PAYMENT"),
     indexed=frozenset({"idno", "docNo"}),
@@ -171,6 +178,7 @@ PAYMENT = TableDef(
         Column("ypaytraceid", "ypaytraceid", Kind.STRING),
         Column("yreason", "yreason", Kind.STRING),
         Column("ykind", "ykind", Kind.STRING),
+        Column("baseAmt", "sbetrag", Kind.DOUBLE),
     ),
     actions=("NEW", "VIEW", "GET", "REVERSAL"),
     # yposref is indexed for speed, never unique: a real abas would take a double, so the sandbox does too.
@@ -239,11 +247,29 @@ ENTRY = TableDef(
         Column("costCenter", "kstelle", Kind.REFERENCE, "5:2"),
         Column("taxCode", "strgl", Kind.STRING),
         Column("rowText", "ptext", Kind.STRING),
+        Column("baseAmt", "sbetrag", Kind.DOUBLE),  # in the currency of the books, debit positive
     ),
     actions=("NEW", "VIEW", "GET", "REVERSAL"),
     indexed=frozenset({"idno", "yposref"}),
     number_prefix="BU-",
     first_number=50001,
+)
+# Balances per account, currency and month; what is in them is derived from the documents (accounts.py).
+FIGURES = TableDef(
+    "5:3",
+    "TransactionFigures",
+    "Account",
+    head=(
+        *_GENERIC,
+        Column("acct", "kosn", Kind.STRING, writable=False),
+        Column("curr", "waehr", Kind.STRING, writable=False),
+        Column("fiscalYear", "gjahr", Kind.STRING, writable=False),
+        Column("month", "monat", Kind.STRING, writable=False),
+        Column("debit", "soll", Kind.DOUBLE, writable=False),
+        Column("credit", "haben", Kind.DOUBLE, writable=False),
+        Column("saldo", "saldo", Kind.DOUBLE, writable=False),
+    ),
+    actions=("VIEW", "GET"),
 )
 
 
@@ -266,7 +292,7 @@ TABLES = {
     table.spec: table
     for table in (
         *(CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
-        *(ACCOUNT, COST_CENTRE, ENTRY),
+        *(ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
     )
 }
 

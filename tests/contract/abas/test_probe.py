@@ -85,7 +85,8 @@ class _Renamed(AbasClient):
 
     async def table_fields(self, table: str) -> tuple[dict[str, Any], ...]:
         names = {"totalAmt": "gross", "customer": "debitor"} if table == "900:1" else {}
-        listed = [dict(f) for f in await super().table_fields(table) if f["name"] != "yrequester"]
+        hidden = {"yrequester", "totalBase", "openBase", "loweredAmt", "credits"}
+        listed = [dict(f) for f in await super().table_fields(table) if f["name"] not in hidden]
         return tuple({**f, "name": names.get(f["name"], f["name"])} for f in listed)
 
 

@@ -189,3 +189,21 @@ def test_a_merchant_account_that_does_not_fit_is_named(text: str, reported: str,
     (tmp_path / "saldo.toml").write_text(text)
     with pytest.raises(ContractBroken, match=reported):
         load_settings()
+
+
+def test_several_companies_of_abas_share_what_they_do_not_say(tmp_path: Path) -> None:
+    (tmp_path / "saldo.toml").write_text(
+        "[abas]\npassword = 'S3CRET'\n[abas.companies.de]\n"
+        "[abas.companies.at]\nbase_url = 'http://127.0.0.1:8921/mw'\npassword = 'OTHER'\n"
+    )
+    abas = load_settings().abas
+    companies = abas.each()
+    assert [(label, own.base_url, own.working_set_label) for label, own in companies.items()] == [
+        ("de", "http://127.0.0.1:8920/mw", "saldo-de"),
+        ("at", "http://127.0.0.1:8921/mw", "saldo-at"),
+    ]
+    assert abas.of("at") == companies["at"]
+    for label, said in ((None, "several companies; name one of at, de"), ("it", "no company 'it'")):
+        with pytest.raises(ContractBroken, match=said):
+            abas.of(label)
+    assert "OTHER" not in repr(abas)

@@ -478,7 +478,7 @@ CREATE TABLE IF NOT EXISTS fct_ledger_documents
 ENGINE = ReplacingMergeTree
 ORDER BY (settlement_account, posting_reference, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'What became of each document that the ledger asks for, step by step; state is asked, waiting, posted or netted'
+COMMENT 'What became of each document that the ledger asks for, step by step: asked, waiting, posted or netted'
 ;
 CREATE TABLE IF NOT EXISTS fct_document_lines
 (

@@ -50,6 +50,7 @@ RULES = {
     "streams/domain/ledger/decider.py": 1,
     "streams/domain/ledger/books.py": 1,
     "streams/domain/payments/decider.py": 2,
+    "streams/domain/rates/decider.py": 2,
     "streams/domain/receivables/decider.py": 1,
     "streams/domain/receivables/changes.py": 1,
     "streams/domain/settlement/reconciling.py": 1,

@@ -1,0 +1,118 @@
+"""Several companies of abas behind one door: outside of this room, whatever a company numbers carries its label.
+
+`at/70001` is customer 70001 of the company `at`. So two companies may give one number twice, and nothing between source
+and sink needs to know that there are several. One that is away holds back its own documents, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any, Final, Protocol
+
+from schemas.failures import ContractBroken, Delayed, Unavailable
+from schemas.records.by_topic import ErpCommands, ErpOutcomes
+from schemas.records.erp import PostDocument
+
+BETWEEN: Final = "/"
+# What abas numbers, in what is read from it. Numbers of invoices and orders stay as payers know them.
+_NUMBERED: Final = ("abas_customer_id", "abas_open_item_id", "payment_request_id")
+
+
+class Sink(Protocol):
+    """One company's sink (connectors/abas/sink.py)."""
+
+    async def post(self, command: ErpCommands) -> ErpOutcomes:
+        """Make abas hold this document or record once."""
+        ...
+
+    async def post_checked(self, command: ErpCommands, permit: str) -> ErpOutcomes:
+        """Post at the request of a person."""
+        ...
+
+
+async def labelled(
+    observations: AsyncIterator[tuple[str, tuple[Any, ...]]], company: str
+) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
+    """Yield what a company shows, with its label before what it numbers; as it is where the label is empty."""
+    async for subject, records in observations:
+        if company:
+            yield f"{company}{BETWEEN}{subject}", tuple(_labelled(record, company) for record in records)
+        else:
+            yield subject, records
+
+
+class CompanySinks:
+    """All companies, as the sink agent sees them (streams.edges.ports.Ledger)."""
+
+    def __init__(self, sinks: Mapping[str, Callable[[], Awaitable[Sink]]]) -> None:
+        """`sinks` opens the sink of each company, by its label; the label of the only one is empty."""
+        self._sinks = sinks
+
+    async def post(self, command: ErpCommands) -> ErpOutcomes:
+        """Post in the company that the command's subject names.
+
+        Raises: as AbasSink.post, but Delayed where one of several companies is away, refuses the log-in, or is not in
+                the settings any more.
+        """
+        return await self._in_company(command, lambda sink, own: sink.post(own))
+
+    async def post_checked(self, command: ErpCommands, permit: str) -> ErpOutcomes:
+        """Post at the request of a person who looked into abas; `permit` names that request."""
+        return await self._in_company(command, lambda sink, own: sink.post_checked(own, permit))
+
+    async def _in_company(
+        self, command: ErpCommands, post: Callable[[Sink, ErpCommands], Awaitable[ErpOutcomes]]
+    ) -> ErpOutcomes:
+        company = self._company_of(command.subject)
+        try:
+            outcome = await post(await self._sinks[company](), _without(command, company))
+        except (Unavailable, ContractBroken) as error:
+            if len(self._sinks) == 1:
+                raise
+            raise Delayed(f"company {company}: {error}") from error
+        return _as_asked(outcome, command) if company else outcome
+
+    def _company_of(self, subject: str) -> str:
+        if "" in self._sinks:
+            return ""
+        company, between, _ = subject.partition(BETWEEN)
+        if not between or company not in self._sinks:
+            known = ", ".join(sorted(self._sinks))
+            raise Delayed(f"subject {subject!r} names none of the companies {known}; put it back into [abas.companies]")
+        return company
+
+
+def _labelled(record: Any, company: str) -> Any:
+    own = {
+        name: f"{company}{BETWEEN}{value}"
+        for name in _NUMBERED
+        if (value := getattr(record, name, None)) is not None and value != ""
+    }
+    return replace(record, **own)
+
+
+def _without(command: ErpCommands, company: str) -> ErpCommands:
+    """Return the command in the company's own numbers."""
+    if not company:
+        return command
+    label = f"{company}{BETWEEN}"
+
+    def own(value: str) -> str:
+        return value.removeprefix(label)
+
+    values = {name: own(value) for name, value in command.values.items()}
+    if isinstance(command, PostDocument):
+        lines = tuple(
+            replace(line, account=own(line.account), open_item=None if line.open_item is None else own(line.open_item))
+            for line in command.lines
+        )
+        return replace(command, subject=own(command.subject), values=values, lines=lines)
+    rows = tuple(replace(row, values={name: own(value) for name, value in row.values.items()}) for row in command.rows)
+    return replace(command, subject=own(command.subject), values=values, rows=rows)
+
+
+def _as_asked(outcome: ErpOutcomes, command: ErpCommands) -> ErpOutcomes:
+    """Return the outcome with what it repeats of the command in the command's own words."""
+    repeated = {field.name for field in fields(outcome)} & {"subject", "values", "lines"}
+    return replace(outcome, **{name: getattr(command, name) for name in repeated})

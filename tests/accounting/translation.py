@@ -1,0 +1,624 @@
+"""From events of a story to what the sandboxes see and the inboxes are told: by the kind of the event, nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from schemas.records.approvals import ApproveProposal, ProposeCommand
+from schemas.records.disputes import DisputeFact, DisputeObserved
+from schemas.records.erp import PostDocument
+from schemas.records.payments import (
+    ObservedBy,
+    PaymentMethod,
+    TransactionKind,
+    TransactionObserved,
+    TransactionStatus,
+)
+from schemas.records.receivables import ApplyOnAccount, MatchRefund, SplitEntry, WriteOffRest
+from schemas.records.settlement import (
+    BankDirection,
+    BankLineObserved,
+    ProcessorEntryKind,
+    ProcessorEntryObserved,
+    SettlementBatchObserved,
+)
+from schemas.values.money import Money
+from schemas.wire.codec import to_json
+from tests.accounting import stories as told
+from tests.accounting.house import MAIN, accounts_of
+from tests.accounting.world import World
+
+_PAYTRACE, _SETTLEMENT, _RECEIVABLES = "payments.observations.v1", "settlement.inbox.v1", "receivables.inbox.v1"
+_APPROVALS, _DISPUTES = "approvals.inbox.v1", "disputes.inbox.v1"
+_KIND, _STATUS = TransactionKind, TransactionStatus
+_BY = {"poll": ObservedBy.POLL, "hook": ObservedBy.HOOK, "settlement file": ObservedBy.POLL}
+_CUSTOMER, _NOT_GIVEN, _NO_INVOICE = "70001", "not given", "no invoice"
+_FACTS = {
+    "retrieval_request": DisputeFact.RETRIEVAL_REQUESTED,
+    "dispute_opened": DisputeFact.OPENED,
+    "dispute_debit": DisputeFact.DEBITED,
+    "dispute_credit": DisputeFact.CREDITED,
+    "dispute_evidence": DisputeFact.EVIDENCE_SUBMITTED,
+    "dispute_accepted": DisputeFact.ACCEPTED,
+    "dispute_expired": DisputeFact.EXPIRED,
+    "dispute_closed": DisputeFact.CLOSED,
+    "dispute_closed_won": DisputeFact.WON,
+    "dispute_closed_lost": DisputeFact.LOST,
+    "dispute_closed_lost_again": DisputeFact.LOST,
+}
+
+
+class NotTold(Exception):
+    """Saldo has no record for this event, or none of this field."""
+
+
+@dataclass(slots=True)
+class _Money:
+    """A transaction of PayTrace as the story knows it."""
+
+    kind: TransactionKind
+    status: TransactionStatus
+    amount: int
+    merchant: str
+    on: date
+    invoice: str | None
+    customer: str | None
+    last_four: str | None
+    batch: int | None = None
+
+    @property
+    def is_card(self) -> bool:
+        return self.kind in (_KIND.SALE, _KIND.REFUND)
+
+    @property
+    def signed(self) -> int:
+        return -self.amount if self.kind in (_KIND.REFUND, _KIND.ACH_REFUND) else self.amount
+
+
+@dataclass(slots=True)
+class Translation:
+    """One story's events, told to its world one by one."""
+
+    world: World
+    items: dict[str, str] = field(default_factory=dict)  # invoice -> record of its open item
+    owners: dict[str, str] = field(default_factory=dict)  # invoice -> customer
+    money: dict[str, _Money] = field(default_factory=dict)
+    batches: dict[str, int] = field(default_factory=dict)  # deposit -> settlement batch
+    files: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)
+    bank_lines: dict[str, str] = field(default_factory=dict)  # "bank_line 2026-03-04" -> its id
+    count: int = 0
+
+    @property
+    def story(self) -> told.Story:
+        """The story that is told."""
+        return self.world.story
+
+    def begin(self) -> None:
+        """Seed abas with what every company has: customers, accounts, a currency."""
+        for event in self.story.given:
+            if isinstance(event, told.Money) and event.customer:
+                self.owners.update(dict.fromkeys(event.names, event.customer))
+        customers = {_CUSTOMER, *self.owners.values()}
+        admin = self.world.admin
+        admin("customers", [_customer(number) for number in sorted(customers)])
+        accounts = [
+            {"kind": "account", "number": number, "name": role} for number, role in accounts_of(self.story).items()
+        ]
+        admin("master-data", [*accounts, {"kind": "currency", "number": self.story.currency}])
+
+    async def tell(self, event: told.Event, following: told.Event | None) -> None:
+        """Tell one event; NotTold where nothing of ours takes it."""
+        tell: Callable[[Any], Any] = _TELLERS[type(event)].__get__(self)
+        if isinstance(following, told.AbasTimesOut):
+            self.world.sandbox.faults(cut_after=1)
+        self.world.tick()
+        await tell(event)
+        await self.world.look_at_abas()
+        if isinstance(event, told.Money) and event.names:
+            await self._advise(event)
+        if isinstance(event, told.Refund) and event.of in self.money:
+            await self._link(event)
+
+    def subject(self, name: str) -> str:
+        """Return the id under which our records know what a story names: a transaction, or "bank_line 2026-03-04"."""
+        if name in self.bank_lines:
+            return self.bank_lines[name]
+        kind, _, day = name.partition(" ")
+        named = (one for one in self.story.given if getattr(one, "event", "") == kind and str(one.date) == day)
+        return next((getattr(one, "of", name) for one in named), name)
+
+    # -- abas ----------------------------------------------------------------------------------------------------------
+
+    async def _opening(self, event: told.Opening) -> None:
+        for number, amount in event.invoices.items():
+            self._invoice_in_abas(told.Invoice(event="invoice", date=event.date, number=number, amount=amount))
+
+    async def _invoice(self, event: told.Invoice) -> None:
+        if event.terms or event.tax:
+            raise NotTold("terms of payment and tax of an invoice")
+        self._invoice_in_abas(event)
+
+    def _invoice_in_abas(self, event: told.Invoice) -> None:
+        currency = event.currency or self.story.currency
+        seed = {
+            "invoice_number": event.number,
+            "customer_number": self.owners.get(event.number, _CUSTOMER),
+            "amount": _major(event.amount, currency),
+            "currency": currency,
+            "due_on": (event.due or event.date + timedelta(days=30)).isoformat(),
+            "booked_on": event.date.isoformat(),
+            "base_amount": None if event.booked_base is None else _major(event.booked_base, self.story.base),
+        }
+        self.world.changes_in_abas += 1
+        self.items[event.number] = self.world.admin("open-items", [seed])["ids"][0]
+
+    async def _credit_memo(self, event: told.CreditMemo) -> None:
+        self._credit_in_abas(event.number, "" if event.of == _NO_INVOICE else event.of, event.amount, event)
+
+    async def _credit_on_account(self, event: told.CreditOnAccount) -> None:
+        self._credit_in_abas("credit", "", event.amount, event)
+
+    def _credit_in_abas(self, number: str, invoice: str, amount: int, event: Any) -> None:
+        base = getattr(event, "base", None)
+        seed = {
+            "number": number,
+            "customer_number": self.owners.get(invoice, _CUSTOMER),
+            "amount": _major(amount, self.story.currency),
+            "currency": self.story.currency,
+            "invoice_number": invoice,
+            "booked_on": event.date.isoformat(),
+            "base_amount": None if base is None else _major(base, self.story.base),
+        }
+        self.world.changes_in_abas += 1
+        self.items[number] = self.world.admin("credit-memos", [seed])["ids"][0]
+
+    async def _period_closed(self, event: told.PeriodClosed) -> None:
+        closed = self.world.sandbox.admin("GET", "faults")["closed_periods"]
+        self.world.sandbox.faults(closed_periods=[*closed, event.period])
+
+    async def _nothing(self, event: told.Event) -> None:
+        """The story says what comes of events before; nothing new happens in the world."""
+
+    # -- the gateway ---------------------------------------------------------------------------------------------------
+
+    async def _capture(self, event: told.Capture) -> None:
+        self._pays(event, _KIND.SALE)
+        is_late = event.known_on > event.date
+        await self._show(event.id, _STATUS.SETTLED if is_late else _STATUS.PENDING_SETTLEMENT, _BY[event.seen_by])
+
+    async def _capture_again(self, event: told.CaptureAgain) -> None:
+        await self._show(event.id, self.money[event.id].status, _BY[event.seen_by])
+
+    async def _decline(self, event: told.Decline) -> None:
+        self._pays(event, _KIND.SALE)
+        await self._show(event.id, _STATUS.DECLINED, words=event.reason)
+
+    async def _outcome_unknown(self, event: told.OutcomeUnknown) -> None:
+        self._pays(event, _KIND.SALE)
+        await self._show(event.id, _STATUS.UNKNOWN, words="no answer")
+
+    async def _ach_sent(self, event: told.AchSent | told.AppliedBeforeFinal) -> None:
+        self._pays(event, _KIND.ACH_SALE)
+        await self._show(event.id, _STATUS.ACH_PENDING)
+
+    async def _ach_settled(self, event: told.AchSettled) -> None:
+        if event.id not in self.money:
+            self._pays(event, _KIND.ACH_SALE)
+        self.money[event.id].on = event.date
+        await self._show(event.id, _STATUS.ACH_CLEARED)
+
+    async def _ach_return(self, event: told.AchReturn) -> None:
+        await self._show(event.of, _STATUS.ACH_RETURNED, return_code=event.code, returned_on=event.date)
+
+    async def _void(self, event: told.Void) -> None:
+        await self._show(event.of, _STATUS.VOIDED)
+
+    async def _refund(self, event: told.Refund) -> None:
+        paid = self.money.get(event.of)
+        self.money[event.id] = _Money(
+            kind=_KIND.ACH_REFUND if event.method.startswith("ach") else _KIND.REFUND,
+            status=_STATUS.UNKNOWN,
+            amount=event.amount,
+            merchant=MAIN if paid is None else paid.merchant,
+            on=event.date,
+            invoice=None if paid is None else paid.invoice,
+            customer=paid.customer if paid is not None else _given(event.customer),
+            last_four=event.last_four or (None if paid is None else paid.last_four),
+        )
+        is_ach = self.money[event.id].kind is _KIND.ACH_REFUND
+        await self._show(event.id, _STATUS.ACH_PENDING if is_ach else _STATUS.PENDING_SETTLEMENT)
+
+    async def _refund_failed(self, event: told.RefundFailed) -> None:
+        await self._show(event.of, _STATUS.VOIDED)
+
+    def _pays(self, event: told.Money, kind: TransactionKind) -> None:
+        invoices = ", ".join(event.names) or event.meant_for
+        owner = event.customer or next((self.owners[one] for one in event.names if one in self.owners), _CUSTOMER)
+        if event.base is not None or event.rate is not None:
+            raise NotTold("value of a payment in the currency of the books")
+        self.money[event.id] = _Money(
+            kind=kind,
+            status=_STATUS.UNKNOWN,
+            amount=event.amount,
+            merchant=event.merchant_account,
+            on=event.date,
+            invoice=invoices,
+            customer=owner,
+            last_four=event.last_four or ("4242" if kind is _KIND.SALE else None),
+        )
+
+    async def _show(
+        self,
+        id_: str,
+        status: TransactionStatus,
+        by: ObservedBy = ObservedBy.POLL,
+        words: str = "",
+        return_code: str | None = None,
+        returned_on: date | None = None,
+    ) -> None:
+        """Let PayTrace show a transaction."""
+        money = self.money[id_]
+        money.status = status
+        is_final = status in (_STATUS.SETTLED, _STATUS.ACH_CLEARED)
+        settled = _evening(money.on)
+        observed = TransactionObserved(
+            paytrace_transaction_id=id_,
+            merchant=money.merchant,
+            kind=money.kind,
+            raw_kind=money.kind.value,
+            status=status,
+            raw_status=words or status.value,
+            method=PaymentMethod.CARD if money.is_card else PaymentMethod.ACH,
+            amount_minor=money.amount,
+            currency=self.story.currency,
+            approval_code="",
+            invoice_number=money.invoice,
+            vault_customer_id=money.customer,
+            description="",
+            card_last_four=money.last_four,
+            avs_response="",
+            csc_response="",
+            batch_number=money.batch,
+            return_code=return_code,
+            created_at=_evening(money.on),
+            raw_created="",
+            created_on=money.on,
+            settled_at=settled if is_final else None,
+            raw_settled="",
+            settled_on=money.on if is_final else None,
+            returned_on=returned_on,
+            observed_at=self.world.now,
+            observed_on=self.world.now.date(),
+            observed_by=by,
+            raw="{}",
+        )
+        await self.world.tell(_PAYTRACE, observed)
+
+    async def _close_batch(self, merchant: str | None, batch: int) -> None:
+        """Let PayTrace settle what is pending, as it does each night; ACH settles by itself."""
+        pending = [
+            id_
+            for id_, money in self.money.items()
+            if money.status is _STATUS.PENDING_SETTLEMENT and merchant in (None, money.merchant)
+        ]
+        for id_ in pending:
+            self.money[id_].batch = batch
+            await self._show(id_, _STATUS.SETTLED)
+        for merchant_account in sorted({self.money[id_].merchant for id_ in pending}):
+            settled = [self.money[id_] for id_ in pending if self.money[id_].merchant == merchant_account]
+            on = max(one.on for one in settled)
+            await self.world.tell(
+                _SETTLEMENT, self._batch(merchant_account, batch, on, sum(one.signed for one in settled))
+            )
+
+    def _batch(self, merchant: str, number: int, on: date, net: int) -> SettlementBatchObserved:
+        return SettlementBatchObserved(
+            settlement_account=self._account(merchant),
+            batch_id=f"{merchant}/{number}/{on}",
+            merchant=merchant,
+            batch_number=number,
+            settled_on=on,
+            settled_at=_evening(on),
+            raw_settled="",
+            net_minor=net,
+            currency=self.story.currency,
+            is_consistent=True,
+            mismatch="",
+            observed_at=self.world.now,
+            raw="{}",
+        )
+
+    # -- the processor and the bank ------------------------------------------------------------------------------------
+
+    async def _fee(self, event: told.Fee) -> None:
+        if event.tax:
+            raise NotTold("tax of a fee")
+        if event.amount < 0:
+            raise NotTold("a fee that is given back")
+        if event.taken_from != "deposit":
+            raise NotTold("a fee that is not taken from a deposit")
+        await self._entry(ProcessorEntryKind.FEE, event.kind, event.amount, event.date, event.of)
+
+    async def _reserve_held(self, event: told.ReserveHeld) -> None:
+        await self._entry(ProcessorEntryKind.RESERVE_HELD, "reserve", event.amount, event.date, None)
+
+    async def _reserve_released(self, event: told.ReserveReleased) -> None:
+        await self._entry(ProcessorEntryKind.RESERVE_RELEASED, "reserve", event.amount, event.date, None)
+
+    async def _entry(self, kind: ProcessorEntryKind, words: str, amount: int, on: date, of: str | None) -> None:
+        self.count += 1
+        merchant = self.money[of].merchant if of in self.money else MAIN
+        entry = ProcessorEntryObserved(
+            settlement_account=self._account(merchant),
+            entry_id=f"E{self.count}",
+            kind=kind,
+            raw_kind=words,
+            amount_minor=amount,
+            currency=self.story.currency,
+            entered_on=on,
+            observed_at=self.world.now,
+            raw="{}",
+        )
+        await self.world.tell(_SETTLEMENT, entry)
+
+    async def _deposit_report(self, event: told.DepositReport) -> None:
+        number = int("".join(filter(str.isdigit, event.batch or "")) or 100 + len(self.batches))
+        self.batches[event.id] = number
+        await self._close_batch(event.merchant_account, number)
+        raise NotTold("a report of what a deposit brings")
+
+    async def _bank_line(self, event: told.BankLine) -> None:
+        for name in ("fee_included", "fee_excluded", "credited", "pays", "base", "currency"):
+            if getattr(event, name) is not None:
+                raise NotTold(f"{name} of a bank line")
+        if event.names:
+            raise NotTold("a bank line that pays invoices")
+        await self._close_batch(None, 900 + self.count)
+        self.count += 1
+        line = BankLineObserved(
+            settlement_account=self._account(MAIN),
+            bank_line_id=f"BL{self.count}",
+            direction=BankDirection.CREDIT if event.amount >= 0 else BankDirection.DEBIT,
+            raw_direction="",
+            amount_minor=abs(event.amount),
+            currency=self.story.currency,
+            booked_on=event.date,
+            batch_number=self.batches.get(event.deposit or ""),
+            text=f"PAYTRACE {event.deposit or ''}".strip(),
+            bank_reference="",
+            statement="statement",
+            observed_at=self.world.now,
+            raw="{}",
+        )
+        self.bank_lines[f"bank_line {event.date}"] = line.bank_line_id
+        self.files.setdefault(event.file or "", []).append((_SETTLEMENT, line))
+        await self.world.tell(_SETTLEMENT, line)
+
+    async def _file_again(self, event: told.FileAgain) -> None:
+        for topic, record in self.files.get(event.file, []):
+            await self.world.tell(topic, replace(record, observed_at=self.world.now))
+
+    async def _dispute(self, event: told.DisputeFact) -> None:
+        self.count += 1
+        of = next((id_ for id_ in (event.of, *self._disputed(event.dispute)) if id_), None)
+        account = self._account(self.money[of].merchant if of in self.money else MAIN)
+        observed = DisputeObserved(
+            dispute_case=f"{account}/{event.dispute}",
+            settlement_account=account,
+            dispute_id=event.dispute,
+            fact=_FACTS[event.event],
+            raw_stage=event.stage or event.event,
+            paytrace_transaction_id=of,
+            amount_minor=event.amount or 0,
+            currency=self.story.currency,
+            reason_code=event.reason,
+            respond_by_on=event.respond_by,
+            entered_on=event.date,
+            sequence=self.count,
+            origin="",
+            observed_at=self.world.now,
+            raw="{}",
+        )
+        await self.world.tell(_DISPUTES, observed)
+
+    def _disputed(self, dispute: str) -> Sequence[str]:
+        facts = [one for one in self.story.given if isinstance(one, told.DisputeFact) and one.dispute == dispute]
+        return [one.of for one in facts if one.of]
+
+    # -- people --------------------------------------------------------------------------------------------------------
+
+    async def _advise(self, event: told.Money) -> None:
+        """Let a person who holds the remittance advice divide what no rule applied."""
+        if self._is_asked_for(event.id) or self.money[event.id].status not in (
+            _STATUS.PENDING_SETTLEMENT,
+            _STATUS.SETTLED,
+            _STATUS.ACH_CLEARED,
+        ):
+            return
+        rest = event.amount - sum(event.names.values())
+        parts = [
+            *((self.items[number], minor) for number, minor in event.names.items()),
+            *([("", rest)] if rest else []),
+        ]
+        command = SplitEntry(
+            **self._decided(event.customer or self.owners.get(next(iter(event.names)), _CUSTOMER)),
+            posting_reference=f"PT{event.id}",
+            abas_open_item_ids=tuple(item for item, _ in parts),
+            part_amounts=tuple(minor for _, minor in parts),
+            currency=self.story.currency,
+        )
+        await self._decide(command)
+
+    async def _link(self, event: told.Refund) -> None:
+        """Let a person who knows which payment a refund reverses say so, where no rule found it."""
+        if self._is_asked_for(event.id):
+            return
+        command = MatchRefund(
+            **self._decided(self.money[event.id].customer or _CUSTOMER),
+            posting_reference=f"PT{event.id}",
+            payment_id=event.of,
+        )
+        await self._decide(command)
+
+    def _is_asked_for(self, id_: str) -> bool:
+        """Say whether abas was asked for a document of this transaction."""
+        commands = self.world.records("erp.commands.v1", PostDocument)
+        return any(one.values.get("paytrace_transaction_id") == id_ for one in commands)
+
+    def _decided(self, customer: str, by: str = "maria") -> Mapping[str, Any]:
+        self.count += 1
+        return {
+            "command_id": f"decision-{self.count}",
+            "abas_customer_id": customer,
+            "decided_by": by,
+            "authenticated_by": "session",
+            "reason": "remittance advice",
+            "occurred_at": self.world.tick(),
+        }
+
+    async def _decide(self, command: Any) -> None:
+        await self.world.tell(_RECEIVABLES, command)
+        await self.world.look_at_abas()
+
+    async def _apply_on_account(self, event: told.ApplyOnAccount) -> None:
+        asked = self.world.records("erp.commands.v1", PostDocument)
+        receipt = next(
+            (
+                one.posting_reference
+                for one in asked
+                if one.kind == "on_account_receipt" and one.values.get("paytrace_transaction_id") == event.of
+            ),
+            None,
+        )
+        if receipt is None:
+            raise NotTold(f"applying {'money' if event.of in self.money else 'a credit memo'} that is not on account")
+        command = ApplyOnAccount(
+            **self._decided(self.owners.get(event.to, _CUSTOMER)),
+            posting_reference=receipt,
+            abas_open_item_ids=(self.items[event.to],),
+            part_amounts=(event.amount,),
+            currency=self.story.currency,
+        )
+        await self._decide(command)
+
+    async def _write_off_wanted(self, event: told.WriteOffWanted) -> None:
+        await self._propose(event.of, event.amount, event.by)
+
+    async def _approval(self, event: told.Approval) -> None:
+        await self._approve(event.of, event.by)
+
+    async def _write_off(self, event: told.WriteOff) -> None:
+        if event.of not in self._proposed:
+            await self._propose(event.of, event.amount, event.proposed_by)
+        await self._approve(event.of, event.approved_by)
+
+    @property
+    def _proposed(self) -> set[str]:
+        return {one.proposal_id.removeprefix("write-off ") for one in self.world.records(_APPROVALS, ProposeCommand)}
+
+    async def _propose(self, invoice: str, amount: int, by: str) -> None:
+        command = WriteOffRest(
+            **self._decided(self.owners.get(invoice, _CUSTOMER), by),
+            abas_open_item_id=self.items[invoice],
+            amount_minor=amount,
+            currency=self.story.currency,
+            decided_on=self.world.now.date(),
+        )
+        proposal = ProposeCommand(
+            proposal_id=f"write-off {invoice}",
+            target_inbox=_RECEIVABLES,
+            command_type="WriteOffRest",
+            command=_as_text(command),
+            summary=f"write off {amount} of {invoice}",
+            amount_minor=amount,
+            currency=self.story.currency,
+            decided_by=by,
+            authenticated_by="session",
+            reason="rest",
+            expires_at=self.world.now + timedelta(days=7),
+            occurred_at=self.world.now,
+        )
+        await self.world.tell(_APPROVALS, proposal)
+
+    async def _approve(self, invoice: str, by: str) -> None:
+        self.count += 1
+        approval = ApproveProposal(
+            command_id=f"decision-{self.count}",
+            proposal_id=f"write-off {invoice}",
+            decided_by=by,
+            authenticated_by="session",
+            reason="checked",
+            approved_on=self.world.now.date(),
+            occurred_at=self.world.tick(),
+        )
+        await self.world.tell(_APPROVALS, approval)
+
+    async def _not_told(self, event: told.Event) -> None:
+        raise NotTold(f"{type(event).__name__}")
+
+    def _account(self, merchant: str) -> str:
+        return f"{merchant}/{self.story.currency}"
+
+
+# Which method tells which event. An event of the stories that is not here is a KeyError, which fails the story loudly.
+_TELLERS: Mapping[type[told.Event], Any] = {
+    told.Opening: Translation._opening,
+    told.Invoice: Translation._invoice,
+    told.CreditMemo: Translation._credit_memo,
+    told.CreditOnAccount: Translation._credit_on_account,
+    told.PeriodClosed: Translation._period_closed,
+    told.AbasTimesOut: Translation._nothing,
+    told.Retry: Translation._nothing,
+    told.BatchClosed: Translation._nothing,
+    told.Capture: Translation._capture,
+    told.CaptureAgain: Translation._capture_again,
+    told.Decline: Translation._decline,
+    told.OutcomeUnknown: Translation._outcome_unknown,
+    told.RetryWanted: Translation._not_told,
+    told.AchSent: Translation._ach_sent,
+    told.AppliedBeforeFinal: Translation._ach_sent,
+    told.AchSettled: Translation._ach_settled,
+    told.AchReturn: Translation._ach_return,
+    told.AchNoc: Translation._not_told,
+    told.Void: Translation._void,
+    told.Refund: Translation._refund,
+    told.RefundFailed: Translation._refund_failed,
+    told.Fee: Translation._fee,
+    told.FeeCorrected: Translation._not_told,
+    told.FeeStatement: Translation._not_told,
+    told.ReserveHeld: Translation._reserve_held,
+    told.ReserveReleased: Translation._reserve_released,
+    told.DepositReport: Translation._deposit_report,
+    told.BankLine: Translation._bank_line,
+    told.FileAgain: Translation._file_again,
+    told.DisputeFact: Translation._dispute,
+    told.ApplyOnAccount: Translation._apply_on_account,
+    told.WriteOffWanted: Translation._write_off_wanted,
+    told.Approval: Translation._approval,
+    told.WriteOff: Translation._write_off,
+    told.RatePublished: Translation._not_told,
+}
+
+
+def _customer(number: str) -> dict[str, str]:
+    return {"number": number, "name": f"Customer {number}", "vault_customer_id": number}
+
+
+def _given(text: str | None) -> str | None:
+    return None if text in (None, _NOT_GIVEN) else text
+
+
+def _major(minor: int, currency: str) -> str:
+    return str(Money(minor, currency).major)
+
+
+def _evening(day: date) -> datetime:
+    return datetime.combine(day, time(16, 0), tzinfo=UTC)
+
+
+def _as_text(command: Any) -> str:
+    return json.dumps(to_json(command))
