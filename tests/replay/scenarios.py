@@ -31,6 +31,7 @@ from schemas.records.receivables import (
 from schemas.records.rules import AdoptRules
 from schemas.values.references import vault_token
 from schemas.wire.codec import to_json
+from streams.rules.catalogue import kind_of
 from tests.replay.line import RULES
 from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, observation, open_item
 from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispute, statement, unmatch
@@ -281,7 +282,7 @@ def adopted(name: str, minute: int, text: str, version: int) -> Reported:
         rules_name=name,
         version=version,
         text=text,
-        partitions={RECEIVABLES: 1},
+        partitions={str(inbox): 1 for inbox in kind_of(name).inboxes},
         command_id=f"{name}-{version}",
         requested_by="mweber",
         authenticated_by="session",
