@@ -12,6 +12,9 @@ from enum import StrEnum
 class Topic(StrEnum):
     """A topic of schemas/topics."""
 
+    ALERTS_EVENTS = "alerts.events.v1"
+    ALERTS_INBOX = "alerts.inbox.v1"
+    ALERTS_INBOX_DLQ = "alerts.inbox.v1.dlq"
     APPROVALS_EVENTS = "approvals.events.v1"
     APPROVALS_INBOX = "approvals.inbox.v1"
     APPROVALS_INBOX_DLQ = "approvals.inbox.v1.dlq"
@@ -37,6 +40,9 @@ class Topic(StrEnum):
     LEDGER_ENTRIES = "ledger.entries.v1"
     LEDGER_INBOX = "ledger.inbox.v1"
     LEDGER_INBOX_DLQ = "ledger.inbox.v1.dlq"
+    MAIL_COMMANDS = "mail.commands.v1"
+    MAIL_COMMANDS_DLQ = "mail.commands.v1.dlq"
+    MAIL_OUTCOMES = "mail.outcomes.v1"
     PAYMENTS_EVENTS = "payments.events.v1"
     PAYMENTS_OBSERVATIONS = "payments.observations.v1"
     PAYMENTS_OBSERVATIONS_DLQ = "payments.observations.v1.dlq"
@@ -55,3 +61,6 @@ class Topic(StrEnum):
     SOURCES_CURSORS = "sources.cursors.v1"
     SUBSCRIPTIONS_INBOX = "subscriptions.inbox.v1"
     SUBSCRIPTIONS_INBOX_DLQ = "subscriptions.inbox.v1.dlq"
+    WEBHOOK_COMMANDS = "webhook.commands.v1"
+    WEBHOOK_COMMANDS_DLQ = "webhook.commands.v1.dlq"
+    WEBHOOK_OUTCOMES = "webhook.outcomes.v1"

@@ -13,6 +13,7 @@ from faust.types import AgentT, EventT, StreamT
 
 from schemas.topic import Topic
 from streams.domain import (
+    alerts,
     approvals,
     disputes,
     gateway,
@@ -27,10 +28,12 @@ from streams.log.records import Inbound
 from streams.rules import adoption
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
+    ALERT_RULES,
     DEPOSIT_MATCHING,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
+    alert_policy,
     deposit_policy,
     ledger_policy,
     rates_policy,
@@ -105,6 +108,10 @@ KEEP_RATES = _decider(
 )
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
+# Which conditions become alerts, and who is told of them when.
+RAISE_ALERTS = _decider(
+    alerts.AGENT, Topic.ALERTS_INBOX, Topic.ALERTS_EVENTS, alerts, rules=RulesUsed((ALERT_RULES.name,), alert_policy)
+)
 # Which rules the agents above decide by, from which record on.
 ADOPT_RULES = _decider(adoption.AGENT, Topic.RULES_INBOX, Topic.RULES_EVENTS, adoption)
 
@@ -119,6 +126,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     KEEP_LEDGER,
     KEEP_RATES,
     HOLD_APPROVALS,
+    RAISE_ALERTS,
     ADOPT_RULES,
 )
 

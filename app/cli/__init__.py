@@ -40,6 +40,7 @@ COMMANDS = (
     "waiting",
     "explain",
     "decide",
+    "alerts",
     "approvals",
     "rules",
     "dlq",

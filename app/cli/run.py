@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.log.credentials import PROJECTOR, WORKER
+from streams.log.credentials import PROJECTOR, WATCH, WORKER
 
 if TYPE_CHECKING:
     from app.settings.settings import Settings
@@ -24,9 +24,9 @@ class SourceName(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `run worker|source|projector` below the root."""
+    """Hang `run worker|source|projector|watch` below the root."""
     run = typer.Typer(help="One process of the pipeline, in the foreground.", no_args_is_help=True)
-    commands: tuple[Callable[..., None], ...] = (worker, source, projector)
+    commands: tuple[Callable[..., None], ...] = (worker, source, projector, watch)
     for command in commands:
         run.command()(command)
     app.add_typer(run, name="run")
@@ -82,6 +82,18 @@ def projector() -> None:
 
     wait_for_topics(settings)
     run_projector(settings)
+
+
+def watch() -> None:
+    """Watch for what people should be alerted to.
+
+    One is enough; one on each machine that runs workers or sources sees them all.
+    """
+    settings = _settings(WATCH)
+    from app.composition import bootstrap
+
+    bootstrap.wait_for_topics(settings)
+    asyncio.run(_until_stopped(settings, bootstrap.run_watch))
 
 
 def _settings(role: str) -> Settings:

@@ -25,6 +25,7 @@ import faust
 import httpx2
 from faust.types import TP
 
+from app.alerts.watch import Watch, rows_of
 from app.composition.keys import load_known_signer, load_ring
 from app.composition.posting_claims import PostingClaims
 from app.operators import rules
@@ -41,6 +42,7 @@ from connectors.abas.settings import AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.abas.working_set import close_left_open
+from connectors.mail.sink import MailSink
 from connectors.paytrace.accounts import AccountReaders, AccountSinks
 from connectors.paytrace.backfill import BackfillProgress, backfill
 from connectors.paytrace.client import PayTraceClient
@@ -51,6 +53,7 @@ from connectors.paytrace.hooks import PayTraceReader
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
+from connectors.webhook.sink import WebhookSink
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
 from schemas.files.owned import FileInvalid
@@ -64,11 +67,11 @@ from schemas.records.gateway import (
 )
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.edges import post_to_abas, send_to_paytrace
+from streams.edges import notify, post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.ports import Observation
 from streams.log.cluster import Cluster
-from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
+from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WATCH, WORKER
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.signing import Ring, RoleSigner
@@ -87,6 +90,8 @@ TOPICS_TIMEOUT_S = 60.0
 # A process that waits for Kafka says so after this time, and again at such intervals.
 FIRST_WORD_S, NEXT_WORD_S = 4.0, 15.0
 OFFER_AGAIN_S = 15.0
+# Two reports, which take milliseconds in an installation that is well.
+TABLES_TIMEOUT_S = 60.0
 SIDE_AGAIN_S = 60.0
 
 # The second poll of each source, as people see it in `saldo status`.
@@ -278,7 +283,7 @@ def worker_app(settings: Settings) -> faust.App:
 
 def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
     """Return the work of every agent, for commands that look at all of it; nothing is contacted."""
-    return (*DECIDERS, gateway_processor(settings), sink_processor(settings))
+    return (*DECIDERS, gateway_processor(settings), sink_processor(settings), *notifying_processors(settings))
 
 
 def gateway_processor(settings: Settings, edges: Edges | None = None) -> send_to_paytrace.Calls:
@@ -290,6 +295,17 @@ def sink_processor(settings: Settings, edges: Edges | None = None) -> post_to_ab
     """Return the sink's work against the abas of these settings; nothing is contacted before the first command."""
     ledger = AbasLedger(settings, edges)
     return post_to_abas.post_to_abas(ledger, ledger.post_checked)
+
+
+def notifying_processors(
+    settings: Settings, webhooks: httpx2.AsyncBaseTransport | None = None
+) -> tuple[AnyProcessor, ...]:
+    """Return what tells people of alerts; `webhooks` takes the place of the network."""
+    console_url = settings.alerts.console_url
+    return (
+        notify.send_mail(MailSink(settings.mail, console_url=console_url)),
+        notify.send_webhooks(WebhookSink(settings.webhook, console_url=console_url, transport=webhooks)),
+    )
 
 
 def new_task_manager(settings: Settings, processors: Sequence[AnyProcessor], membership: Membership) -> TaskManager:
@@ -692,6 +708,36 @@ async def _profile(client: AbasClient, path: Path) -> Profile:
 
 def _log(settings: Settings, signer: RoleSigner | None = None) -> AbstractAsyncContextManager[KafkaLog]:
     return opened(settings.kafka_options, signer=signer)
+
+
+# -- watch ---------------------------------------------------------------------------------------------------------
+
+
+async def run_watch(settings: Settings, stop: asyncio.Event) -> None:
+    """Tell raise-alerts what may raise an alert, and the time, until asked to stop."""
+    from app.sources.status import read_sources
+    from app.status.tasks import read_all
+    from projections.serving.reader import connect_endpoint
+    from projections.store.client import open_read_only
+
+    settings = settings.as_role(WATCH)
+    projection = settings.projection
+
+    def open_reader() -> Any:
+        if projection.is_embedded:
+            return connect_endpoint(settings.data_dir, timeout_s=TABLES_TIMEOUT_S)
+        return open_read_only(projection.clickhouse_dsn)
+
+    async with _log(settings) as log:
+        watch = Watch(
+            log,
+            codec(settings),
+            settings.alerts,
+            tasks=lambda: read_all(settings.data_dir / "state"),
+            polls=lambda: [poll for source in read_sources(settings.data_dir) for poll in source.polls.items()],
+            tables=rows_of(open_reader),
+        )
+        await watch.run(stop)
 
 
 # -- projector -----------------------------------------------------------------------------------------------------

@@ -24,7 +24,9 @@ from app.access.settings import AccessSettings
 from app.ingress.settings import IngressSettings
 from app.settings.names import file_problems, variable_problems
 from connectors.abas.settings import AbasSettings
+from connectors.mail.settings import MailSettings
 from connectors.paytrace.settings import PayTraceSettings
+from connectors.webhook.settings import WebhookSettings
 from projections.serving.log_in import DEFAULT_USER, ClientLogIn, only_the_owner
 from projections.serving.settings import ProjectionSettings
 from projections.store.errors import QueryRefused
@@ -191,6 +193,21 @@ class GuardSettings(BaseModel):
     key: SecretStr = SecretStr("")
 
 
+class AlertSettings(BaseModel):
+    """How conditions are watched that may raise alerts, and where messages about them lead.
+
+    console_url     base address of the console as people reach it; empty leaves links out of messages
+    every_s         pause between two looks at tasks, polls and tables
+    silent_after_s  how long a poll may be silent before it counts as none; the rule adds its own time
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    console_url: str = Field(default="", pattern=r"^(https?://.+)?$")
+    every_s: float = Field(default=30.0, gt=0)
+    silent_after_s: float = Field(default=120.0, gt=0)
+
+
 class Settings(BaseSettings):
     """All settings of one Saldo installation."""
 
@@ -215,6 +232,9 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     match: MatchSettings = MatchSettings()
     rules: RulesSettings = RulesSettings()
+    alerts: AlertSettings = AlertSettings()
+    mail: MailSettings = MailSettings()
+    webhook: WebhookSettings = WebhookSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.abas.errors import AbasRecordUnreadable
@@ -28,6 +29,7 @@ from schemas.records.receivables import OpenItemObserved
 from schemas.values.money import Money, exponent, from_major
 from schemas.values.references import invoice_token, order_token, vault_token
 
+MOST_DISCOUNT_DAYS = 366  # more is a slip of the keys
 _MAX_PLAIN_DIGITS = 40  # far above any amount, far below what could fill the memory
 _DOUBLE_DIGITS = 15  # what abas' DOUBLE carries exactly; a longer number may be the noise of its arithmetic
 _NOISE = Decimal("1e-6")  # far below the smallest unit of any currency
@@ -59,9 +61,61 @@ def to_open_item_observed(
         currency=currency,
         due_on=_optional_date(item, fields.due_on, formats),
         is_open=not filed and open_minor != 0,
+        invoiced_on=None if fields.invoiced_on is None else _optional_date(item, fields.invoiced_on, formats),
+        **_discount(item, fields, formats),
+        **_taxes(item, fields, currency, formats),
+        credits_invoice=_optional_text(item, fields.credits_invoice),
         observed_at=observed_at,
         raw=to_raw(item),
     )
+
+
+def _taxes(item: ErpObject, fields: ItemFields, currency: str, formats: Formats) -> dict[str, Any]:
+    """Return the taxes of an item as its record has them: one for each rate that abas names a code and a tax of."""
+    rates = (
+        (fields.tax_code, fields.taxed, fields.tax),
+        (fields.tax_code_2, fields.taxed_2, fields.tax_2),
+    )
+    found = [
+        (code, _minor(item, gross or fields.amount, currency, formats), _minor(item, tax, currency, formats))
+        for name, gross, tax in rates
+        if tax is not None and (code := _optional_text(item, name)) is not None
+    ]
+    return {
+        "tax_codes": tuple(code for code, _, _ in found),
+        "taxed_amounts": tuple(gross for _, gross, _ in found),
+        "tax_amounts": tuple(tax for _, _, tax in found),
+    }
+
+
+def _number(item: ErpObject, name: str | None, formats: Formats) -> Decimal | None:
+    """Return a number that may be left out; None where it is, or is nothing."""
+    value = None if name is None or name not in item.head else item.head[name].value
+    if name is None or value is None or value in ("", 0):
+        return None
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
+        raise _unreadable(item, name, "holds no number")
+    try:
+        return Decimal(plain_amount(value, formats.decimal_mark)) if isinstance(value, str) else Decimal(value)
+    except (InvalidOperation, ValueError) as error:
+        raise _unreadable(item, name, str(error)) from error
+
+
+def _discount(item: ErpObject, fields: ItemFields, formats: Formats) -> dict[str, Any]:
+    """Return the discount of an item's terms as its record has it; none where a part of them is missing."""
+    percent = _number(item, fields.discount_percent, formats)
+    days = _number(item, fields.discount_days, formats)
+    if fields.discount_percent is None or percent is None or days is None:
+        return {}
+    bps = 100 * percent
+    if not 0 <= bps <= 10_000 or bps != int(bps) or days != int(days) or not 0 <= days <= MOST_DISCOUNT_DAYS:
+        what = f"is no discount: {percent:f} % in {days:f} days; write 0 to 100 %, two decimals, and whole days"
+        raise _unreadable(item, fields.discount_percent, what)
+    return {"terms_bps": int(bps), "terms_days": int(days)}
+
+
+def _optional_text(item: ErpObject, name: str | None) -> str | None:
+    return None if name is None else read_text(item.head.get(name)) or None
 
 
 def to_open_item_referenced(item: OpenItemObserved) -> OpenItemReferenced:

@@ -51,6 +51,18 @@ class ItemFields(Entry):
     currency: FieldName
     due_on: FieldName
     order_number: FieldName | None = None  # the order that it invoices, by which a payment may name the customer
+    # Terms of payment, for discounts: the day of the invoice, the percentage and the days; the tax within it for up to
+    # two rates, each with its code, its gross (without it, the whole item) and its tax.
+    invoiced_on: FieldName | None = None
+    discount_percent: FieldName | None = None
+    discount_days: FieldName | None = None
+    tax_code: FieldName | None = None
+    taxed: FieldName | None = None
+    tax: FieldName | None = None
+    tax_code_2: FieldName | None = None
+    taxed_2: FieldName | None = None
+    tax_2: FieldName | None = None
+    credits_invoice: FieldName | None = None  # the number of the invoice that a credit memo credits
 
 
 class OpenItemFields(ItemFields):

@@ -51,7 +51,8 @@ SECRETS_OF: Mapping[str, frozenset[str]] = {
     "source-paytrace": frozenset({"guard", "kafka", "paytrace"}),
     "source-abas": frozenset({"guard", "kafka", "abas"}),
     "ingress": frozenset({"guard", "kafka", "paytrace", "ingress"}),
-    "worker": frozenset({"guard", "kafka", "paytrace", "abas"}),
+    "worker": frozenset({"guard", "kafka", "paytrace", "abas", "mail", "webhook"}),
+    "watch": frozenset({"guard", "kafka", "reporting"}),
 }
 ALL_SECRETS = frozenset(secret_variables(Settings))
 SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the sandbox alone knows it
@@ -279,6 +280,7 @@ class Stack:
             self._own("projector", "run", "projector", ready=self._projector_reads),
             self._own("source-abas", "run", "source", "abas"),
             self._own("source-paytrace", "run", "source", "paytrace"),
+            self._own("watch", "run", "watch"),
             self._own("ingress", "serve", "ingress", ready=_listening(self._ingress().port)),
         ]
 

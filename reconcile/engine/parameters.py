@@ -283,7 +283,7 @@ class Parameters:
     application_confirm_margin: float = 3.0
     application_suggest_score: float = 4.0
     # Hundredths of a percent of an invoice: up to here a short payment looks like a cash discount (Skonto).
-    discount_bps: int = 500
+    terms_bps: int = 500
     # Invoices in one range; a wider one is a misread.
     range_invoices: int = 60
     # Choices that are tried where several invoices have the digits of a number.

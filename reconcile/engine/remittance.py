@@ -541,7 +541,7 @@ def _amount_worth(amount: int, asked: int, full: int, parameters: Parameters) ->
     if amount in (asked, full):
         return parameters.equal_amount, "amount"
     short = abs(wanted) - abs(amount)
-    if 0 < short <= abs(wanted) * parameters.discount_bps // 10_000:
+    if 0 < short <= abs(wanted) * parameters.terms_bps // 10_000:
         return parameters.near_amount, f"amount: {short} minor units short"
     if short > 0:
         return parameters.part_amount, f"amount: {short} minor units short"
@@ -593,7 +593,7 @@ def _by_quoted_numbers(lookup: _InvoiceLookup, payment: Line) -> bool:
     if (
         short
         and not (len(found) == 1 and payment.amount_minor > 0)
-        and not 0 < short <= total * lookup.parameters.discount_bps // 10_000
+        and not 0 < short <= total * lookup.parameters.terms_bps // 10_000
     ):
         return False
     left = payment.amount_minor
@@ -656,7 +656,7 @@ def _by_discount(lookup: _InvoiceLookup, payment: Line, theirs: Sequence[str]) -
         one
         for one in theirs
         if (lookup.open[one] > 0) == (amount > 0)
-        and 0 < abs(lookup.open[one]) - abs(amount) <= abs(lookup.open[one]) * lookup.parameters.discount_bps // 10_000
+        and 0 < abs(lookup.open[one]) - abs(amount) <= abs(lookup.open[one]) * lookup.parameters.terms_bps // 10_000
         and not _issued_after(lookup.invoices[one], payment)
     ]
     if len(near) != 1:

@@ -10,6 +10,25 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from schemas.records.alerts import (
+    AcknowledgeAlert,
+    AlertAcknowledged,
+    AlertClosed,
+    AlertCommandRefused,
+    AlertConditionNoted,
+    AlertConditionReported,
+    AlertOpened,
+    AlertQueued,
+    AlertRepeated,
+    AlertsNotified,
+    AlertTimeReached,
+    AlertTold,
+    CloseAlert,
+    NotificationRefused,
+    NotificationSent,
+    SendNotification,
+    SendTestMessage,
+)
 from schemas.records.approvals import (
     ApprovalRefused,
     ApproveProposal,
@@ -182,6 +201,19 @@ from schemas.records.tasks import (
     RulesAdopted,
 )
 
+AlertsEvents: TypeAlias = (
+    AlertConditionNoted
+    | AlertOpened
+    | AlertRepeated
+    | AlertAcknowledged
+    | AlertClosed
+    | AlertCommandRefused
+    | AlertQueued
+    | AlertsNotified
+)
+AlertsInbox: TypeAlias = (
+    AlertConditionReported | AlertTimeReached | AlertTold | AcknowledgeAlert | CloseAlert | SendTestMessage
+)
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
@@ -238,6 +270,8 @@ LedgerInbox: TypeAlias = (
     | DocumentNotBooked
     | BookAgain
 )
+MailCommands: TypeAlias = SendNotification
+MailOutcomes: TypeAlias = NotificationSent | NotificationRefused
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
     | AchPaymentInitiated
@@ -339,6 +373,8 @@ SettlementInbox: TypeAlias = (
 )
 SourcesCursors: TypeAlias = SourceCursor
 SubscriptionsInbox: TypeAlias = RecurrenceObserved
+WebhookCommands: TypeAlias = SendNotification
+WebhookOutcomes: TypeAlias = NotificationSent | NotificationRefused
 TaskRequests: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested | RulesAdopted
 TaskEvents: TypeAlias = (
     BreakerReset | ParkedRecordDiscarded | ParkedRecordReleased | PositionMarked | RecordParked | RulesAdopted

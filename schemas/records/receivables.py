@@ -348,6 +348,13 @@ class OpenItemObserved(Record):
     currency: str
     due_on: date | None = None
     is_open: bool
+    invoiced_on: date | None = None
+    terms_bps: int | None = None
+    terms_days: int | None = None
+    tax_codes: tuple[str, ...] = ()
+    taxed_amounts: tuple[int, ...] = ()
+    tax_amounts: tuple[int, ...] = ()
+    credits_invoice: str | None = None
     observed_at: datetime
     raw: str
 
@@ -364,6 +371,13 @@ class OpenItemRecorded(Record):
     currency: str
     due_on: date | None = None
     is_open: bool
+    invoiced_on: date | None = None
+    terms_bps: int | None = None
+    terms_days: int | None = None
+    tax_codes: tuple[str, ...] = ()
+    taxed_amounts: tuple[int, ...] = ()
+    tax_amounts: tuple[int, ...] = ()
+    credits_invoice: str | None = None
     occurred_at: datetime
 
 
@@ -434,6 +448,9 @@ class PostingRequested(Record):
     reverses_reference: str | None = None
     takes_from_reference: str | None = None
     text: str | None = None
+    rule: str = ""
+    tax_minor: int = 0
+    tax_code: str | None = None
     value_on: date | None = None
     occurred_at: datetime
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from schemas.records import Record
+from schemas.records.alerts import NotificationRefused, NotificationSent, SendNotification
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -47,6 +48,17 @@ class Gateway(Protocol):
         Shapes: taken are transactions that other calls on the same subject brought about.
         Raises: as begin. Delayed while it may still show; Transient parks the call: nobody but a person can tell
                 whether it was made.
+        """
+        ...
+
+
+class Notifier(Protocol):
+    """A way by which people are told of alerts, as the agents see it that send messages."""
+
+    async def send(self, command: SendNotification) -> NotificationSent | NotificationRefused:
+        """Send this message, under a name that is the same at each attempt.
+
+        Raises: Delayed, Unavailable, ContractBroken of schemas.failures.
         """
         ...
 

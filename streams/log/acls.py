@@ -26,14 +26,15 @@ from schemas.catalog import TopicSpec, agents_of
 from schemas.failures import ContractBroken, Unavailable
 from streams.log.brokers import error_text, no_broker
 from streams.log.cluster import Cluster
-from streams.log.credentials import ADMIN, OPERATORS, ROLES, VIEWER, WORKER, refuse_our_user, user_of
+from streams.log.credentials import ADMIN, OPERATORS, ROLES, VIEWER, WATCH, WORKER, refuse_our_user, user_of
 
 A = TypeVar("A", AclBinding, AclBindingFilter)
 _TIMEOUT_S = 20.0
 _POLL_S = 0.05
 _EVERY = "*"
-# Whoever looks into topics for people: an operator decides on what he reads, and a viewer only reads.
-_READERS = (OPERATORS, VIEWER)
+# Whoever looks into topics for people: an operator decides on what he reads, a viewer only reads, and the watch looks
+# for what people should be alerted to.
+_READERS = (OPERATORS, VIEWER, WATCH)
 
 
 @dataclass(frozen=True, slots=True, order=True)

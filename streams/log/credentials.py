@@ -24,10 +24,15 @@ SOURCE_RATES = "source-rates"
 INGRESS = "ingress"
 IMPORT = "import"
 PROJECTOR = "projector"
+WATCH = "watch"
 OPERATORS = "operators"
 VIEWER = "viewer"
-# The admin makes topics and permissions; a worker runs every agent; operators write commands; a viewer reads.
-ROLES = (ADMIN, WORKER, SOURCE_PAYTRACE, SOURCE_ABAS, SOURCE_RATES, INGRESS, IMPORT, PROJECTOR, OPERATORS, VIEWER)
+# The admin makes topics and permissions; a worker runs every agent; the watch reads all and tells of what may raise an
+# alert; operators write commands; a viewer reads.
+ROLES = (
+    *(ADMIN, WORKER, SOURCE_PAYTRACE, SOURCE_ABAS, SOURCE_RATES, INGRESS, IMPORT),
+    *(PROJECTOR, WATCH, OPERATORS, VIEWER),
+)
 _USER_PREFIX = "saldo-"
 _PASSWORD_BYTES = 32
 # What stands between quotation marks in the broker's configuration as it is.

@@ -20,10 +20,12 @@ from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
 from streams.domain.accounts import AccountMapping
+from streams.domain.alerts.policy import Policy as AlertPolicy
 from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
+from streams.rules.alerts import read_alert_rules
 from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_money
 from streams.rules.model import model_of
 
@@ -135,9 +137,22 @@ ACCOUNT_MAPPING = RulesKind(
     (Topic.RECEIVABLES_INBOX, Topic.LEDGER_INBOX),
     account_mapping,
 )
+ALERT_RULES = RulesKind(
+    "alert-rules",
+    "which conditions become alerts, and who is told when",
+    (Topic.ALERTS_INBOX,),
+    read_alert_rules,
+)
 KINDS: Mapping[str, RulesKind] = {
     kind.name: kind
-    for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING, ACCOUNT_MAPPING, EXCHANGE_RATES)
+    for kind in (
+        OPEN_ITEM_MATCHING,
+        WRITE_OFF_LIMITS,
+        DEPOSIT_MATCHING,
+        ACCOUNT_MAPPING,
+        EXCHANGE_RATES,
+        ALERT_RULES,
+    )
 }
 
 
@@ -170,6 +185,12 @@ def deposit_policy(matching: str) -> DepositPolicy:
 def ledger_policy(mapping: str) -> AccountMapping:
     """Return the policy of keep-ledger from the text of its rules; raises FileInvalid."""
     return account_mapping(mapping, ACCOUNT_MAPPING.name)
+
+
+@lru_cache(maxsize=16)
+def alert_policy(rules: str) -> AlertPolicy:
+    """Return the policy of raise-alerts from the text of its rules; raises FileInvalid."""
+    return read_alert_rules(rules, ALERT_RULES.name)
 
 
 @lru_cache(maxsize=16)

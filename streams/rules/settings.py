@@ -23,6 +23,7 @@ class RulesSettings(BaseModel):
     write_off_limits_path: RulesPath = None
     deposit_matching_path: RulesPath = None
     exchange_rates_path: RulesPath = None
+    alert_rules_path: RulesPath = None
     account_mapping_path: RulesPath = None
 
     def path_of(self, name: str) -> Path | None:

@@ -164,6 +164,7 @@ def open_item(
     customer: str = CUSTOMER,
     amount_minor: int | None = None,
     due_on: date | None = date(2026, 12, 20),
+    **terms: Any,
 ) -> OpenItemObserved:
     """An open item as abas shows it at this minute; amount_minor is what it asked for at first, if that differs."""
     return OpenItemObserved(
@@ -177,6 +178,7 @@ def open_item(
         is_open=is_open,
         observed_at=at(minute),
         raw="{}",
+        **terms,
     )
 
 

@@ -48,6 +48,8 @@ def _value(rng: random.Random, avro: Any, hint: Any) -> Any:
     if isinstance(avro, list):
         avro = rng.choice(avro)
         hint = next((kind for kind in getattr(hint, "__args__", (hint,)) if kind is not type(None)), hint)
+    if isinstance(avro, str) and isinstance(hint, type) and issubclass(hint, StrEnum):
+        return rng.choice(list(hint))  # an enumeration that stands in full further up
     kind = avro if isinstance(avro, str) else avro.get("logicalType") or avro["type"]
     match kind:
         case "null":

@@ -7,20 +7,23 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import ledger, rates, receivables, settlement
+from streams.domain import alerts, ledger, rates, receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
+    ALERT_RULES,
     DEPOSIT_MATCHING,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
+    alert_policy,
     deposit_policy,
     ledger_policy,
     rates_policy,
     receivables_policy,
 )
 
+ALERTS = alert_policy(text_of(ALERT_RULES.shipped))
 RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
@@ -41,6 +44,8 @@ def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[An
         return lambda state, record: receivables.decide(state, record, policy or RECEIVABLES)
     if context is ledger:
         return lambda state, record: ledger.decide(state, record, LEDGER)
+    if context is alerts:
+        return lambda state, record: alerts.decide(state, record, ALERTS)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
     if context is rates:

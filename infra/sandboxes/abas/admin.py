@@ -16,7 +16,7 @@ from infra.sandboxes.abas.books import read_books, show_page
 from infra.sandboxes.abas.faults import ErpFault
 from infra.sandboxes.abas.ledger import add_open_item, currency_record
 from infra.sandboxes.abas.state import Sandbox
-from infra.sandboxes.abas.store import Record
+from infra.sandboxes.abas.store import Record, Stored
 from infra.sandboxes.abas.tables import (
     ACCOUNT,
     COST_CENTRE,
@@ -40,6 +40,16 @@ class CustomerSeed(BaseModel):
     vault_customer_id: str = ""
 
 
+class TaxSeed(BaseModel):
+    """The tax of one rate within an outstanding item: its code, the gross that bears it, the tax in that."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(min_length=1)
+    gross: Decimal
+    tax: Decimal
+
+
 class OpenItemSeed(BaseModel):
     """An outstanding item to create; amount as text, so that no double touches it."""
 
@@ -53,6 +63,9 @@ class OpenItemSeed(BaseModel):
     order_number: str = Field(default="", max_length=40)
     booked_on: date | None = None
     base_amount: Decimal | None = None
+    discount_percent: Decimal | None = Field(default=None, ge=0, le=100)
+    discount_days: int | None = Field(default=None, ge=0)
+    taxes: list[TaxSeed] = Field(default=[], max_length=2)
 
 
 class CreditMemoSeed(BaseModel):
@@ -214,10 +227,22 @@ def _seed_open_items(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
                 order=_named(sandbox, SALES_ORDER, "idno", seed.order_number),
                 booked_on=seed.booked_on,
                 base=seed.base_amount,
+                terms=_terms(seed),
             ).id
             for number, seed in enumerate(seeds)
         ]
     return {"ids": ids}
+
+
+def _terms(seed: OpenItemSeed) -> dict[str, Stored]:
+    """Return the fields of an item's terms and taxes."""
+    values: dict[str, Stored] = {
+        "discPercent": "" if seed.discount_percent is None else str(seed.discount_percent),
+        "discDays": "" if seed.discount_days is None else str(seed.discount_days),
+    }
+    for number, tax in zip(("", "2"), seed.taxes, strict=False):
+        values |= {f"taxCode{number}": tax.code, f"taxedAmt{number}": str(tax.gross), f"taxAmt{number}": str(tax.tax)}
+    return values
 
 
 def _seed_credit_memos(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:

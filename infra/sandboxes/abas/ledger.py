@@ -127,6 +127,7 @@ def add_open_item(
     booked_on: date | None = None,
     base: Decimal | None = None,
     credits: Record | None = None,
+    terms: dict[str, Stored] | None = None,
 ) -> Record:
     """Book an invoice's outstanding item, as abas does when an invoice is posted; a credit memo's is negative.
 
@@ -148,6 +149,7 @@ def add_open_item(
         "totalBase": "" if base is None else str(base),
         "credits": "" if credits is None else credits.id,
         "loweredAmt": str(lowered),
+        **(terms or {}),
     }
     item = store.add(OPEN_ITEM, values)
     carry(store, item, amount + lowered)

@@ -149,6 +149,15 @@ OPEN_ITEM = TableDef(
         Column("dueDate", "faellig", Kind.DATE),
         Column("order", "auftrag", Kind.REFERENCE, "3:22"),
         Column("docDate", "beldat", Kind.DATE, writable=False),
+        # Terms of payment, and the tax within it by rate.
+        Column("discPercent", "skprozent", Kind.DOUBLE, writable=False),
+        Column("discDays", "sktage", Kind.INTEGER, writable=False),
+        Column("taxCode", "strgl", Kind.STRING, writable=False),
+        Column("taxedAmt", "stbrutto", Kind.DOUBLE, writable=False),
+        Column("taxAmt", "stbetrag", Kind.DOUBLE, writable=False),
+        Column("taxCode2", "strgl2", Kind.STRING, writable=False),
+        Column("taxedAmt2", "stbrutto2", Kind.DOUBLE, writable=False),
+        Column("taxAmt2", "stbetrag2", Kind.DOUBLE, writable=False),
         # In the currency of the books; empty where nobody valued it.
         Column("totalBase", "betragbw", Kind.DOUBLE, writable=False),
         Column("openBase", "offenbw", Kind.DOUBLE, writable=False),

@@ -44,6 +44,8 @@ class EntryKind(StrEnum):
     RELEASED = "RELEASED"
     WRITE_OFF = "WRITE_OFF"
     WRITE_OFF_REVERSAL = "WRITE_OFF_REVERSAL"
+    CASH_DISCOUNT = "CASH_DISCOUNT"
+    CASH_DISCOUNT_REVERSAL = "CASH_DISCOUNT_REVERSAL"
     APPLICATION = "ON_ACCOUNT_APPLICATION"
     APPLICATION_REVERSAL = "ON_ACCOUNT_APPLICATION_REVERSAL"
 
@@ -61,7 +63,12 @@ class EntryStatus(StrEnum):
 
 
 RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFUND_VOID, EntryKind.RELEASED})
-WRITE_OFF_KINDS = frozenset({EntryKind.WRITE_OFF, EntryKind.WRITE_OFF_REVERSAL})
+# What gives up a part of an open item, and what reverses it.
+GIVEN_UP = {
+    EntryKind.WRITE_OFF: EntryKind.WRITE_OFF_REVERSAL,
+    EntryKind.CASH_DISCOUNT: EntryKind.CASH_DISCOUNT_REVERSAL,
+}
+WRITE_OFF_KINDS = frozenset({*GIVEN_UP, *GIVEN_UP.values()})
 # Entries by which no money of the payer moves, by their kind of document.
 WITHOUT_MONEY = {
     kind.value.lower(): kind for kind in (*WRITE_OFF_KINDS, EntryKind.APPLICATION, EntryKind.APPLICATION_REVERSAL)
@@ -79,6 +86,7 @@ class Entry:
     movement's own.
     takes_back is the receipt that a reversal is meant for, reverses the document that it was requested against.
     takes_from is the receipt on account whose money an application gives to an open item.
+    rule is what booked, without a person, an entry by which no money moves; tax_minor and tax_code are a discount's.
     released_by is the reversal that must be posted before this money may be matched again.
     options are what is suggested for it, best first; posted_at is when abas made the document.
     """
@@ -102,6 +110,9 @@ class Entry:
     item_invoice_number: str = ""
     reverses: str | None = None
     takes_from: str | None = None
+    rule: str = ""
+    tax_minor: int = 0
+    tax_code: str | None = None
     released_by: str | None = None
     on_account: bool = False
     options: tuple[MatchSuggested, ...] = ()
@@ -114,7 +125,7 @@ class Entry:
 
     @property
     def is_write_off(self) -> bool:
-        """A write-off, or what reverses one."""
+        """A write-off or a cash discount, or what reverses one."""
         return self.kind in WRITE_OFF_KINDS
 
     @property
@@ -136,13 +147,13 @@ class Entry:
         """Why its document takes another one back, by the codes of schemas/documents; None if it reverses none."""
         if self.side is Side.CREDIT or self.on_account or self.kind is EntryKind.APPLICATION_REVERSAL:
             return None
-        is_correction = self.kind in (EntryKind.UNMATCH, EntryKind.WRITE_OFF_REVERSAL)
+        is_correction = self.kind is EntryKind.UNMATCH or not self.moves_money
         return EntryKind.CORRECTION.value if is_correction else self.kind.value
 
     @property
     def side(self) -> Side:
         """The side of the customer's account that its document is on."""
-        clears = self.is_receipt or self.kind in (EntryKind.WRITE_OFF, EntryKind.APPLICATION)
+        clears = self.is_receipt or self.kind in (*GIVEN_UP, EntryKind.APPLICATION)
         return Side.CREDIT if clears else Side.DEBIT
 
     @property
@@ -449,6 +460,10 @@ class State:
     def holders_of(self, item_id: str) -> tuple[Entry, ...]:
         """Return our receipts on an item, from the request on until abas confirmed that all of them is reversed."""
         return self._holders.get(item_id, ())
+
+    def is_taken_back(self, entry: Entry) -> bool:
+        """Say whether something reverses an entry, or is asked to."""
+        return any(one.reverses == entry.posting_reference and one.is_live for one in self.entries.values())
 
     def written_off_minor(self, item_id: str) -> int:
         """Return what is given up of an open item, in minor units, all its write-offs together."""

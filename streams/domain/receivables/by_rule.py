@@ -1,20 +1,23 @@
 """What is posted by a rule that the mapping's `policies:` switch on, where the engine is not certain.
 
 Money that names nothing, or is more than the invoices that it names, belongs to the customer: it goes on account, and
-is never income. An open item takes money on account, the oldest due first. What a person could still choose stays with
-a person: a tie, an answer to the cent, a payment or an item about which a person said no.
+is never income. An open item takes money on account, the oldest due first. A small rest of a paid item is given up, and
+so is a discount that was taken in time. What a person could still choose stays with a person: a tie, an answer to the
+cent, a payment or an item about which a person said no.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 
 from schemas.records.identification import WaitingReason
 from schemas.records.receivables import OpenItemRecorded
 from schemas.values.money import Money
+from streams.domain.choices import Choices
 from streams.domain.receivables.account import Entry, EntryKind, State, number_of
 from streams.domain.receivables.matching import Found, Option, Part, evidence, named_invoices
 
@@ -37,18 +40,174 @@ class Placed:
     option: Option
 
 
-def placed(receipt: Entry, state: State, found: Found) -> Placed | None:
-    """Say where a receipt goes that is too much for the invoices that it names, or names nothing; None if it waits."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of what is given up. Units: minor units; the tax is within the amount."""
+
+    amount_minor: int
+    tax_minor: int = 0
+    tax_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is given up of an open item by which rule, after the payment that left it; text says why."""
+
+    kind: EntryKind
+    paid_by: Entry
+    shares: tuple[Share, ...]
+    rule: str
+    text: str
+
+
+def placed(receipt: Entry, state: State, found: Found, choices: Choices) -> Placed | None:
+    """Say where a receipt goes that is too much, or by rule enough, for what it names, or names nothing.
+
+    None if it waits.
+    """
     if receipt.owner in state.held or found.waits.reason not in (
         WaitingReason.NO_OPEN_ITEM,
         WaitingReason.AMOUNT_DIFFERS,
     ):
         return None
+    puts = choices.unapplied == "on_account"
     if not (receipt.invoice_number or "").strip():
         is_tied = any(_is_exact(option, receipt, state) for option in found.options)
-        return None if is_tied else _on_account(receipt, "names no invoice")
+        return _on_account(receipt, "names no invoice") if puts and not is_tied else None
     named = named_invoices(receipt.invoice_number, state.invoice_numbers)
-    return _too_much(receipt, state, named) if _names_only(receipt, named) else None
+    if not _names_only(receipt, named):
+        return None
+    short = _short_of(receipt, state, named)
+    if short is not None:
+        return _enough(receipt, state, *short, choices)
+    return _too_much(receipt, state, named) if puts else None
+
+
+def noted(receipt: Entry, state: State, found: Found, choices: Choices) -> Found:
+    """Add to why a short payment waits that its discount was taken too late, if it was."""
+    if not receipt.is_receipt or found.waits.reason is not WaitingReason.AMOUNT_DIFFERS:
+        return found
+    short = _short_of(receipt, state, named_invoices(receipt.invoice_number, state.invoice_numbers))
+    late = "" if short is None else _too_late(*short, receipt.value_on, choices)
+    if not late:
+        return found
+    return replace(found, waits=replace(found.waits, detail=f"{found.waits.detail}; {late}"))
+
+
+def rests(state: State, choices: Choices) -> Iterator[Rest]:
+    """Yield the rests of paid items that a rule gives up.
+
+    Ensures: only where our receipts on the item are all posted, and nothing on it was ever taken back: a rest that a
+             refund opened, or that a person wants back, is owed.
+    """
+    if choices.write_off is None and choices.skonto is None:
+        return
+    for item_id, minor in state.available.items():
+        item, holders = state.items[item_id], state.holders_of(item_id)
+        is_settled = bool(holders) and all(one.is_posted and one.owner not in state.moved_to for one in holders)
+        if is_settled and not _is_disturbed(item_id, state):
+            last = max(holders, key=lambda one: one.value_on)
+            rest = _given_up(item, minor, last, state, choices)
+            if rest is not None:
+                yield rest
+
+
+def _is_disturbed(item_id: str, state: State, by: str = "") -> bool:
+    """Say whether anything on an item was taken back, waits for abas, or is asked about by another payment."""
+    for entry in state.entries.values():
+        bearer = state.entries.get(entry.reverses or entry.takes_back or "")
+        on_item = item_id in (entry.abas_open_item_id, bearer.abas_open_item_id if bearer else None)
+        if on_item and (bearer is not None or (entry.is_write_off and not entry.is_posted)):
+            return True
+    others = (entry for entry in state.waiting if entry.posting_reference != by)
+    return any(item_id in option.abas_open_item_ids for entry in others for option in entry.options)
+
+
+def _given_up(item: OpenItemRecorded, rest: int, paid_by: Entry, state: State, choices: Choices) -> Rest | None:
+    """Return what of an item is given up if this is left after this payment; None if it is owed."""
+    if _is_discount(item, rest) and not _days_late(item, paid_by.value_on, choices) and choices.skonto is not None:
+        percent = f"{_percent(item)} % within {item.terms_days} days"
+        return Rest(EntryKind.CASH_DISCOUNT, paid_by, discount_shares(item, rest), "cash-discount", percent)
+    limits = choices.write_off
+    if limits is None or item.currency not in limits.limits_minor:
+        return None
+    share = int(limits.percent * item.amount_minor / 100)
+    most = min(share, limits.limits_minor[item.currency])
+    if rest + state.written_off_minor(item.abas_open_item_id) > most:
+        return None
+    text = f"{limits.percent:f} % or {Money(limits.limits_minor[item.currency], item.currency)}, the smaller"
+    return Rest(EntryKind.WRITE_OFF, paid_by, (Share(rest),), "small-rest", text)
+
+
+def discount_shares(item: OpenItemRecorded, minor: int) -> tuple[Share, ...]:
+    """Divide a discount by the tax rates of its invoice.
+
+    Units:   minor units of the item's currency.
+    Ensures: the shares sum to the discount; each bears the tax of its rate, half up.
+    """
+    total = sum(item.taxed_amounts)
+    if not total:
+        return (Share(minor),)
+    shares, given, taxed = [], 0, 0
+    for code, gross, tax in zip(item.tax_codes, item.taxed_amounts, item.tax_amounts, strict=True):
+        taxed += gross
+        part = _half_up(minor * taxed, total) - given  # by cumulative share, so that the parts sum to the whole
+        given += part
+        if part:
+            shares.append(Share(part, _half_up(part * tax, gross), code))
+    return tuple(shares)
+
+
+def _half_up(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def _percent(item: OpenItemRecorded) -> str:
+    return f"{Decimal(item.terms_bps or 0) / 100:f}"
+
+
+def _is_discount(item: OpenItemRecorded, rest: int) -> bool:
+    """Say whether this rest is the discount of the item's terms; payers round, so a minor unit more or less is."""
+    if not item.terms_bps or item.terms_days is None or item.invoiced_on is None:
+        return False
+    return abs(rest - _half_up(item.amount_minor * item.terms_bps, 10_000)) <= 1
+
+
+def _days_late(item: OpenItemRecorded, paid_on: date, choices: Choices) -> int:
+    """Return by how many days a discount is too late, 0 in time: the last day counts, and so do days of grace."""
+    grace = choices.skonto.grace_days if choices.skonto is not None else 0
+    taken = (paid_on - (item.invoiced_on or paid_on)).days
+    return max(0, taken - (item.terms_days or 0) - grace)
+
+
+def _too_late(item: OpenItemRecorded, rest: int, paid_on: date, choices: Choices) -> str:
+    """Say that a rest is the discount of the item, taken too late; empty if it is not."""
+    if choices.skonto is None or not _is_discount(item, rest) or not _days_late(item, paid_on, choices):
+        return ""
+    day = (paid_on - (item.invoiced_on or paid_on)).days
+    return f"{Money(rest, item.currency)} short: discount taken too late, on day {day} of {item.terms_days}"
+
+
+def _short_of(receipt: Entry, state: State, named: frozenset[str]) -> tuple[OpenItemRecorded, int] | None:
+    """Return the one item that a receipt names and pays less than, and what would be left; None if it does not."""
+    items = [state.items[one] for one in state.available if number_of(state.items[one]) in named]
+    if len(named) != 1 or len(items) != 1 or items[0].currency != receipt.currency:
+        return None
+    rest = state.available[items[0].abas_open_item_id] - receipt.amount_minor
+    is_ruled_out = (receipt.owner, items[0].abas_open_item_id) in state.ruled_out
+    return (items[0], rest) if rest > 0 and not is_ruled_out else None
+
+
+def _enough(receipt: Entry, state: State, item: OpenItemRecorded, rest: int, choices: Choices) -> Placed | None:
+    """Pay an item whose rest a rule gives up once the receipt is posted."""
+    if _is_disturbed(item.abas_open_item_id, state, receipt.posting_reference):
+        return None
+    found = _given_up(item, rest, receipt, state, choices)
+    if found is None:
+        return None
+    said = evidence(state, receipt, (item.abas_open_item_id,))
+    part = Part(item, receipt.amount_minor)
+    return Placed((part,), Option((part,), found.rule, (*said.agrees, found.text), said.differs))
 
 
 def oldest_first(state: State, asked_about: frozenset[str]) -> tuple[Entry, Part] | None:

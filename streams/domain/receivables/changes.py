@@ -239,6 +239,9 @@ def _without_money(event: PostingRequested) -> Entry:
         item_invoice_number=event.invoice_number or "",
         reverses=event.reverses_reference,
         takes_from=event.takes_from_reference,
+        rule=event.rule,
+        tax_minor=event.tax_minor,
+        tax_code=event.tax_code,
     )
 
 

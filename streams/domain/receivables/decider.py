@@ -175,6 +175,13 @@ def _on_open_item(state: State, seen: OpenItemObserved) -> tuple[Event, ...]:
         currency=seen.currency,
         due_on=seen.due_on,
         is_open=seen.is_open,
+        invoiced_on=seen.invoiced_on,
+        terms_bps=seen.terms_bps,
+        terms_days=seen.terms_days,
+        tax_codes=seen.tax_codes,
+        taxed_amounts=seen.taxed_amounts,
+        tax_amounts=seen.tax_amounts,
+        credits_invoice=seen.credits_invoice,
         occurred_at=seen.observed_at,
     )
     known = state.items.get(seen.abas_open_item_id)

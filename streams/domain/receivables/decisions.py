@@ -37,7 +37,7 @@ from schemas.records.receivables import (
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
 from streams.domain.decided import decided
-from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, State
+from streams.domain.receivables.account import GIVEN_UP, Entry, EntryKind, EntryStatus, State
 from streams.domain.receivables.by_rule import OnAccount
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.matching import Option, Part, evidence
@@ -319,7 +319,7 @@ def _written_off(state: State, command: WriteOffRest, posting: Posting) -> Posti
 
 def _write_off(state: State, reference: str) -> Entry | None:
     known = state.entries.get(reference)
-    return known if known is not None and known.kind is EntryKind.WRITE_OFF else None
+    return known if known is not None and known.kind in GIVEN_UP else None
 
 
 def _write_off_undone(state: State, command: ReverseWriteOff, posting: Posting) -> PostingRequested:
@@ -336,17 +336,7 @@ def _write_off_undone(state: State, command: ReverseWriteOff, posting: Posting) 
         why_not = f"abas refused {reference}, so there is nothing to reverse"
     if why_not:
         raise Refused(why_not + decided_before(state, reference))
-    item_id = known.abas_open_item_id or ""
-    reversal = replace(
-        known,
-        posting_reference=state.free_reference(f"{reference}U"),
-        kind=EntryKind.WRITE_OFF_REVERSAL,
-        reverses=reference,
-        item_invoice_number=state.items[item_id].invoice_number,
-        value_on=command.decided_on or business_day(command.occurred_at),
-        occurred_at=command.occurred_at,
-    )
-    return posting.requested(reversal, item_id)
+    return posting.write_off_undone(known, command.decided_on or business_day(command.occurred_at))
 
 
 # -- whose money it is -------------------------------------------------------------------------------------------------

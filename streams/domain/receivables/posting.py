@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import reduce
 from typing import Any
 
@@ -32,8 +32,8 @@ from schemas.records.receivables import (
 )
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
-from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, Move, State
-from streams.domain.receivables.by_rule import OnAccount, oldest_first, placed
+from streams.domain.receivables.account import GIVEN_UP, Entry, EntryKind, EntryStatus, Move, State
+from streams.domain.receivables.by_rule import OnAccount, Rest, noted, oldest_first, placed, rests
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.matching import Found, Matching, Option, Part, Waits, evidence, match_refund
 from streams.domain.receivables.policy import Policy
@@ -131,6 +131,39 @@ class Posting:
         )
         return self.requested(application, part.item.abas_open_item_id, text=text)
 
+    def given_up(self, rest: Rest) -> tuple[Event, ...]:
+        """Return the events that give up the rest of an item by rule: one document for each tax rate of a discount."""
+        events: tuple[Event, ...] = ()
+        for share in rest.shares:
+            later = replace(self, state=reduce(evolve, events, self.state))
+            entry = replace(
+                rest.paid_by,
+                posting_reference=later.state.free_reference(f"{rest.paid_by.posting_reference}W"),
+                kind=rest.kind,
+                amount_minor=share.amount_minor,
+                takes_back=None,
+                reverses=None,
+                rule=rest.rule,
+                tax_minor=share.tax_minor,
+                tax_code=share.tax_code,
+            )
+            events += (later.requested(entry, rest.paid_by.abas_open_item_id, text=rest.text),)
+        return events
+
+    def write_off_undone(self, known: Entry, on: date) -> PostingRequested:
+        """Return the event that reverses a write-off or a discount, on this value date."""
+        item_id, reference = known.abas_open_item_id or "", known.posting_reference
+        reversal = replace(
+            known,
+            posting_reference=self.state.free_reference(f"{reference}U"),
+            kind=GIVEN_UP[known.kind],
+            rule="" if self.by else known.rule,
+            reverses=reference,
+            item_invoice_number=self.state.items[item_id].invoice_number,
+            value_on=on,
+        )
+        return self.requested(reversal, item_id)
+
     def application_undone(self, application: Entry) -> PostingRequested:
         """Return the event that takes money back from an open item to the account."""
         reference = application.posting_reference
@@ -177,6 +210,9 @@ class Posting:
             invoice_number=(receipt or entry).item_invoice_number or None if item_id else None,
             reverses_reference=receipt.posting_reference if receipt is not None else reverses,
             takes_from_reference=entry.takes_from,
+            rule=entry.rule,
+            tax_minor=entry.tax_minor,
+            tax_code=entry.tax_code,
             text=text,
             value_on=entry.value_on,
         )
@@ -225,9 +261,6 @@ class Posting:
 
     def next_step(self) -> tuple[Event, ...]:
         """Return the events of the first step that has something to do; () when nothing follows any more."""
-        is_applied = self.policy.choices.apply_on_account == "oldest_first" and bool(self.state.on_account)
-        if not self.state.moved_to and not self.state.waiting and not is_applied:
-            return ()
         steps = (
             self._net_nothing,
             self._net_voided_refund,
@@ -242,6 +275,8 @@ class Posting:
             self._request_reversal,
             self._free_on_account,
             self._move_reversal,
+            self._give_up_rest,
+            self._owe_rest_again,
             self._apply_on_account,
         )
         return next((events for step in steps if (events := step())), ())
@@ -317,11 +352,9 @@ class Posting:
 
     def _place_by_rule(self) -> tuple[Event, ...]:
         """Post what nobody has to choose: money that names nothing, or is more than the invoices that it names."""
-        if self.policy.choices.unapplied != "on_account":
-            return ()
         matching = self._matching()
         for receipt in matching.receipts:
-            found = placed(receipt, self.state, matching.found(receipt))
+            found = placed(receipt, self.state, matching.found(receipt), self.policy.choices)
             if found is not None:
                 return self.divided(receipt, found.parts, found.option)
         return ()
@@ -351,6 +384,20 @@ class Posting:
                 applied = self.state.applications.get(receipt.posting_reference, ())
                 if applied and receipt.is_posted and self.state.can_bear_once_freed(receipt, reversal):
                     return self._freed(applied[-1])
+        return ()
+
+    def _give_up_rest(self) -> tuple[Event, ...]:
+        """Give up what is left of a paid item: a discount in time, or a rest within the limit."""
+        rest = next(rests(self.state, self.policy.choices), None)
+        return () if rest is None else self.given_up(rest)
+
+    def _owe_rest_again(self) -> tuple[Event, ...]:
+        """Take back what a rule gave up of an item whose payments all went back."""
+        by_rule = (one for one in self.state.entries.values() if one.rule and one.kind in GIVEN_UP and one.is_posted)
+        for entry in by_rule:
+            is_paid = bool(self.state.holders_of(entry.abas_open_item_id or ""))
+            if not is_paid and not self.state.is_taken_back(entry):
+                return (self.write_off_undone(entry, business_day(self.at)),)
         return ()
 
     def _freed(self, application: Entry) -> tuple[Event, ...]:
@@ -423,6 +470,7 @@ class Posting:
         for entry in self.state.waiting:
             waits = self._why(entry)
             found = matching.found(entry) if waits is None else Found(None, waits)
+            found = noted(entry, self.state, found, self.policy.choices)
             suggested = self._suggested(entry, found.options)
             # The instant of telling makes no difference.
             before = tuple(replace(option, occurred_at=self.at) for option in entry.options)

@@ -15,6 +15,7 @@ from schemas.records.identification import CustomerReferenced, OpenItemReference
 from schemas.records.receivables import OpenItemObserved
 from tests.support.abas_commands import post_receipt, reverse_receipt
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
+from tests.support.typed import as_a
 
 
 async def poll(sandbox: AbasSandboxProcess, profile: Profile, **changes: object) -> dict[str, tuple[Record, ...]]:
@@ -41,6 +42,28 @@ async def test_an_open_item_and_its_invoice_number_are_seen(
     assert (observed.abas_customer_id, observed.due_on, observed.is_open) == ("70001", date(2026, 12, 20), True)
     assert referenced.token == "invoice:RE-100451"
     assert json.loads(observed.raw)["totalAmt"] == "125"
+
+
+async def test_terms_and_taxes_of_an_item_and_what_a_credit_memo_credits_are_seen(
+    empty_sandbox: AbasSandboxProcess, profile: Profile
+) -> None:
+    taxes = [{"code": "19", "gross": "11900.00", "tax": "1900.00"}, {"code": "7", "gross": "107.00", "tax": "7.00"}]
+    terms = {"discount_percent": "2.5", "discount_days": 10, "taxes": taxes, "booked_on": "2026-11-20"}
+    with_terms, without = empty_sandbox.seed({**open_item("RE-1", "12007.00"), **terms}, open_item("RE-2", "5.00"))
+    memo = {"number": "GS-1", "customer_number": "70001", "amount": "7.00", "currency": "USD", "invoice_number": "RE-2"}
+    [credit] = empty_sandbox.admin("POST", "credit-memos", [memo])["ids"]
+    seen = await poll(empty_sandbox, profile)
+    item = as_a(OpenItemObserved, seen[f"open-item/{with_terms}"][0])
+    assert (item.invoiced_on, item.terms_bps, item.terms_days) == (date(2026, 11, 20), 250, 10)
+    assert (item.tax_codes, item.taxed_amounts, item.tax_amounts) == (
+        ("19", "7"),
+        (11_900_00, 107_00),
+        (1_900_00, 7_00),
+    )
+    plain = as_a(OpenItemObserved, seen[f"open-item/{without}"][0])
+    assert (plain.terms_bps, plain.terms_days, plain.tax_codes, plain.is_open) == (None, None, (), False)
+    left = as_a(OpenItemObserved, seen[f"open-item/{credit}"][0])
+    assert (left.credits_invoice, left.amount_minor, left.open_minor) == ("RE-2", -7_00, -2_00)
 
 
 async def test_an_order_leads_to_its_customer_by_itself_and_by_the_items_that_invoice_it(

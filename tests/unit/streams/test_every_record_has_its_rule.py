@@ -20,6 +20,7 @@ from schemas.topic import Topic
 from schemas.wire.codec import Codec, from_json
 from schemas.wire.envelope import SourcePosition
 from streams.agents import DECIDERS
+from streams.edges.notify import send_mail, send_webhooks
 from streams.edges.post_to_abas import post_to_abas
 from streams.edges.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog
@@ -32,17 +33,25 @@ from streams.tasks.processor import AnyProcessor, Decider, Effect
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.replay.line import Books
+from tests.support.alerts import Postbox
 from tests.support.signing import RING, SIGNER
 from tests.support.typed import as_a
 from tests.unit.streams.test_send_to_paytrace import Gateway
 
 CODEC = Codec()
-PROCESSORS: tuple[AnyProcessor, ...] = (*DECIDERS, post_to_abas(Books()), send_to_paytrace(Gateway()))
+PROCESSORS: tuple[AnyProcessor, ...] = (
+    *DECIDERS,
+    post_to_abas(Books()),
+    send_to_paytrace(Gateway()),
+    send_mail(Postbox()),
+    send_webhooks(Postbox()),
+)
 REPOSITORY = Path(__file__).parents[3]
 UNIONS = REPOSITORY / "schemas/records/by_topic.py"
 # Where the unions of inboxes and journals are taken apart, and in how many places. The two sinks do it as well; what
 # they import besides would cost this test half a minute.
 RULES = {
+    "streams/domain/alerts/decider.py": 2,
     "streams/domain/approvals/decider.py": 2,
     "streams/domain/disputes/decider.py": 3,
     "streams/domain/gateway/decider.py": 2,
