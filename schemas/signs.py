@@ -43,8 +43,13 @@ _SETTLEMENT: Mapping[SettlementLineKind, int] = MappingProxyType(
         SettlementLineKind.CHARGED_BACK: -1,
         SettlementLineKind.CHARGEBACK_REVERSED: 1,
         SettlementLineKind.FEE: -1,
+        SettlementLineKind.FEE_GIVEN_BACK: 1,
+        SettlementLineKind.CHARGEBACK_FEE: -1,
+        SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK: 1,
         SettlementLineKind.RESERVE_HELD: -1,
         SettlementLineKind.RESERVE_RELEASED: 1,
+        SettlementLineKind.DEPOSIT_DUE: 1,
+        SettlementLineKind.DEPOSIT_OWED: -1,
         SettlementLineKind.DEPOSITED: 1,  # into the bank account
         SettlementLineKind.WITHDRAWN: -1,
     }

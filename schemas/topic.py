@@ -27,6 +27,8 @@ class Topic(StrEnum):
     ERP_COMMANDS = "erp.commands.v1"
     ERP_COMMANDS_DLQ = "erp.commands.v1.dlq"
     ERP_OUTCOMES = "erp.outcomes.v1"
+    FILES = "files.v1"
+    FILES_DLQ = "files.v1.dlq"
     GATEWAY_CLAIMS = "gateway.claims.v1"
     GATEWAY_COMMANDS = "gateway.commands.v1"
     GATEWAY_COMMANDS_DLQ = "gateway.commands.v1.dlq"

@@ -30,12 +30,17 @@ from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
     ALERT_RULES,
     DEPOSIT_MATCHING,
+    DISPUTE_DEADLINES,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
+<<<<<<< HEAD
     ledger_policy,
+=======
+    disputes_policy,
+>>>>>>> main
     rates_policy,
     receivables_policy,
 )
@@ -80,7 +85,14 @@ MATCH_OPEN_ITEMS = _decider(
 DECIDE_PAYMENT_REQUESTS = _decider("decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
 # Where each dispute stands by its last fact. Facts of a case come in any order anyway, so one that can't be decided
 # waits alone (docs/adr/0047).
-FOLLOW_DISPUTES = _decider("follow-disputes", Topic.DISPUTES_INBOX, Topic.DISPUTES_EVENTS, disputes, is_order_free=True)
+FOLLOW_DISPUTES = _decider(
+    "follow-disputes",
+    Topic.DISPUTES_INBOX,
+    Topic.DISPUTES_EVENTS,
+    disputes,
+    rules=RulesUsed((DISPUTE_DEADLINES.name,), disputes_policy),
+    is_order_free=True,
+)
 # Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole
 # merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
 RECONCILE_DEPOSITS = _decider(

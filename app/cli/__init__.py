@@ -33,7 +33,11 @@ COMMANDS = (
     "match",
     "imports",
     "deposits",
+<<<<<<< HEAD
     "ledger",
+=======
+    "dispute",
+>>>>>>> main
     "rebuild",
     "backfill",
     "abas",

@@ -1,4 +1,4 @@
-"""`saldo demo`: a trading day through the whole pipeline on real parts, and the balance at its end."""
+"""`saldo demo`: a month of trading through the whole pipeline on real parts, and the balance at its end."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ import os
 import secrets
 import time
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from infra.demo.audit import Audit
+    from infra.demo.bank import Bank
+    from infra.demo.month import Trading
     from infra.demo.watch import PipelineStatus, Watcher
-    from infra.demo.world import Story
+    from infra.demo.world import World
     from infra.installation.stack import Stack
 
 START_TIMEOUT_S = 180.0
 SETTLE_TIMEOUT_S = 240.0
 DEPOSIT_TIMEOUT_S = 10.0
 STOP_GRACE_S = 60.0
+DAYS_READ = 40
 
 
 def register(app: typer.Typer) -> None:
@@ -32,11 +36,11 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    payments: Annotated[int, typer.Option(min=20, max=20_000, help="Payments of the day.")] = 300,
-    seed: Annotated[int, typer.Option(help="Another seed is another day.")] = 1,
+    payments: Annotated[int, typer.Option(min=80, max=20_000, help="Payments of the month.")] = 300,
+    seed: Annotated[int, typer.Option(help="Another seed is another month.")] = 1,
     workers: Annotated[int, typer.Option(min=1, max=8, help="Worker processes.")] = 1,
 ) -> None:
-    """Play a trading day through the pipeline and show it.
+    """Play a month of trading through the pipeline and show it.
 
     Through a `saldo up` of the same data directory when one runs, else it starts and stops one. Exit code 0 only if the
     balance closes at zero.
@@ -49,7 +53,8 @@ def demo(
     from infra.installation.stack import Stack
 
     console = Console()
-    stack = Stack(load_settings(), workers=workers)
+    # The month lies before today, so each poll reads as far back; `saldo up` of its own reads the last days only.
+    stack = Stack(load_settings(), workers=workers, extra_env={"SALDO_POLLING_RECENT_DAYS": str(DAYS_READ)})
     if not (stack.has_paytrace_sandbox and stack.has_abas_sandbox):
         raise CannotRun("a demo plays with both sandboxes, and the settings name a live system; unset it to play")
     began = time.monotonic()
@@ -60,7 +65,7 @@ def demo(
         audit = _play(stack, console, payments, seed)
     console.print(f"took {time.monotonic() - began:.0f} s; logs in {stack.log_dir}")
     if audit is None:
-        console.print("[red]The day did not come to rest in time.[/red]")
+        console.print("[red]The month did not come to rest in time.[/red]")
         raise typer.Exit(1)
     if not audit.is_clean:
         console.print("[red]The balance does not close.[/red]")
@@ -72,23 +77,20 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from infra.demo.plan import plan_day
+    from infra.demo.month import plan_month
     from infra.demo.show import show_audit, show_day, show_deposits
     from infra.demo.watch import Watcher
-    from infra.demo.world import Story, open_world
+    from infra.demo.world import open_world
     from projections.serving.reader import open_reader
 
     assert isinstance(console, Console)
     settings = stack.client_settings()
     watcher = Watcher(settings, paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url)
-    # Invoice numbers of this run are its own, so a second demo in the same data directory is a second day.
-    day, story = plan_day(seed, payments, label=secrets.token_hex(2).upper()), Story()
+    # Invoice numbers of this run are its own, so a second demo in the same data directory is a second month.
+    label, zone = secrets.token_hex(2).upper(), settings.paytrace.zone
+    month = plan_month(seed, payments, now=datetime.now(UTC), zone=zone, label=label)
     columns = (TextColumn("{task.description:42}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-
-        def step(title: str, total: int | None = None) -> Callable[[str], None]:
-            bar = progress.add_task(title, total=total)
-            return lambda _name: progress.advance(bar)
 
         def follow(title: str) -> Callable[[PipelineStatus], None]:
             bar = progress.add_task(title, total=None)
@@ -99,22 +101,18 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
                 description=f"{title}: {status.posted} documents in abas",
             )
 
-        async def until_evening() -> None:
+        def step(title: str, total: int) -> Callable[[str], None]:
+            bar = progress.add_task(title, total=total)
+            return lambda _name: progress.advance(bar)
+
+        async def live() -> PipelineStatus | None:
             async with open_world(
                 settings, paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url
             ) as world:
-                await world.prepare(day.customers)
-                await world.invoice(day.invoices)
-                await world.morning(day.deals, story, step("payments at PayTrace", payments))
-                await asyncio.to_thread(_rest, watcher, follow("pipeline, morning"))
-                await world.afternoon(story, step("captures and voids", 1))
-                await world.evening(story, step("settlement, refunds", 2))
-                await asyncio.to_thread(_rest, watcher, follow("pipeline, evening"))
-                await world.returns(story, step("ACH returns", 1))
+                return await _live(stack, world, watcher, month, step, follow)
 
-        asyncio.run(until_evening())
-        status = _rest(watcher, follow("pipeline, days later"))
-        days = _paid_out(stack, watcher, story)
+        status = asyncio.run(live())
+        days = watcher.deposit_days(timeout_s=DEPOSIT_TIMEOUT_S)
     reader = open_reader(settings.projection)
     try:
         show_day(console, reader, settings)
@@ -127,30 +125,62 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
     return status.audit
 
 
-def _paid_out(stack: Stack, watcher: Watcher, story: Story) -> Sequence[Mapping[str, Any]]:
-    """Pay out what settled, import the bank's statement like any other, and end the days of the bridge."""
-    from datetime import UTC, datetime
+async def _live(
+    stack: Stack,
+    world: World,
+    watcher: Watcher,
+    month: Sequence[Trading],
+    step: Callable[[str, int], Callable[[str], None]],
+    follow: Callable[[str], Callable[[PipelineStatus], None]],
+) -> PipelineStatus | None:
+    """Live the month day by day, and return how the pipeline stands when all has come to rest."""
+    from infra.demo.bank import Bank
+    from infra.demo.world import Story
+    from schemas.values.business_day import business_day
 
+    bank, stories, zone = Bank(), [], stack.client_settings().paytrace.zone
+    await world.prepare(month[0].day.customers)
+    for trading in month:
+        story, on = Story(), trading.noon.date()
+        await world.move_to(trading.noon)
+        await world.invoice(trading.day.invoices, on)
+        await world.morning(trading.day.deals, story, step(f"{on}: payments at PayTrace", len(trading.day.deals)))
+        await asyncio.to_thread(_rest, watcher, follow(f"{on}: pipeline, morning"))
+        await world.afternoon(story)
+        await world.evening(story)
+        await asyncio.to_thread(_rest, watcher, follow(f"{on}: pipeline, evening"))
+        await asyncio.to_thread(_pay_out, stack, watcher, bank, on)
+        stories.append(story)
+    # A return bears the day on which it was seen, which is today whatever the sandboxes' clocks say.
+    today = datetime.now(UTC)
+    await world.move_to(today)
+    for story in stories:
+        await world.returns(story)
+    await asyncio.to_thread(_rest, watcher, follow("pipeline, days later"))
+    await asyncio.to_thread(_pay_out, stack, watcher, bank, business_day(today, zone))
+    return await asyncio.to_thread(_rest, watcher, follow("pipeline, at rest"))
+
+
+def _pay_out(stack: Stack, watcher: Watcher, bank: Bank, today: date) -> None:
+    """Pay out what settled, and import the bank's statement like any other."""
     from app.cli.connection import connect
     from app.cli.imports import INBOX
     from app.topics import writing
-    from infra.demo.bank import statement_of
     from reconcile.files.bank_lines import Selection, read_bank_lines
     from streams.log.credentials import IMPORT
 
-    statement = statement_of(watcher.charges(), story.transaction_ids)
+    statement = bank.statement(watcher.charges(), today)
     if statement is None:
-        return ()
+        return
     settings = stack.client_settings()
-    file = stack.data_dir / "demo-statement.csv"
+    file = stack.data_dir / f"demo-statement-{statement.booked_on}.csv"
     file.write_text(statement.text, "utf-8")
     merchant = settings.paytrace.merchant
     found = read_bank_lines(file, Selection(merchant, merchant, settings.paytrace.currency), datetime.now(UTC))
     connection = connect(role=IMPORT)
     with connection.codec() as codec:
         writing.send(connection.kafka, INBOX, [*found.lines, *found.ended], codec)
-    bank_line_ids = [line.bank_line_id for line in found.lines]
-    return watcher.deposit_days(bank_line_ids, statement.booked_on, timeout_s=DEPOSIT_TIMEOUT_S)
+    watcher.paid_out.update(line.bank_line_id for line in found.lines)
 
 
 def _rest(watcher: Watcher, report: Callable[[PipelineStatus], None]) -> PipelineStatus | None:

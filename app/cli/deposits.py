@@ -223,6 +223,8 @@ def _said(event: Any) -> str:
         DepositMatched,
         DepositMatchRejected,
         DepositMatchSuggested,
+        DepositRestExplained,
+        DepositRestSuggested,
         DepositUnmatched,
         FeeScheduleAccepted,
         SettlementDayStated,
@@ -232,8 +234,14 @@ def _said(event: Any) -> str:
     match event:
         case DepositMatched():
             paid, fee = Money(event.deposit_minor, event.currency), Money(event.fee_minor, event.currency)
-            return f"{event.bank_line_id}: {paid} pays out {counted(len(event.line_ids), 'line')}, difference {fee}"
-        case DepositMatchSuggested():
+            rest = f", rest {Money(event.rest_minor, event.currency)}" if event.rest_minor else ""
+            lines = counted(len(event.line_ids), "line")
+            return f"{event.bank_line_id}: {paid} pays out {lines}, difference {fee}{rest}"
+        case DepositRestExplained():
+            rest_shown, fee = Money(event.rest_minor, event.currency), Money(event.fee_minor, event.currency)
+            lines = counted(len(event.line_ids), "line")
+            return f"{event.bank_line_id}: its rest {rest_shown} is {lines} less a fee of {fee}"
+        case DepositMatchSuggested() | DepositRestSuggested():
             what = f"{counted(len(event.line_ids), 'line is|lines are')} suggested as {event.suggestion_code}"
             return f"{event.bank_line_id}: {what}, {'; '.join(event.evidence)}"
         case DepositBreakFound():

@@ -117,7 +117,10 @@ def _what(row: dict[str, Any]) -> str:
             return _dispute(row)
         case "DepositMatched":
             return f"{amount} explained{f', by {by}' if by != 'rule' else ''}, by rule {row['rule']}: {row['detail']}"
-        case "DepositMatchSuggested":
+        case "DepositRestExplained":
+            person = f", by {by}" if by != "rule" else ""
+            return f"rest of {amount} explained{person}, by rule {row['rule']}: {row['detail']}"
+        case "DepositMatchSuggested" | "DepositRestSuggested":
             return f"{amount}, suggested by rule {row['rule']}: {row['detail']}"
         case "DepositBreakFound" | "DepositMissing":
             return f"{amount} not explained, {in_words(row['reason'])}: {row['detail']}"

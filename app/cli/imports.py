@@ -1,4 +1,4 @@
-"""`saldo import`: files that people get from a bank, as records of an inbox.
+"""`saldo import`: files that people get from a bank or a processor, as records of an inbox.
 
 Exit codes: 0 all rows read, 3 some rows left out (listed), 2 nothing done.
 """
@@ -20,7 +20,10 @@ from schemas.values.counting import counted
 from streams.log.credentials import IMPORT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reconcile.files.bank_lines import BankFile
+    from reconcile.files.errors import BadRow
 
 EXIT_BAD_ROWS = 3
 INBOX = Topic.SETTLEMENT_INBOX
@@ -28,9 +31,10 @@ SHOWN = 10
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `import bank` below the root."""
+    """Hang `import bank` and `import disputes` below the root."""
     files = typer.Typer(help="Bring files into the pipeline.", no_args_is_help=True)
     files.command("bank")(import_bank)
+    files.command("disputes")(import_disputes)
     app.add_typer(files, name="import")
 
 
@@ -110,6 +114,53 @@ def import_bank(
         raise typer.Exit(EXIT_BAD_ROWS)
 
 
+@needs("import-disputes")
+def import_disputes(
+    file: Annotated[
+        Path, typer.Argument(help="Dispute report or statement of the processor: CSV, XLSX.", dir_okay=False)
+    ],
+    merchant: Annotated[
+        str | None, typer.Option(help="Merchant account whose disputes these are; default is the one of the settings.")
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="YAML that says what columns and stages mean; default is that of the settings.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written.")] = False,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Bring the facts of a dispute report.
+
+    The file itself is kept first, with its digest. A fact counts once, however often it comes.
+    Exit code 3: some rows could not be read; they are listed, the others are written.
+    """
+    from app.cli.errors import CannotRun
+    from app.settings.settings import load_settings
+    from app.topics import writing
+    from reconcile.files.disputes import load_dispute_profile, read_disputes
+    from reconcile.files.errors import MatchFileError
+    from schemas.files.owned import FileInvalid
+
+    settings = load_settings()
+    label = merchant or settings.paytrace.merchant
+    try:
+        known = load_dispute_profile(profile or settings.disputes.profile_path)
+        found = read_disputes(file, label, settings.paytrace.currency, datetime.now(UTC), known, origin="command")
+    except (MatchFileError, FileInvalid) as error:
+        raise CannotRun(str(error)) from error
+    cases = {fact.dispute_case for fact in found.facts}
+    say(f"{file.name}: {counted(len(found.facts), 'fact')} of {counted(len(cases), 'dispute')}, {found.digest[:16]}")
+    _report_notes(found.notes, found.bad)
+    if not dry_run:
+        connection = connect(bootstrap_servers, schema_registry_url, role=IMPORT)
+        with connection.codec() as codec:
+            writing.send(connection.kafka, Topic.FILES, found.received, codec)
+            written = writing.send(connection.kafka, Topic.DISPUTES_INBOX, found.facts, codec) if found.facts else ()
+        say(f"wrote {counted(len(written), 'record')} to {Topic.DISPUTES_INBOX}")
+    if found.bad:
+        raise typer.Exit(EXIT_BAD_ROWS)
+
+
 def _report(file: Path, found: BankFile) -> None:
     days = sorted({line.booked_on for line in found.lines})
     span = f", {days[0]} to {days[-1]}" if days else ""
@@ -118,9 +169,13 @@ def _report(file: Path, found: BankFile) -> None:
     for ended in found.ended:
         lines = counted(ended.line_count, "line")
         say(f"  {ended.settlement_account}: {lines}, covered to the end of {ended.through_on}")
-    for note in found.notes:
+    _report_notes(found.notes, found.bad)
+
+
+def _report_notes(notes: Sequence[str], left_out: Sequence[BadRow]) -> None:
+    for note in notes:
         say(f"  {note}")
-    for bad in found.bad[:SHOWN]:
+    for bad in left_out[:SHOWN]:
         say(f"left out: {bad.file} line {bad.line}: {bad.reason}", err=True)
-    if len(found.bad) > SHOWN:
-        say(f"... and {counted(len(found.bad) - SHOWN, 'more row')} left out", err=True)
+    if len(left_out) > SHOWN:
+        say(f"... and {counted(len(left_out) - SHOWN, 'more row')} left out", err=True)

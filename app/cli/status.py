@@ -134,6 +134,7 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "saldo report erp_records refused",
     ),
     "payments not recognized": ("payment not recognized|payments not recognized", "saldo waiting"),
+    "disputes to answer": ("dispute to answer|disputes to answer", "saldo report disputes"),
     "chargebacks to book": ("chargeback to book in abas by hand|chargebacks to book in abas by hand", "saldo waiting"),
     "bank lines unexplained": ("bank line unexplained|bank lines unexplained", "saldo report deposit_breaks"),
     "deposits overdue": ("deposit overdue|deposits overdue", "saldo report deposit_breaks"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _NEXT = """\
 next, in another terminal:
-  saldo demo                             a trading day through this installation
+  saldo demo                             a month of trading through this installation
   saldo status                           is it ready, how far is each agent, who is needed
   saldo report                           the questions that it answers
   saldo read payments.events.v1 -f       what it decides, as it does

@@ -31,6 +31,7 @@ from app.composition.posting_claims import PostingClaims
 from app.operators import rules
 from app.output.metrics import TaskMetrics
 from app.settings.settings import PollingSettings, Settings
+from app.sources import disputes
 from app.sources.polling import DayByDay, Publisher, poll_forever, poll_together, window_poll
 from app.sources.status import PollObserver, SourceFile
 from app.status.tasks import StatusFile
@@ -54,6 +55,7 @@ from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from connectors.webhook.sink import WebhookSink
+from reconcile.files.disputes import load_dispute_profile
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
 from schemas.files.owned import FileInvalid
@@ -454,17 +456,41 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
         accounts = settings.paytrace.each()
         names = {label: poll_names(label, alone=len(accounts) == 1) for label in accounts}
         status = SourceFile(
-            settings.data_dir, PayTraceSource.name, tuple(name for pair in names.values() for name in pair)
+            settings.data_dir, PayTraceSource.name, (*(name for pair in names.values() for name in pair), disputes.NAME)
         )
         _serve_metrics(settings.polling.paytrace_metrics_port)
         await poll_together(
+            _poll_disputes(settings, publisher, stop, status),
             *(
                 _poll_account(
                     account, settings.polling, publisher, names[label], stop, status, alone=len(accounts) == 1
                 )
                 for label, account in accounts.items()
-            )
+            ),
         )
+
+
+async def _poll_disputes(settings: Settings, publisher: Publisher, stop: asyncio.Event, observer: PollObserver) -> None:
+    """Publish each new day and what lies in the watched folder, until asked to stop."""
+    paytrace = settings.paytrace
+
+    async def publish(observations: Sequence[Observation]) -> int:
+        async def each() -> AsyncIterator[Observation]:
+            for observation in observations:
+                yield observation
+
+        return await publisher.publish(each())
+
+    source = disputes.DisputeSource(
+        publish,
+        folder=settings.disputes.folder,
+        merchant=paytrace.merchant,
+        currency=paytrace.currency,
+        zone=paytrace.zone,
+        profile=load_dispute_profile(settings.disputes.profile_path),
+    )
+    every_s = settings.polling.facts_every_s
+    await poll_forever(disputes.NAME, publisher, source.poll, every_s, stop, observer, not_read=lambda: source.not_read)
 
 
 def poll_names(label: str, *, alone: bool) -> tuple[str, str]:

@@ -1,7 +1,8 @@
-"""The bank of a trading day: pays out what PayTrace's own books say is settled, and writes the statement.
+"""The bank of the demo: pays out what PayTrace's own books say is settled, and writes the statement.
 
 It knows nothing of ours, so a deposit that our side explains is explained by what our side learned of PayTrace. It
-books a day later and takes no fee, because PayTrace's books hold none. Pure; fetching and importing are the caller's.
+books a day later. What PayTrace's books don't hold (fees, a reserve, disputes) is the processor's and is told to it.
+Pure but for its memory; fetching and importing are the caller's.
 """
 
 from __future__ import annotations
@@ -9,16 +10,13 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 from infra.demo.audit import REFUND_KINDS
-from schemas.values.business_day import business_day
 from schemas.values.money import Money
-
-SETTLED = "SETTLED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +27,64 @@ class Statement:
     booked_on: date
 
 
-def statement_of(charges: Sequence[Mapping[str, Any]], transactions: Collection[str]) -> Statement | None:
-    """Return the statement of the day after these transactions settled; None when nothing of them did.
+@dataclass
+class Bank:
+    """What was paid out of each charge so far; each statement holds what has changed since."""
 
-    Shapes:  charges are PayTrace's book entries (n,), transactions the ids of this day's; a batch is paid out whole,
-             also what it holds of an earlier day.
-    Ensures: one line for each card batch, which it names, and one for the bank debits that have not come back.
-    """
-    settled = [charge for charge in charges if charge["state"] == SETTLED and charge["settled_at"]]
-    todays = [charge for charge in settled if str(charge["id"]) in transactions]
-    if not todays:
-        return None
-    batches = {charge["batch"] for charge in todays if charge["batch"] is not None}
-    paid: dict[tuple[str, str], int] = defaultdict(int)
-    for charge in settled:
-        currency = str(charge["currency"])
-        amount = -int(charge["amount_minor"]) if charge["kind"] in REFUND_KINDS else int(charge["amount_minor"])
-        if charge["batch"] in batches:
-            paid[f"PAYTRACE DEP BATCH {charge['batch']}", currency] += amount
-        elif charge["batch"] is None and str(charge["id"]) in transactions:
-            paid["PAYTRACE ACH CREDIT", currency] += amount
-    last = max(datetime.fromisoformat(str(charge["settled_at"])) for charge in todays)
-    booked_on = business_day(last) + timedelta(days=1)
-    file = io.StringIO()
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(("Date", "Description", "Amount", "Currency"))
-    for (words, currency), minor in sorted(paid.items()):
-        if minor:
-            rows.writerow((booked_on.isoformat(), words, str(Money(minor, currency).major), currency))
-    return Statement(file.getvalue(), booked_on)
+    paid: dict[str, int] = field(default_factory=dict)
+
+    def statement(
+        self,
+        charges: Sequence[Mapping[str, Any]],
+        today: date,
+        kept: Mapping[int, int] | None = None,
+        others: Mapping[str, int] | None = None,
+    ) -> Statement | None:
+        """Return the statement of the day after today; None when nothing moved.
+
+        Shapes:  charges are PayTrace's book entries (n,); kept is by batch what the processor keeps of it, others are
+                 debits and credits of the processor by their words, in signed minor units.
+        Ensures: one line for each card batch, which it names, one for the bank debits that cleared, one for each that
+                 came back, one for each of the others; nothing is paid twice.
+        """
+        lines: dict[tuple[str, str], int] = defaultdict(int)
+        for charge in charges:
+            identity, currency = str(charge["id"]), str(charge["currency"])
+            change = _owed(charge) - self.paid.get(identity, 0)
+            if change:
+                self.paid[identity] = self.paid.get(identity, 0) + change
+                lines[_words(charge, change), currency] += change
+        for number, minor in (kept or {}).items():
+            for words, currency in [key for key in lines if key[0] == _of_batch(number)]:
+                lines[words, currency] -= minor
+        currencies = {currency for _, currency in lines} or {"USD"}
+        for words, minor in (others or {}).items():
+            lines[words, min(currencies)] += minor
+        rows = [(words, currency, minor) for (words, currency), minor in sorted(lines.items()) if minor]
+        if not rows:
+            return None
+        booked_on = today + timedelta(days=1)
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("Date", "Description", "Amount", "Currency"))
+        for words, currency, minor in rows:
+            writer.writerow((booked_on.isoformat(), words, str(Money(minor, currency).major), currency))
+        return Statement(file.getvalue(), booked_on)
+
+
+def _owed(charge: Mapping[str, Any]) -> int:
+    """Return what the merchant has of a charge now, in signed minor units."""
+    if charge["state"] != "SETTLED" or not charge["settled_at"]:
+        return 0
+    amount = int(charge["amount_minor"])
+    return -amount if charge["kind"] in REFUND_KINDS else amount
+
+
+def _words(charge: Mapping[str, Any], change: int) -> str:
+    if charge["batch"] is not None:
+        return _of_batch(int(charge["batch"]))
+    return "PAYTRACE ACH CREDIT" if change > 0 else f"PAYTRACE ACH RETURN {charge['id']}"
+
+
+def _of_batch(number: int) -> str:
+    return f"PAYTRACE DEP BATCH {number}"

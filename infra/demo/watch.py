@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import httpx2
@@ -68,6 +67,7 @@ class Watcher:
     def __init__(self, settings: Settings, *, paytrace_url: str, abas_url: str) -> None:
         self._settings = settings
         self._urls = {"paytrace": paytrace_url, "abas": abas_url}
+        self.paid_out: set[str] = set()  # bank lines that were imported
 
     def status(self) -> PipelineStatus:
         """Look once. Raises StoreBusy or httpx2 errors while a process is away."""
@@ -116,26 +116,17 @@ class Watcher:
         """PayTrace's own books, entry by entry."""
         return self._books("paytrace")
 
-    def deposit_days(
-        self, bank_line_ids: Sequence[str], through_on: date, *, timeout_s: float
-    ) -> tuple[dict[str, Any], ...]:
-        """Return the days of the deposit bridge once these bank lines are in it and their day is over, or time is up.
-
-        Lines that came late count on the day that runs, which a statement of earlier days does not end.
-        """
+    def deposit_days(self, *, timeout_s: float) -> tuple[dict[str, Any], ...]:
+        """Return the days of the deposit bridge once every bank line that was paid out is in it, or time is up."""
         report = questions.load("deposit_days")
-        lines_seen = BOOKED.format(ids=", ".join(f"'{id_}'" for id_ in bank_line_ids))
+        lines_seen = BOOKED.format(ids=", ".join(f"'{id_}'" for id_ in self.paid_out))
         deadline = time.monotonic() + timeout_s
         reader = open_reader(self._settings.projection)
         try:
             while True:
                 days = questions.ask(reader, report, {}).records
-                ended = {str(day["day"]) for day in days if day["status"] != "RUNNING"}
-                booked = [str(on) for (on,) in rows(reader, lines_seen)]
-                is_there = len(booked) == len(bank_line_ids)
-                if is_there and all(on in ended or on > through_on.isoformat() for on in booked):
-                    return days
-                if time.monotonic() > deadline:
+                booked = rows(reader, lines_seen) if self.paid_out else []
+                if len(booked) == len(self.paid_out) or time.monotonic() > deadline:
                     return days
                 time.sleep(DEPOSIT_POLL_S)
         finally:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import cycle
 from typing import Any
 
@@ -81,9 +81,14 @@ class World:
             if c.vault_id not in known
         )
 
-    async def invoice(self, invoices: Sequence[Invoice]) -> None:
+    async def move_to(self, moment: datetime) -> None:
+        """Move the clocks of both sandboxes; they go on from there."""
+        now = {"now": moment.isoformat()}
+        await asyncio.gather(self._post(self._desk, "clock", now), self._post(self._erp, "clock", now))
+
+    async def invoice(self, invoices: Sequence[Invoice], today: date | None = None) -> None:
         """Write the invoices into abas as open items, due at different times, so that `ageing` shows every column."""
-        today = datetime.now(UTC).date()
+        today = today or datetime.now(UTC).date()
         rows = [
             {
                 "invoice_number": invoice.number,

@@ -2,7 +2,7 @@
 
 Real broker, real worker, real projector, real ingress. PayTrace and abas are the sandboxes unless the settings name
 live systems; the PayTrace sandbox tells the ingress its changes, so a payment comes by all three ways.
-`saldo up` keeps these processes alive, `saldo demo` runs a trading day through them, the kill test shoots at them.
+`saldo up` keeps these processes alive, `saldo demo` runs a month through them, the kill test shoots at them.
 """
 
 from __future__ import annotations

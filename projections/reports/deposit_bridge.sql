@@ -67,5 +67,5 @@ FROM lines
 LEFT JOIN stated ON stated.settlement_account = lines.settlement_account AND stated.book_on = lines.day
 ORDER BY
     day, settlement_account,
-    indexOf(['opening', 'captured', 'refunded', 'returned', 'charged_back', 'fees', 'adjusted', 'reserve', 'deposited',
+    indexOf(['opening', 'captured', 'refunded', 'returned', 'charged_back', 'fees', 'adjusted', 'rest', 'reserve', 'deposited',
         'dismissed', 'closing', 'in transit', 'unexplained', 'residual'], line)

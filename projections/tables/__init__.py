@@ -8,6 +8,7 @@ from typing import Any
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
+from projections.tables.fct_dispute_deadlines.row import TABLE as FCT_DISPUTE_DEADLINES
 from projections.tables.fct_dispute_events.row import TABLE as FCT_DISPUTE_EVENTS
 from projections.tables.fct_document_lines.row import TABLE as FCT_DOCUMENT_LINES
 from projections.tables.fct_documents.row import TABLE as FCT_DOCUMENTS
@@ -49,9 +50,13 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_SETTLEMENT_DAYS,
     FCT_FEE_SCHEDULES,
     FCT_DISPUTE_EVENTS,
+<<<<<<< HEAD
     FCT_JOURNAL_LINES,
     FCT_LEDGER_DOCUMENTS,
     FCT_DOCUMENT_LINES,
+=======
+    FCT_DISPUTE_DEADLINES,
+>>>>>>> main
     FCT_PARKING,
     FCT_DEAD_LETTERS,
     FCT_UNREADABLE,
@@ -76,6 +81,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_records_now",
     "rpt_ledger_documents_now",
     "rpt_disputes_now",
+    "rpt_dispute_cases",
     "fct_waiting",
     "rpt_money",
     "rpt_bank_lines_now",

@@ -26,8 +26,13 @@ _TERMS: Mapping[SettlementLineKind, str] = {
     SettlementLineKind.CHARGED_BACK: "charged_back",
     SettlementLineKind.CHARGEBACK_REVERSED: "charged_back",
     SettlementLineKind.FEE: "fees",
+    SettlementLineKind.FEE_GIVEN_BACK: "fees",
+    SettlementLineKind.CHARGEBACK_FEE: "fees",
+    SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK: "fees",
     SettlementLineKind.RESERVE_HELD: "reserve",
     SettlementLineKind.RESERVE_RELEASED: "reserve",
+    SettlementLineKind.DEPOSIT_DUE: "",  # never a line of its own: what is left of others
+    SettlementLineKind.DEPOSIT_OWED: "",
     SettlementLineKind.DEPOSITED: "deposited",
     SettlementLineKind.WITHDRAWN: "deposited",
 }

@@ -40,7 +40,17 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import VaultCustomerObserved
-from schemas.records.disputes import DisputeMoneyMoved, DisputeObserved, DisputeRecorded
+from schemas.records.disputes import (
+    DayBegan,
+    DisputeDeadlineNear,
+    DisputeDeadlinePassed,
+    DisputeDeadlineSet,
+    DisputeFactRefused,
+    DisputeMoneyMoved,
+    DisputeObserved,
+    DisputeRecorded,
+    RecordDisputeFact,
+)
 from schemas.records.erp import (
     DocumentPosted,
     DocumentRefused,
@@ -50,6 +60,7 @@ from schemas.records.erp import (
     RecordSaved,
     SaveRecord,
 )
+from schemas.records.files import FileReceived
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -171,10 +182,15 @@ from schemas.records.settlement import (
     DepositMatchRejected,
     DepositMatchSuggested,
     DepositMissing,
+    DepositReported,
+    DepositReportRecorded,
+    DepositRestExplained,
+    DepositRestSuggested,
     DepositUnmatched,
     DismissBankLine,
     FeeScheduleAccepted,
     FeeScheduleProposed,
+    FeeStatementRecorded,
     MoneySettled,
     ProcessorEntryObserved,
     RejectDepositMatch,
@@ -217,11 +233,14 @@ AlertsInbox: TypeAlias = (
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
-DisputesEvents: TypeAlias = DisputeRecorded
-DisputesInbox: TypeAlias = DisputeObserved
+DisputesEvents: TypeAlias = (
+    DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
+)
+DisputesInbox: TypeAlias = DisputeObserved | RecordDisputeFact | DisputeDeadlineSet | DayBegan
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
+Files: TypeAlias = FileReceived
 GatewayClaims: TypeAlias = GatewayCallClaimed
 GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefunds
 GatewayEvents: TypeAlias = PaymentRequestAccepted | PaymentRequestRejected | PaymentRequestClosed
@@ -344,6 +363,10 @@ SettlementEvents: TypeAlias = (
     | SettlementLineRefused
     | SettlementBatchRecorded
     | CardTypeRecorded
+    | DepositReportRecorded
+    | FeeStatementRecorded
+    | DepositRestExplained
+    | DepositRestSuggested
     | DepositMatched
     | DepositMatchSuggested
     | DepositBreakFound
@@ -362,6 +385,7 @@ SettlementInbox: TypeAlias = (
     | SettlementBatchObserved
     | BankLineObserved
     | BankStatementEnded
+    | DepositReported
     | ProcessorEntryObserved
     | DisputeMoneyMoved
     | CardTypeObserved

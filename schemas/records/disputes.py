@@ -44,6 +44,85 @@ class DisputeMovement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DayBegan(Record):
+    """A business day began; until then time stands still for deadlines."""
+
+    calendar: str
+    began_on: date
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDeadlineNear(Record):
+    """A dispute must be answered in a few days."""
+
+    calendar: str
+    dispute_case: str
+    settlement_account: str
+    dispute_id: str
+    stage: DisputeFact
+    reason_code: str
+    paytrace_transaction_id: str | None = None
+    amount_minor: int
+    currency: str
+    deadline_on: date
+    days_left: int
+    warn_days: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDeadlinePassed(Record):
+    """The last day for an answer is over, and none is known."""
+
+    calendar: str
+    dispute_case: str
+    settlement_account: str
+    dispute_id: str
+    stage: DisputeFact
+    reason_code: str
+    paytrace_transaction_id: str | None = None
+    amount_minor: int
+    currency: str
+    deadline_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDeadlineSet(Record):
+    """Until when a dispute must be answered, or that no answer is due any more."""
+
+    calendar: str
+    dispute_case: str
+    settlement_account: str
+    dispute_id: str
+    stage: DisputeFact
+    reason_code: str
+    paytrace_transaction_id: str | None = None
+    amount_minor: int
+    currency: str
+    deadline_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeFactRefused(Record):
+    """A fact that a person stated was not taken; nothing changed."""
+
+    command_id: str
+    dispute_case: str
+    settlement_account: str
+    dispute_id: str
+    fact: DisputeFact
+    refused_because: str
+    decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeMoneyMoved(Record):
     """What a dispute changed of the money between gateway and bank."""
 
@@ -109,4 +188,30 @@ class DisputeRecorded(Record):
     line_number: int
     previous_transaction_id: str | None = None
     paytrace_transaction_id: str | None = None
+    disputed_minor: int
+    previous_deadline_on: date | None = None
     deadline_on: date | None = None
+    command_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDisputeFact(Record):
+    """Operator command: this happened in a dispute, as a letter, a portal or a call says."""
+
+    command_id: str
+    dispute_case: str
+    settlement_account: str
+    dispute_id: str
+    fact: DisputeFact
+    paytrace_transaction_id: str | None = None
+    amount_minor: int
+    currency: str
+    reason_code: str
+    respond_by_on: date | None = None
+    entered_on: date
+    sequence: int | None = None
+    decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime

@@ -36,19 +36,33 @@ class BreakReason(StrEnum):
     REJECTED = "REJECTED"
     TOO_MANY_LINES = "TOO_MANY_LINES"
     NOTHING_NEAR = "NOTHING_NEAR"
+    DEPOSIT_UNKNOWN = "DEPOSIT_UNKNOWN"
+    REPORT_DIFFERS = "REPORT_DIFFERS"
+    FEE_TOO_LARGE = "FEE_TOO_LARGE"
 
 
 class ProcessorEntryKind(StrEnum):
-    """What the processor took or gave besides payments; UNKNOWN keeps raw_kind and is never money."""
+    """What the processor took or gave besides payments; a FEE_STATEMENT is paid by a bank debit of its own.
+
+    UNKNOWN keeps raw_kind and is never money.
+    """
 
     UNKNOWN = "UNKNOWN"
     FEE = "FEE"
+    FEE_GIVEN_BACK = "FEE_GIVEN_BACK"
+    CHARGEBACK_FEE = "CHARGEBACK_FEE"
+    CHARGEBACK_FEE_GIVEN_BACK = "CHARGEBACK_FEE_GIVEN_BACK"
+    FEE_STATEMENT = "FEE_STATEMENT"
     RESERVE_HELD = "RESERVE_HELD"
     RESERVE_RELEASED = "RESERVE_RELEASED"
 
 
 class SettlementLineKind(StrEnum):
-    """What a line does to the money between the gateway and the bank. DEPOSITED and WITHDRAWN are bank lines."""
+    """What a line does to the money between the gateway and the bank.
+
+    DEPOSITED and WITHDRAWN are bank lines; DEPOSIT_DUE and DEPOSIT_OWED are what a deposit still moves after a bank
+    line that moved a part of it.
+    """
 
     UNKNOWN = "UNKNOWN"
     CAPTURED = "CAPTURED"
@@ -61,8 +75,13 @@ class SettlementLineKind(StrEnum):
     CHARGED_BACK = "CHARGED_BACK"
     CHARGEBACK_REVERSED = "CHARGEBACK_REVERSED"
     FEE = "FEE"
+    FEE_GIVEN_BACK = "FEE_GIVEN_BACK"
+    CHARGEBACK_FEE = "CHARGEBACK_FEE"
+    CHARGEBACK_FEE_GIVEN_BACK = "CHARGEBACK_FEE_GIVEN_BACK"
     RESERVE_HELD = "RESERVE_HELD"
     RESERVE_RELEASED = "RESERVE_RELEASED"
+    DEPOSIT_DUE = "DEPOSIT_DUE"
+    DEPOSIT_OWED = "DEPOSIT_OWED"
     DEPOSITED = "DEPOSITED"
     WITHDRAWN = "WITHDRAWN"
 
@@ -116,10 +135,13 @@ class BankLineObserved(Record):
     direction: BankDirection
     raw_direction: str
     amount_minor: int
+    fee_included_minor: int = 0
+    fee_excluded_minor: int = 0
     currency: str
     booked_on: date
     value_on: date | None = None
     batch_number: int | None = None
+    deposit_id: str | None = None
     text: str
     bank_reference: str
     statement: str
@@ -212,10 +234,12 @@ class DepositMatchSuggested(Record):
 
     settlement_account: str
     bank_line_id: str
+    deposit_id: str | None = None
     line_ids: tuple[str, ...]
     records_minor: int
     deposit_minor: int
     fee_minor: int
+    rest_minor: int = 0
     expected_fee_minor: int
     currency: str
     schedule_version: str
@@ -233,10 +257,15 @@ class DepositMatched(Record):
 
     settlement_account: str
     bank_line_id: str
+    deposit_id: str | None = None
+    fee_statement_id: str | None = None
     line_ids: tuple[str, ...]
     records_minor: int
     deposit_minor: int
     fee_minor: int
+    tax_minor: int = 0
+    rest_minor: int = 0
+    carried_minor: int = 0
     expected_fee_minor: int
     currency: str
     schedule_version: str
@@ -267,13 +296,108 @@ class DepositMissing(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DepositReportRecorded(Record):
+    """A deposit of the processor's report entered the books. A corrected report enters again."""
+
+    settlement_account: str
+    deposit_id: str
+    reported_on: date
+    gross_minor: int | None = None
+    refunds_minor: int = 0
+    returns_minor: int = 0
+    chargebacks_minor: int = 0
+    fees_minor: int = 0
+    tax_minor: int = 0
+    reserve_minor: int = 0
+    other_parts: Mapping[str, int]
+    net_minor: int
+    difference_minor: int
+    currency: str
+    batch_number: int | None = None
+    transaction_ids: tuple[str, ...] = ()
+    source_file: str = ""
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepositReported(Record):
+    """A deposit as the processor's report states it: what is in it and what the bank should bring."""
+
+    settlement_account: str
+    deposit_id: str
+    reported_on: date
+    gross_minor: int | None = None
+    refunds_minor: int = 0
+    returns_minor: int = 0
+    chargebacks_minor: int = 0
+    fees_minor: int = 0
+    tax_minor: int = 0
+    reserve_minor: int = 0
+    other_parts: Mapping[str, int]
+    net_minor: int
+    currency: str
+    batch_number: int | None = None
+    transaction_ids: tuple[str, ...] = ()
+    source_file: str = ""
+    observed_at: datetime
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepositRestExplained(Record):
+    """What a matched bank line had left over is explained, by a payment that came late or a fee that was told later."""
+
+    settlement_account: str
+    bank_line_id: str
+    deposit_id: str | None = None
+    line_ids: tuple[str, ...]
+    records_minor: int
+    fee_minor: int
+    rest_minor: int
+    currency: str
+    rule: str
+    rule_version: int
+    evidence: tuple[str, ...]
+    matched_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    book_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepositRestSuggested(Record):
+    """Lines that may explain what a matched bank line had left over; a person decides."""
+
+    settlement_account: str
+    bank_line_id: str
+    deposit_id: str | None = None
+    line_ids: tuple[str, ...]
+    records_minor: int
+    fee_minor: int
+    rest_minor: int
+    currency: str
+    rule: str
+    rule_version: int
+    evidence: tuple[str, ...]
+    book_on: date
+    occurred_at: datetime
+    suggestion_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DepositUnmatched(Record):
     """An operator took a match apart: its lines are open again."""
 
     settlement_account: str
     bank_line_id: str
+    deposit_id: str | None = None
     line_ids: tuple[str, ...]
+    records_minor: int = 0
+    deposit_minor: int = 0
     fee_minor: int
+    rest_minor: int = 0
     currency: str
     requested_by: str
     authenticated_by: str = ""
@@ -337,6 +461,20 @@ class FeeScheduleProposed(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeeStatementRecorded(Record):
+    """A statement of fees that a bank debit of its own pays entered the books."""
+
+    settlement_account: str
+    fee_statement_id: str
+    fee_kind: str = ""
+    fee_minor: int
+    tax_minor: int
+    currency: str
+    entered_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MoneySettled(Record):
     """Money of one transaction that PayTrace has settled, so that the bank must pay it out or take it back."""
 
@@ -361,10 +499,15 @@ class ProcessorEntryObserved(Record):
     entry_id: str
     kind: ProcessorEntryKind
     raw_kind: str
+    fee_kind: str = ""
     amount_minor: int
+    tax_minor: int = 0
     currency: str
     entered_on: date
     batch_number: int | None = None
+    deposit_id: str | None = None
+    dispute_id: str | None = None
+    paytrace_transaction_id: str | None = None
     observed_at: datetime
     raw: str
 
@@ -437,6 +580,7 @@ class SettlementDayStated(Record):
     new_by_kind: Mapping[str, int]
     deposited_minor: int
     fee_minor: int
+    rest_minor: int = 0
     dismissed_minor: int
     closing_minor: int
     in_transit_minor: int
@@ -454,12 +598,17 @@ class SettlementLineRecorded(Record):
     settlement_account: str
     line_id: str
     kind: SettlementLineKind
+    fee_kind: str = ""
     amount_minor: int
+    tax_minor: int = 0
+    fee_minor: int = 0
     currency: str
     moved_on: date
     book_on: date
     card_type: str
     batch_number: int | None = None
+    deposit_id: str | None = None
+    dispute_id: str | None = None
     settled_at: datetime | None = None
     paytrace_transaction_id: str | None = None
     text: str
@@ -488,6 +637,7 @@ class SettlementLinesSetAside(Record):
     settlement_account: str
     line_count: int
     open_minor: int
+    is_whole_day: bool = True
     currency: str
     book_on: date
     occurred_at: datetime

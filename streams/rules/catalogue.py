@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -21,6 +21,7 @@ from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
 from streams.domain.accounts import AccountMapping
 from streams.domain.alerts.policy import Policy as AlertPolicy
+from streams.domain.disputes.policy import Policy as DisputesPolicy
 from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
@@ -30,6 +31,7 @@ from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_mo
 from streams.rules.model import model_of
 
 SHIPPED = Path(__file__).with_name("shipped")
+MOST_DAYS = 120  # longer than any network gives; more is a slip of the keys
 LONGEST_AGE_DAYS = 366  # an older rate values nothing; a year is a slip of the keys already
 
 
@@ -40,9 +42,25 @@ class _Limits(Entry):
     _are_money = field_validator("limits_minor")(limits_of_money)
 
 
+class _Deadlines(Entry):
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
+    warn_days: tuple[int, ...] = Field(min_length=1, max_length=10)
+
+    @field_validator("warn_days")
+    @classmethod
+    def _are_days(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        found = [((number,), f"is {one}; write days, 0 to {MOST_DAYS}")
+                 for number, one in enumerate(days) if not 0 <= one <= MOST_DAYS]  # fmt: skip
+        if found:
+            raise Misfits(found)
+        return days
+
+
 class _Deposits(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     sure_one_in: int = Field(ge=1)
+    rest: Literal["wait", "unidentified"]
+    rest_percent: int = Field(ge=0, le=50)
 
 
 class _Rates(Entry):
@@ -76,7 +94,12 @@ def _write_off_limits(text: str, file: str) -> WriteOffLimits:
 
 def _deposit_matching(text: str, file: str) -> DepositPolicy:
     found = parse_owned(text, _Deposits, file=file)
-    return DepositPolicy(found.version, found.sure_one_in)
+    return DepositPolicy(found.version, found.sure_one_in, found.rest == "unidentified", found.rest_percent)
+
+
+def _dispute_deadlines(text: str, file: str) -> DisputesPolicy:
+    found = parse_owned(text, _Deadlines, file=file)
+    return DisputesPolicy(found.version, found.warn_days)
 
 
 def _exchange_rates(text: str, file: str) -> RatesPolicy:
@@ -137,6 +160,12 @@ ACCOUNT_MAPPING = RulesKind(
     (Topic.RECEIVABLES_INBOX, Topic.LEDGER_INBOX),
     account_mapping,
 )
+DISPUTE_DEADLINES = RulesKind(
+    "dispute-deadlines",
+    "when a dispute that must be answered raises attention",
+    (Topic.DISPUTES_INBOX,),
+    _dispute_deadlines,
+)
 ALERT_RULES = RulesKind(
     "alert-rules",
     "which conditions become alerts, and who is told when",
@@ -150,6 +179,7 @@ KINDS: Mapping[str, RulesKind] = {
         WRITE_OFF_LIMITS,
         DEPOSIT_MATCHING,
         ACCOUNT_MAPPING,
+        DISPUTE_DEADLINES,
         EXCHANGE_RATES,
         ALERT_RULES,
     )
@@ -182,9 +212,15 @@ def deposit_policy(matching: str) -> DepositPolicy:
 
 
 @lru_cache(maxsize=16)
+<<<<<<< HEAD
 def ledger_policy(mapping: str) -> AccountMapping:
     """Return the policy of keep-ledger from the text of its rules; raises FileInvalid."""
     return account_mapping(mapping, ACCOUNT_MAPPING.name)
+=======
+def disputes_policy(deadlines: str) -> DisputesPolicy:
+    """Return the policy of follow-disputes from the text of its rules; raises FileInvalid."""
+    return _dispute_deadlines(deadlines, DISPUTE_DEADLINES.name)
+>>>>>>> main
 
 
 @lru_cache(maxsize=16)

@@ -22,6 +22,7 @@ class RulesSettings(BaseModel):
     open_item_matching_path: RulesPath = None
     write_off_limits_path: RulesPath = None
     deposit_matching_path: RulesPath = None
+    dispute_deadlines_path: RulesPath = None
     exchange_rates_path: RulesPath = None
     alert_rules_path: RulesPath = None
     account_mapping_path: RulesPath = None

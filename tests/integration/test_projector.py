@@ -43,6 +43,7 @@ LEFT_EMPTY = {
     "fct_decisions",
     "fct_proposals",
     "fct_dispute_events",
+    "fct_dispute_deadlines",
     "fct_unrecognized",
     "fct_deposit_events",
     "fct_fee_schedules",

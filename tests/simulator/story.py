@@ -18,7 +18,7 @@ from typing import Any
 import httpx2
 
 from app.operators.decisions import CommandClient
-from infra.demo.bank import statement_of
+from infra.demo.bank import Bank
 from infra.demo.plan import CURRENCY, Course, Day, Invoice, plan_day
 from infra.demo.world import Story, World
 from reconcile.files.bank_lines import Selection, read_bank_lines
@@ -38,6 +38,7 @@ from schemas.records.receivables import (
 )
 from schemas.records.rules import AdoptRules
 from schemas.topic import Topic
+from schemas.values.business_day import business_day
 from schemas.values.clock import new_uuid, utc_now
 from schemas.values.money import Money
 from streams.rules.catalogue import KINDS
@@ -198,7 +199,7 @@ class People:
     async def _pay_out(self) -> None:
         """The bank pays out what PayTrace's own books say is settled."""
         charges = (await self._paytrace.get("/_sandbox/books")).json()
-        statement = statement_of(charges, self._story.transaction_ids)
+        statement = Bank().statement(charges, business_day(utc_now()))
         if statement is None or self._rng.random() < 0.3:
             return
         path = self._directory / "statement.csv"

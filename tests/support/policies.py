@@ -7,18 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
+<<<<<<< HEAD
 from streams.domain import alerts, ledger, rates, receivables, settlement
+=======
+from streams.domain import alerts, disputes, rates, receivables, settlement
+>>>>>>> main
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
     ALERT_RULES,
     DEPOSIT_MATCHING,
+    DISPUTE_DEADLINES,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
+<<<<<<< HEAD
     ledger_policy,
+=======
+    disputes_policy,
+>>>>>>> main
     rates_policy,
     receivables_policy,
 )
@@ -29,6 +38,7 @@ RECEIVABLES = receivables_policy(
 )
 LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
+DISPUTES = disputes_policy(text_of(DISPUTE_DEADLINES.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 
 
@@ -48,6 +58,8 @@ def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[An
         return lambda state, record: alerts.decide(state, record, ALERTS)
     if context is settlement:
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
+    if context is disputes:
+        return lambda state, record: disputes.decide(state, record, DISPUTES)
     if context is rates:
         return lambda state, record: rates.decide(state, record, RATES)
     return context.decide  # type: ignore[no-any-return]

@@ -17,6 +17,7 @@ from schemas.records.settlement import (
     BankLineObserved,
     BankStatementEnded,
     ConfirmDepositMatch,
+    DepositReported,
     DismissBankLine,
     MoneySettled,
     ProcessorEntryKind,
@@ -27,10 +28,12 @@ from schemas.records.settlement import (
     UnmatchDeposit,
 )
 from streams.domain import settlement
+from streams.domain.settlement.policy import Policy
 from tests.support.policies import DEPOSITS
 
 ACCOUNT = "main/USD"
 FIRST = date(2026, 3, 2)  # a Monday
+NO_RESTS = replace(DEPOSITS, books_rest=False)
 
 
 def day(number: int) -> date:
@@ -52,8 +55,9 @@ def settled(
     movement: Movement = Movement.CAPTURED,
     method: PaymentMethod = PaymentMethod.CARD,
     account: str = ACCOUNT,
+    seen: int | None = None,
 ) -> MoneySettled:
-    """Settled money of one transaction."""
+    """Settled money of one transaction; seen later than it was settled where that is said."""
     return MoneySettled(
         settlement_account=account,
         line_id=f"{transaction}:{movement}",
@@ -64,7 +68,7 @@ def settled(
         method=method,
         batch_number=batch,
         settled_at=noon(on),
-        occurred_at=noon(on),
+        occurred_at=noon(on if seen is None else seen),
     )
 
 
@@ -87,8 +91,18 @@ def batch(number: int, net_minor: int, on: int, *, is_consistent: bool | None = 
     )
 
 
-def bank(line: str, amount_minor: int, on: int, batch: int | None = None, *, seen: int | None = None) -> Any:
-    """A bank line; a negative amount is a debit."""
+def bank(
+    line: str,
+    amount_minor: int,
+    on: int,
+    batch: int | None = None,
+    *,
+    seen: int | None = None,
+    deposit: str | None = None,
+    included: int = 0,
+    excluded: int = 0,
+) -> Any:
+    """A bank line; a negative amount is a debit. included and excluded are the bank's charges, minor units."""
     return BankLineObserved(
         settlement_account=ACCOUNT,
         bank_line_id=line,
@@ -98,6 +112,9 @@ def bank(line: str, amount_minor: int, on: int, batch: int | None = None, *, see
         currency="USD",
         booked_on=day(on),
         batch_number=batch,
+        deposit_id=deposit,
+        fee_included_minor=included,
+        fee_excluded_minor=excluded,
         text="PAYTRACE",
         bank_reference="",
         statement="s#1",
@@ -113,8 +130,59 @@ def statement(through: int) -> BankStatementEnded:
     )
 
 
-def entry(id_: str, amount_minor: int, on: int, kind: ProcessorEntryKind, batch: int | None = None) -> Any:
-    """A fee or reserve of the processor's statement."""
+def reported(
+    id_: str,
+    on: int,
+    *,
+    net: int,
+    gross: int | None = None,
+    refunds: int = 0,
+    returns: int = 0,
+    chargebacks: int = 0,
+    fees: int = 0,
+    tax: int = 0,
+    reserve: int = 0,
+    others: dict[str, int] | None = None,
+    batch: int | None = None,
+    transactions: tuple[str, ...] = (),
+    file: str = "",
+    seen: int | None = None,
+) -> DepositReported:
+    """A deposit as the processor reports it. Units: minor units; what takes money is not negative."""
+    return DepositReported(
+        settlement_account=ACCOUNT,
+        deposit_id=id_,
+        reported_on=day(on),
+        gross_minor=gross,
+        refunds_minor=refunds,
+        returns_minor=returns,
+        chargebacks_minor=chargebacks,
+        fees_minor=fees,
+        tax_minor=tax,
+        reserve_minor=reserve,
+        other_parts=others or {},
+        net_minor=net,
+        currency="USD",
+        batch_number=batch,
+        transaction_ids=transactions,
+        source_file=file,
+        observed_at=noon(on if seen is None else seen),
+        raw="{}",
+    )
+
+
+def entry(
+    id_: str,
+    amount_minor: int,
+    on: int,
+    kind: ProcessorEntryKind,
+    batch: int | None = None,
+    *,
+    tax: int = 0,
+    deposit: str | None = None,
+    of: str | None = None,
+) -> Any:
+    """A fee or reserve of the processor's statement; of is the transaction that it belongs to."""
     return ProcessorEntryObserved(
         settlement_account=ACCOUNT,
         entry_id=id_,
@@ -124,6 +192,9 @@ def entry(id_: str, amount_minor: int, on: int, kind: ProcessorEntryKind, batch:
         currency="USD",
         entered_on=day(on),
         batch_number=batch,
+        tax_minor=tax,
+        deposit_id=deposit,
+        paytrace_transaction_id=of,
         observed_at=noon(on),
         raw="{}",
     )
@@ -201,11 +272,13 @@ def _minute(minute: int) -> datetime:
 class Account:
     """The rules of one account, told a story.
 
+    policy: who is asked about a rest; people, if a story says nothing else.
     Ensures: after every event the sums of the day that runs are what is open, counted line by line.
     """
 
-    def __init__(self, *, as_shown: bool = False) -> None:
+    def __init__(self, *, as_shown: bool = False, policy: Policy = NO_RESTS) -> None:
         self._as_shown = as_shown
+        self._policy = policy
         self.state = settlement.INITIAL
         self.events: list[Any] = []
 
@@ -214,7 +287,7 @@ class Account:
         reported: list[Any] = []
         for reported_record in records:
             record = self._shown(reported_record) if self._as_shown else reported_record
-            for event in settlement.decide(self.state, record, DEPOSITS):
+            for event in settlement.decide(self.state, record, self._policy):
                 self.state = settlement.evolve(self.state, event)
                 reported.append(event)
                 assert self.state.running.closing_minor == self.state.in_transit_minor - self.state.unexplained_minor

@@ -16,6 +16,8 @@ from schemas.records.settlement import (
     DepositMatchRejected,
     DepositMatchSuggested,
     DepositMissing,
+    DepositRestExplained,
+    DepositRestSuggested,
     DepositUnmatched,
     SettlementLineRefused,
     SettlementLinesSetAside,
@@ -30,6 +32,8 @@ DEPOSIT_EVENTS = (
     DepositBreakFound,
     DepositMissing,
     DepositMatchRejected,
+    DepositRestSuggested,
+    DepositRestExplained,
     DepositUnmatched,
     BankLineDismissed,
     SettlementRequestRefused,
@@ -45,9 +49,11 @@ class DepositEventRow:
     record_type: Word
     settlement_account: Word
     bank_line_id: str
+    deposit_id: str
     line_ids: tuple[str, ...]
     deposit_minor: int
     fee_minor: int
+    rest_minor: int
     expected_fee_minor: int
     open_minor: int
     currency: Word
@@ -73,9 +79,11 @@ def project(record: Any, at: Coordinates) -> tuple[DepositEventRow, ...]:
             record_type=type(record).__name__,
             settlement_account=record.settlement_account,
             bank_line_id=getattr(record, "bank_line_id", getattr(record, "line_id", "")),
+            deposit_id=getattr(record, "deposit_id", None) or "",
             line_ids=getattr(record, "line_ids", ()),
             deposit_minor=_deposit_minor(record),
             fee_minor=getattr(record, "fee_minor", 0),
+            rest_minor=getattr(record, "rest_minor", 0),
             expected_fee_minor=getattr(record, "expected_fee_minor", 0),
             open_minor=getattr(record, "difference_minor", getattr(record, "open_minor", 0)),
             currency=getattr(record, "currency", ""),
@@ -120,7 +128,7 @@ def _words(record: Any) -> tuple[str, str, str]:
             return "TOO_OLD", f"{record.line_id} of {record.moved_on}, oldest {record.oldest_on}", ""
         case SettlementRequestRefused():
             return record.request.value, f"{record.subject}: {record.refusal}", record.reason
-        case DepositMatchSuggested():
+        case DepositMatchSuggested() | DepositRestSuggested():
             return "", "", ""
         case _:
             return "", "", record.reason

@@ -1,1 +1,1 @@
-"""fct_disputes: its columns and the function that fills it."""
+"""fct_dispute_events: its columns and the function that fills it."""

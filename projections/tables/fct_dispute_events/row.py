@@ -28,6 +28,7 @@ class DisputeEventRow:
     raw_stage: str
     reason_code: Word
     amount_minor: int
+    disputed_minor: Annotated[int, "what is in dispute; 0 for what a payment heard"]
     previous_minor: int
     charged_back_minor: Annotated[int, "what the dispute takes since then"]
     lost_minor: Annotated[int, "what of that is lost for good since then"]
@@ -63,6 +64,7 @@ def project(record: Any, at: Coordinates) -> tuple[DisputeEventRow, ...]:
             raw_stage=record.raw_stage,
             reason_code=record.reason_code,
             amount_minor=amount_minor,
+            disputed_minor=record.disputed_minor if isinstance(record, DisputeRecorded) else 0,
             previous_minor=record.previous_minor,
             charged_back_minor=now_minor,
             lost_minor=lost_minor,

@@ -21,13 +21,18 @@ class SettlementLineRow:
     settlement_account: Word
     line_id: str
     kind: Word
+    fee_kind: Word
     term: Word
     signed_minor: int
+    tax_minor: int
+    bank_fee_minor: int
     currency: Word
     moved_on: date
     book_on: date
     card_type: Word
     batch_number: Number | None
+    deposit_id: str
+    dispute_id: str
     paytrace_transaction_id: str
     text: str
     occurred_at: datetime
@@ -42,13 +47,18 @@ def project(record: Any, at: Coordinates) -> tuple[SettlementLineRow, ...]:
             settlement_account=record.settlement_account,
             line_id=record.line_id,
             kind=record.kind.value,
+            fee_kind=record.fee_kind,
             term=settlement_term(record.kind),
             signed_minor=settlement_sign(record.kind) * record.amount_minor,
+            tax_minor=record.tax_minor,
+            bank_fee_minor=record.fee_minor,
             currency=record.currency,
             moved_on=record.moved_on,
             book_on=record.book_on,
             card_type=record.card_type,
             batch_number=record.batch_number,
+            deposit_id=record.deposit_id or "",
+            dispute_id=record.dispute_id or "",
             paytrace_transaction_id=record.paytrace_transaction_id or "",
             text=record.text,
             occurred_at=record.occurred_at,

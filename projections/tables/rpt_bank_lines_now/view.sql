@@ -9,6 +9,14 @@ latest AS
             'DepositUnmatched', 'BankLineDismissed')
     ORDER BY settlement_account, bank_line_id, source_offset DESC, row_index DESC
     LIMIT 1 BY settlement_account, bank_line_id
+),
+-- What is left of a match, and since when: what later lines explained is taken off it.
+rests AS
+(
+    SELECT settlement_account, bank_line_id, sum(if(record_type = 'DepositMatched', rest_minor, -rest_minor)) AS rest_minor
+    FROM fct_deposit_events FINAL
+    WHERE record_type IN ('DepositMatched', 'DepositRestExplained', 'DepositUnmatched')
+    GROUP BY settlement_account, bank_line_id
 )
 SELECT
     lines.settlement_account AS settlement_account,
@@ -21,6 +29,7 @@ SELECT
     ) AS status,
     lines.signed_minor AS deposit_minor,
     latest.fee_minor AS fee_minor,
+    rests.rest_minor AS rest_minor,
     latest.open_minor AS difference_minor,
     lines.currency AS currency,
     latest.reason AS reason,
@@ -39,6 +48,7 @@ SELECT
     lines.source_partition AS source_partition,
     lines.source_offset AS source_offset
 FROM fct_settlement_lines AS lines FINAL
+LEFT JOIN rests ON rests.settlement_account = lines.settlement_account AND rests.bank_line_id = lines.line_id
 LEFT JOIN latest ON latest.settlement_account = lines.settlement_account AND latest.bank_line_id = lines.line_id
 WHERE lines.term = 'deposited'
 COMMENT 'Each bank line by what was last said of it: matched, suggested, dismissed or a break'

@@ -18,7 +18,7 @@ SELECT
     settlement_account,
     toString(currency),
     assumeNotNull(book_on),
-    multiIf(record_type = 'BankLineDismissed', 'dismissed', record_type = 'DepositMatched' AND decided_by = 'rule', 'fees', 'adjusted'),
+    multiIf(record_type = 'BankLineDismissed', 'dismissed', record_type != 'DepositUnmatched' AND decided_by = 'rule', 'fees', 'adjusted'),
     multiIf(record_type = 'BankLineDismissed', toInt128(deposit_minor), record_type = 'DepositUnmatched', toInt128(fee_minor), -toInt128(fee_minor)),
     bank_line_id,
     '',
@@ -27,5 +27,20 @@ SELECT
     source_partition,
     source_offset
 FROM fct_deposit_events FINAL
-WHERE record_type IN ('DepositMatched', 'DepositUnmatched', 'BankLineDismissed')
+WHERE record_type IN ('DepositMatched', 'DepositRestExplained', 'DepositUnmatched', 'BankLineDismissed')
+UNION ALL
+SELECT
+    settlement_account,
+    toString(currency),
+    assumeNotNull(book_on),
+    'rest',
+    if(record_type = 'DepositMatched', -toInt128(rest_minor), toInt128(rest_minor)),
+    bank_line_id,
+    '',
+    if(rule = '', concat(decided_by, ': ', why), concat(rule, ', ', deposit_id)),
+    toString(source_topic),
+    source_partition,
+    source_offset
+FROM fct_deposit_events FINAL
+WHERE record_type IN ('DepositMatched', 'DepositRestExplained', 'DepositUnmatched') AND rest_minor != 0
 COMMENT 'Every line of the deposit bridge with the record it comes from: what is open at the end of a day is the sum so far'

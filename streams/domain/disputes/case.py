@@ -107,6 +107,13 @@ class Case:
         return max(0, -self.position_minor)
 
     @property
+    def disputed_minor(self) -> int:
+        """What is in dispute: what was taken last, else what the last fact with an amount states."""
+        taken = (one.amount_minor for one in reversed(self.facts) if one.fact is Fact.DEBITED)
+        stated = (one.amount_minor for one in reversed(self.facts) if one.amount_minor)
+        return next(taken, 0) or next(stated, 0)
+
+    @property
     def lost_minor(self) -> int:
         """What of that is lost for good; 0 while the case is open or won."""
         return self.charged_back_minor if self.stage in LOST else 0
@@ -128,7 +135,7 @@ class Case:
         for entered in self.facts:
             if entered.fact in _ANSWERED:
                 deadline = None
-            elif entered.respond_by_on is not None:
+            elif entered.respond_by_on is not None and entered.fact is not Fact.CREDITED:
                 deadline = entered.respond_by_on
         return deadline
 

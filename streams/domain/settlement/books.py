@@ -1,8 +1,9 @@
 """What is remembered of a merchant account: open lines, open bank lines, the day that runs, and what may be unmatched.
 
-State is bounded. What is matched leaves it after KEPT_DAYS, what no deposit has paid out after OVERDUE_DAYS (its sum
-stays), the identity of what the outside may tell twice after KNOWN_DAYS; a line that is older than that is refused,
-never guessed to be new.
+State is bounded. What is matched leaves it after KEPT_DAYS; what no deposit has paid out after OVERDUE_DAYS, and what
+takes money from one after TAKEN_DAYS (their sum stays); the identity of what the outside may tell twice after
+KNOWN_DAYS; a line that is older than that is refused, never guessed to be new. The rest of a deposit stays until
+something explains it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from schemas.records.settlement import (
     DepositMatchRejected,
     DepositMatchSuggested,
     DepositMissing,
+    DepositReportRecorded,
+    DepositRestExplained,
+    DepositRestSuggested,
     DepositUnmatched,
     FeeScheduleAccepted,
     FeeScheduleProposed,
+    FeeStatementRecorded,
     SettlementBatchRecorded,
     SettlementDayStated,
     SettlementLineKind,
@@ -38,6 +43,7 @@ from schemas.signs import settlement_sign
 Event: TypeAlias = SettlementEvents
 Answer: TypeAlias = (
     DepositMatched
+    | DepositRestExplained
     | DepositMatchRejected
     | DepositUnmatched
     | BankLineDismissed
@@ -50,6 +56,7 @@ V = TypeVar("V")
 BY_RULE = "rule"
 KEPT_DAYS = 16  # a match can be taken apart so long; two weeks and a weekend
 OVERDUE_DAYS = 21  # twice as long as a deposit may take, so that a person can still look
+TAKEN_DAYS = 200  # a refund or fee may be taken out of a much later deposit
 BATCH_DAYS = 60  # a batch that no deposit named by then has lost its lines to an operator long ago
 KNOWN_DAYS = 400  # a year's statements may be imported again
 
@@ -64,6 +71,14 @@ PAYMENT_KINDS = frozenset(
         SettlementLineKind.RETURNED,
         SettlementLineKind.REFUNDED,
         SettlementLineKind.REFUND_VOIDED,
+    }
+)
+FEE_KINDS = frozenset(
+    {
+        SettlementLineKind.FEE,
+        SettlementLineKind.FEE_GIVEN_BACK,
+        SettlementLineKind.CHARGEBACK_FEE,
+        SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK,
     }
 )
 
@@ -81,6 +96,7 @@ class OpenLine:
     batch_number: int | None
     settled_at: datetime | None
     paytrace_transaction_id: str | None
+    deposit_id: str | None = None
 
     @property
     def net_minor(self) -> int:
@@ -92,27 +108,60 @@ class OpenLine:
 class OpenDeposit:
     """A bank line that nothing explains yet, and what is said of it so far.
 
-    Units: deposit_minor is signed. held: an operator has turned a match down, so only an operator confirms another.
+    Units: deposit_minor is signed. bank_fee_minor is what the bank charged before it. held: an operator has turned a
+           match down, so only an operator confirms another.
     """
 
     bank_line_id: str
     deposit_minor: int
+    bank_fee_minor: int = 0
     moved_on: date
     book_on: date
     batch_number: int | None
+    deposit_id: str | None = None
     suggested: DepositMatchSuggested | None = None
     broken: DepositBreakFound | None = None
     rejected: tuple[tuple[str, ...], ...] = ()
     held: bool = False
 
+    @property
+    def paid_minor(self) -> int:
+        """What its lines must come to: what the bank booked, and what it charged before that."""
+        return self.deposit_minor + self.bank_fee_minor
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A bank line and what it paid out, kept so that an operator can take it apart."""
+    """A bank line and what it paid out, kept so that an operator can take it apart.
+
+    Units: fee_minor is what of the lines is fee now, after what was explained later.
+    """
 
     reported: DepositMatched
     deposit: OpenDeposit
     lines: tuple[OpenLine, ...]
+    fee_minor: int
+    statement: FeeStatementRecorded | None = None
+
+    @property
+    def due_id(self) -> str:
+        """Line under which the part of its deposit is open that other bank lines bring."""
+        return due_id(self.reported.bank_line_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What a matched bank line left over, until something explains it."""
+
+    matched: DepositMatched
+    deposit: OpenDeposit
+    suggested: DepositRestSuggested | None = None
+    rejected: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def rest_minor(self) -> int:
+        """Above zero the bank brought less than the lines, below zero more."""
+        return self.matched.rest_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +189,15 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A deposit that the processor told, how many bank lines are matched to it, and the files that told it."""
+
+    reported: DepositReportRecorded
+    bank_lines: int = 0
+    files: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownLine:
     """What a line's id stands for, so that another line of the same id is not taken for it."""
 
@@ -157,13 +215,15 @@ class Running:
     new_by_kind: dict[str, int]
     deposited_minor: int = 0
     fee_minor: int = 0
+    rest_minor: int = 0
     dismissed_minor: int = 0
 
     @property
     def closing_minor(self) -> int:
         """What must be open, by the sums alone."""
         added = sum(self.new_by_kind.values())
-        return self.opening_minor + added - self.deposited_minor - self.fee_minor + self.dismissed_minor
+        gone = self.deposited_minor + self.fee_minor + self.rest_minor
+        return self.opening_minor + added - gone + self.dismissed_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +232,8 @@ class State:
 
     Shapes: dicts by id; stated by book day (ISO); open by book day and then by id, so that a new line copies one day
             only.
+            only. reports holds the deposits that the processor told, by its id; statements those of fees that no
+            bank debit has paid.
     Units:  set_aside_minor is the signed sum of lines that are not kept any more.
     """
 
@@ -190,6 +252,9 @@ class State:
     schedule: FeeScheduleAccepted | None = None
     proposal: FeeScheduleProposed | None = None
     dismissed: dict[str, Dismissed] = field(default_factory=dict)
+    rests: dict[str, Rest] = field(default_factory=dict)
+    reports: dict[str, Report] = field(default_factory=dict)
+    statements: dict[str, FeeStatementRecorded] = field(default_factory=dict)
 
     def lines(self) -> dict[str, OpenLine]:
         """Return every open line of the gateway, by id."""
@@ -230,6 +295,11 @@ def answer_key(request: SettlementRequest, requested_by: str, subject: str, requ
     return f"{requested_at.isoformat()} {request.value} {requested_by} {subject}"
 
 
+def due_id(bank_line_id: str) -> str:
+    """Return the name of the line that is left of a deposit after a bank line brought a part of it."""
+    return f"{bank_line_id}:due"
+
+
 def refusal_id(line_id: str, kind: SettlementLineKind, amount_minor: int, moved_on: date) -> str:
     """Return where it is remembered that a line with the id of another one was refused, so that it is said once."""
     return f"refused {line_id} {kind.value} {amount_minor} {moved_on}"
@@ -251,6 +321,18 @@ def evolve(state: State, event: SettlementEvents) -> State:
             return _with_deposit(state, event.bank_line_id, suggested=event, broken=None)
         case DepositBreakFound():
             return _with_deposit(state, event.bank_line_id, suggested=None, broken=event)
+        case DepositReportRecorded():
+            named = replace(state, account=event.settlement_account, currency=event.currency)
+            before = state.reports.get(event.deposit_id) or Report(reported=event)
+            report = replace(before, reported=event, files=before.files | {event.source_file})
+            return replace(named, reports={**state.reports, event.deposit_id: report})
+        case FeeStatementRecorded():
+            return _with_statement(state, event)
+        case DepositRestSuggested():
+            return _with_rest(state, event.bank_line_id, suggested=event)
+        case DepositRestExplained():
+            explained = _explained(state, event)
+            return explained if event.matched_by == BY_RULE else _answered(explained, event)
         case DepositMatchRejected():
             return _answered(_turned_down(state, event.bank_line_id, event.line_ids), event)
         case DepositUnmatched():
@@ -267,10 +349,11 @@ def evolve(state: State, event: SettlementEvents) -> State:
             return _answered(state, event)
         case SettlementLinesSetAside():
             aside = event.book_on.isoformat()
+            gone = [line for line in state.open.get(aside, {}).values() if event.is_whole_day or line.net_minor > 0]
             # The day of these lines was stated as not closed, and so it stays.
             return replace(
                 state,
-                open={day: lines for day, lines in state.open.items() if day != aside},
+                open=_closed(state.open, gone),
                 stated={day: reported for day, reported in state.stated.items() if day != aside},
                 set_aside_minor=state.set_aside_minor + event.open_minor,
             )
@@ -297,9 +380,11 @@ def _with_line(state: State, event: SettlementLineRecorded) -> State:
         deposit = OpenDeposit(
             bank_line_id=event.line_id,
             deposit_minor=signed,
+            bank_fee_minor=event.fee_minor,
             moved_on=event.moved_on,
             book_on=event.book_on,
             batch_number=event.batch_number,
+            deposit_id=event.deposit_id,
         )
         running = replace(running, deposited_minor=running.deposited_minor + signed)
         deposits = {**state.deposits, event.line_id: deposit}
@@ -314,6 +399,7 @@ def _with_line(state: State, event: SettlementLineRecorded) -> State:
         batch_number=event.batch_number,
         settled_at=event.settled_at,
         paytrace_transaction_id=event.paytrace_transaction_id,
+        deposit_id=event.deposit_id,
     )
     new = {**running.new_by_kind, event.kind.value: running.new_by_kind.get(event.kind.value, 0) + signed}
     opened = _opened(state.open, (line,))
@@ -375,18 +461,101 @@ def _matched(state: State, event: DepositMatched) -> State:
         return state
     known = state.lines()
     lines = [known[id_] for id_ in event.line_ids if id_ in known]
-    match = Match(reported=event, deposit=deposit, lines=tuple(lines))
+    statement = state.statements.get(event.fee_statement_id or "")
+    match = Match(reported=event, deposit=deposit, lines=tuple(lines), fee_minor=event.fee_minor, statement=statement)
+    opened = _closed(state.open, lines)
+    if event.carried_minor:
+        opened = _opened(opened, (_due(event, deposit),))
+    rests = state.rests
+    if event.rest_minor:
+        rests = {**rests, event.bank_line_id: Rest(matched=event, deposit=deposit)}
     running = state.running
     return replace(
         state,
-        open=_closed(state.open, lines),
+        open=opened,
         deposits=_without(state.deposits, event.bank_line_id),
         matches={**state.matches, event.bank_line_id: match},
-        running=replace(running, entry_count=running.entry_count + 1, fee_minor=running.fee_minor + event.fee_minor),
+        rests=rests,
+        reports=_counted(state.reports, event.deposit_id, 1),
+        statements=_without(state.statements, event.fee_statement_id or ""),
+        running=replace(
+            running,
+            entry_count=running.entry_count + 1,
+            fee_minor=running.fee_minor + event.fee_minor,
+            rest_minor=running.rest_minor + event.rest_minor,
+        ),
     )
 
 
+def _counted(reports: dict[str, Report], deposit_id: str | None, change: int) -> dict[str, Report]:
+    report = reports.get(deposit_id or "")
+    if report is None:
+        return reports
+    return {**reports, report.reported.deposit_id: replace(report, bank_lines=report.bank_lines + change)}
+
+
+def _due(event: DepositMatched, deposit: OpenDeposit) -> OpenLine:
+    """Return the line that is left of a deposit of which a bank line brought a part."""
+    is_due = event.carried_minor > 0
+    return OpenLine(
+        line_id=due_id(event.bank_line_id),
+        kind=SettlementLineKind.DEPOSIT_DUE if is_due else SettlementLineKind.DEPOSIT_OWED,
+        amount_minor=abs(event.carried_minor),
+        moved_on=deposit.moved_on,
+        book_on=event.book_on,
+        card_type="",
+        batch_number=None,
+        settled_at=None,
+        paytrace_transaction_id=None,
+        deposit_id=event.deposit_id,
+    )
+
+
+def _explained(state: State, event: DepositRestExplained) -> State:
+    known = state.lines()
+    lines = tuple(known[id_] for id_ in event.line_ids if id_ in known)
+    running, match = state.running, state.matches.get(event.bank_line_id)
+    matches = state.matches
+    if match is not None:
+        more = replace(match, lines=(*match.lines, *lines), fee_minor=match.fee_minor + event.fee_minor)
+        matches = {**matches, event.bank_line_id: more}
+    return replace(
+        state,
+        open=_closed(state.open, lines),
+        matches=matches,
+        rests=_without(state.rests, event.bank_line_id) if event.rest_minor else state.rests,
+        running=replace(
+            running,
+            entry_count=running.entry_count + 1,
+            fee_minor=running.fee_minor + event.fee_minor,
+            rest_minor=running.rest_minor - event.rest_minor,
+        ),
+    )
+
+
+def _with_statement(state: State, event: FeeStatementRecorded) -> State:
+    reported = KnownLine(kind=SettlementLineKind.UNKNOWN, amount_minor=event.fee_minor, moved_on=event.entered_on)
+    return replace(
+        state,
+        account=event.settlement_account,
+        currency=event.currency,
+        statements={**state.statements, event.fee_statement_id: event},
+        known={**state.known, event.fee_statement_id: reported},
+    )
+
+
+def _with_rest(state: State, bank_line_id: str, *, suggested: DepositRestSuggested | None) -> State:
+    rest = state.rests.get(bank_line_id)
+    if rest is None:
+        return state
+    return replace(state, rests={**state.rests, bank_line_id: replace(rest, suggested=suggested)})
+
+
 def _turned_down(state: State, bank_line_id: str, line_ids: tuple[str, ...]) -> State:
+    rest = state.rests.get(bank_line_id)
+    if rest is not None:
+        turned = replace(rest, suggested=None, rejected=(*rest.rejected, line_ids))
+        return replace(state, rests={**state.rests, bank_line_id: turned})
     deposit = state.deposits.get(bank_line_id)
     if deposit is None:
         return state
@@ -398,13 +567,25 @@ def _unmatched(state: State, event: DepositUnmatched) -> State:
     match = state.matches.get(event.bank_line_id)
     if match is None:
         return state
-    running = state.running
+    running, statements = state.running, state.statements
+    if match.statement is not None:
+        statements = {**statements, match.statement.fee_statement_id: match.statement}
+    due = state.line(match.due_id)
+    open_lines = _closed(state.open, (due,)) if due is not None else state.open
     opened = replace(
         state,
-        open=_opened(state.open, match.lines),
+        open=_opened(open_lines, match.lines),
         deposits={**state.deposits, event.bank_line_id: match.deposit},
         matches=_without(state.matches, event.bank_line_id),
-        running=replace(running, entry_count=running.entry_count + 1, fee_minor=running.fee_minor - event.fee_minor),
+        rests=_without(state.rests, event.bank_line_id),
+        reports=_counted(state.reports, event.deposit_id, -1),
+        statements=statements,
+        running=replace(
+            running,
+            entry_count=running.entry_count + 1,
+            fee_minor=running.fee_minor - event.fee_minor,
+            rest_minor=running.rest_minor - event.rest_minor,
+        ),
     )
     return _turned_down(opened, event.bank_line_id, event.line_ids)
 
@@ -426,7 +607,7 @@ def _dismissed(state: State, event: BankLineDismissed) -> State:
 
 def _answered(state: State, event: Answer) -> State:
     match event:
-        case DepositMatched():
+        case DepositMatched() | DepositRestExplained():
             asked, who, subject = SettlementRequest.CONFIRM_MATCH, event.matched_by, event.bank_line_id
         case FeeScheduleAccepted():
             asked, who, subject = SettlementRequest.ACCEPT_FEES, event.requested_by, schedule_subject(event.version)
@@ -474,6 +655,8 @@ def _let_go(state: State, ended: date) -> State:
             for id_, reported in state.known.items()
             if reported.moved_on >= known or id_ in state.deposits
         },
+        reports={id_: report for id_, report in state.reports.items() if report.reported.reported_on >= known},
+        statements={id_: statement for id_, statement in state.statements.items() if statement.entered_on >= known},
         answered={id_: day for id_, day in state.answered.items() if day >= known},
     )
 

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from functools import reduce
 
 from schemas.records.settlement import DepositMissing, SettlementDayStated, SettlementLinesSetAside
-from streams.domain.settlement.books import OVERDUE_DAYS, Event, OpenLine, State, evolve
+from streams.domain.settlement.books import OVERDUE_DAYS, TAKEN_DAYS, Event, OpenLine, State, evolve
 from streams.domain.settlement.explaining import REACH, findings, keys_of
 from streams.domain.settlement.policy import Policy
 
@@ -70,6 +70,7 @@ def _statement(state: State, day: date, today: date, at: datetime) -> Settlement
         new_by_kind=dict(sorted(running.new_by_kind.items())),
         deposited_minor=running.deposited_minor,
         fee_minor=running.fee_minor,
+        rest_minor=running.rest_minor,
         dismissed_minor=running.dismissed_minor,
         closing_minor=running.closing_minor,
         in_transit_minor=state.in_transit_minor,
@@ -119,14 +120,20 @@ def _missing(state: State, ended: date, today: date, at: datetime) -> Iterator[D
 
 
 def _set_aside(state: State, today: date, at: datetime) -> Iterator[SettlementLinesSetAside]:
-    """Whole days of lines that are overdue for too long; what came late has as long from the day it became known."""
+    """Lines that are overdue for too long; what came late has as long from the day it became known.
+
+    What takes money may be settled in a deposit of months later, so it stays longer than what should have been paid.
+    """
     for day, lines in sorted(state.open.items()):
         book_on = date.fromisoformat(day)
-        if today - book_on > timedelta(days=OVERDUE_DAYS):
+        age = (today - book_on).days
+        gone = [line for line in lines.values() if age > TAKEN_DAYS or (age > OVERDUE_DAYS and line.net_minor > 0)]
+        if gone:
             yield SettlementLinesSetAside(
                 settlement_account=state.account,
-                line_count=len(lines),
-                open_minor=sum(line.net_minor for line in lines.values()),
+                line_count=len(gone),
+                open_minor=sum(line.net_minor for line in gone),
+                is_whole_day=age > TAKEN_DAYS,
                 currency=state.currency,
                 book_on=book_on,
                 occurred_at=at,

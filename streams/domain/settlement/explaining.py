@@ -2,7 +2,10 @@
 
 A wrong match that counts as sure is the worst there is, so it takes the batch that the bank names, complete by what
 PayTrace states, or the only set of lines that fits to the cent. The engine is reconcile.engine.deposits; nothing
-here looks for sums itself.
+here looks for sums itself. What a deposit holds that the processor reported is in reported.py.
+
+A bank line that names its deposit or batch is booked whole where people allow it: what the lines explain, and the rest
+as unidentified. A line that names nothing never has a rest.
 """
 
 from __future__ import annotations
@@ -29,12 +32,25 @@ from schemas.records.settlement import (
     DepositBreakFound,
     DepositMatched,
     DepositMatchSuggested,
+    DepositReportRecorded,
+    FeeStatementRecorded,
     SettlementLineKind,
 )
 from schemas.values.counting import counted
 from schemas.values.money import shown
-from streams.domain.settlement.books import BY_RULE, PAYMENT_KINDS, Batch, OpenDeposit, OpenLine, State, evolve
+from streams.domain.settlement.books import (
+    BY_RULE,
+    FEE_KINDS,
+    PAYMENT_KINDS,
+    Batch,
+    OpenDeposit,
+    OpenLine,
+    Report,
+    State,
+    evolve,
+)
 from streams.domain.settlement.policy import Policy
+from streams.domain.settlement.reported import DUE_KINDS, Found, Unclear, lines_of
 from streams.domain.suggestion_codes import suggestion_code
 
 Finding = DepositMatched | DepositMatchSuggested | DepositBreakFound
@@ -43,6 +59,9 @@ REACH = timedelta(days=PARAMETERS.deposit_reach_days)
 BY_BATCH_KEY = "deposit-by-batch-key"
 BY_EXACT_SUM = "deposit-by-exact-sum"
 BY_SAME_AMOUNT = "deposit-by-same-amount"
+BY_REPORT = "deposit-by-report"
+BY_REPORTED_NET = "deposit-by-reported-net"
+BY_FEE_STATEMENT = "fee-statement"
 # How the engine names its ways, and how our events name them.
 _RULES = {
     "batch key": BY_BATCH_KEY,
@@ -51,6 +70,7 @@ _RULES = {
     "exact sum": BY_EXACT_SUM,
 }
 MOST_LINES = 10_000  # an event names each line; so many of 40 bytes stay well below a record's 1 MiB
+STATEMENT_REACH = timedelta(days=45)  # a statement of fees is debited within the month after it
 SAME_BATCH = timedelta(days=1)  # transactions of a batch and the batch itself, by settle time
 
 _KINDS = {
@@ -64,6 +84,12 @@ _KINDS = {
     SettlementLineKind.CHARGED_BACK: RecordKind.CHARGEBACK,
     SettlementLineKind.CHARGEBACK_REVERSED: RecordKind.CHARGEBACK_REVERSAL,
     SettlementLineKind.FEE: RecordKind.FEE,
+    SettlementLineKind.CHARGEBACK_FEE: RecordKind.FEE,
+    # Of what brings money the engine asks only the sign, unless it is a capture, of which fees are due.
+    SettlementLineKind.FEE_GIVEN_BACK: RecordKind.RESERVE_RELEASE,
+    SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK: RecordKind.RESERVE_RELEASE,
+    SettlementLineKind.DEPOSIT_DUE: RecordKind.RESERVE_RELEASE,
+    SettlementLineKind.DEPOSIT_OWED: RecordKind.RESERVE_HOLD,
     SettlementLineKind.RESERVE_HELD: RecordKind.RESERVE_HOLD,
     SettlementLineKind.RESERVE_RELEASED: RecordKind.RESERVE_RELEASE,
 }
@@ -151,7 +177,7 @@ def findings(state: State, bank_line_ids: Iterable[str], at: datetime, policy: P
     wanted = set(bank_line_ids)
     ordered = sorted(
         (deposit for id_, deposit in state.deposits.items() if id_ in wanted),
-        key=lambda one: (one.batch_number is None, one.moved_on, one.bank_line_id),
+        key=lambda one: (one.deposit_id is None, one.batch_number is None, one.moved_on, one.bank_line_id),
     )
     if not ordered:
         return ()
@@ -184,6 +210,8 @@ class _Books:
         for line in ordered:
             self.by_key.setdefault(self.key_of[line.line_id], []).append(line)
         self.named = {id_: self.keys.of_deposit(deposit) for id_, deposit in state.deposits.items()}
+        self.named_batches = frozenset(self.named.values()) - {""}
+        self.named_deposits = frozenset(one.deposit_id for one in state.deposits.values() if one.deposit_id)
         self.ordered = ordered
 
     def settled_on(self, line: OpenLine) -> date:
@@ -210,13 +238,33 @@ class _Question:
 
     def answer(self) -> Finding:
         """Sure, suggested, or a break."""
+        deposit = self._deposit
+        if deposit.bank_fee_minor > abs(deposit.deposit_minor):
+            fee, amount = self._shown(deposit.bank_fee_minor), self._shown(abs(deposit.deposit_minor))
+            detail = f"its fee {fee} is greater than its amount {amount}; ask the bank what it booked"
+            return self._break(BreakReason.FEE_TOO_LARGE, detail, deposit.bank_fee_minor)
+        statement = self._fee_statement()
+        if statement is not None:
+            return statement
+        report = self._state.reports.get(deposit.deposit_id or "")
+        if report is not None:
+            return self._by_report(report, BY_REPORT)
         if self._key:
             return self._by_key()
+        announced = self._announced()
+        if len(announced) == 1 and not self._rivals():
+            return self._by_report(announced[0], BY_REPORTED_NET)
+        if announced:
+            names = ", ".join(report.reported.deposit_id for report in announced)
+            return self._break(BreakReason.SEVERAL_WAYS, f"equal candidates: {names}{self._beside()}", 0)
+        return self._by_sums()
+
+    def _by_sums(self) -> Finding:
+        """Judge a bank line that names nothing that is known."""
+        deposit = self._deposit
         if not self._near:
-            return self._break(
-                BreakReason.NO_RECORDS, "no settled money of the days before it is open", self._deposit.deposit_minor
-            )
-        known = self._deposit.broken
+            return self._break(self._unnamed(BreakReason.NO_RECORDS), self._nothing(), deposit.deposit_minor)
+        known = deposit.broken
         if known is not None and not self._has_news(known):
             return known
         alone = self._same_amount()
@@ -228,7 +276,7 @@ class _Question:
         if not found.is_near:
             count, minor = self._open()
             detail = f"{found.reason}; open are {counted(count, 'line|lines')}, {self._shown(minor)} in all"
-            return self._break(BreakReason.NOTHING_NEAR, detail, found.difference_minor)
+            return self._break(self._unnamed(BreakReason.NOTHING_NEAR), detail, found.difference_minor)
         if not found.difference_minor:
             return self._break(BreakReason.SEVERAL_WAYS, found.reason, 0)
         return self._break(BreakReason.DIFFERENCE_IS_NO_FEE, found.reason, found.difference_minor)
@@ -237,13 +285,164 @@ class _Question:
         """Return lines that it can pay out, in a fixed order; what another bank line names is left to that one."""
         if self._key:
             return self._books.by_key.get(self._key, [])
-        others = set(self._books.named.values()) - {""}
         return [
             line
             for line in self._books.ordered
-            if self._books.key_of[line.line_id] not in others
-            and timedelta(0) <= self._deposit.moved_on - self._books.settled_on(line) <= REACH
+            if self._is_free(line) and timedelta(0) <= self._deposit.moved_on - self._books.settled_on(line) <= REACH
         ]
+
+    def _is_free(self, line: OpenLine) -> bool:
+        """Return whether no other bank line names the batch or deposit of a line."""
+        if self._books.key_of[line.line_id] in self._books.named_batches - {self._key}:
+            return False
+        return line.deposit_id == self._deposit.deposit_id or line.deposit_id not in self._books.named_deposits
+
+    def _unnamed(self, reason: BreakReason) -> BreakReason:
+        return BreakReason.DEPOSIT_UNKNOWN if self._deposit.deposit_id else reason
+
+    def _nothing(self) -> str:
+        nothing = "no settled money of the days before it is open"
+        named = self._deposit.deposit_id
+        return f"nobody reported deposit {named}, and {nothing}" if named else nothing
+
+    # -- a statement of fees, and a deposit that the processor reported ------------------------------------------------
+
+    def _fee_statement(self) -> Finding | None:
+        """Return what a bank debit for a statement of fees is; None where it is none."""
+        deposit, statements = self._deposit, self._state.statements
+        named = statements.get(deposit.deposit_id or "")
+        if named is not None and named.fee_minor != -deposit.deposit_minor:
+            says = f"the statement {named.fee_statement_id} says {self._shown(named.fee_minor)}"
+            return self._break(BreakReason.REPORT_DIFFERS, says, deposit.deposit_minor + named.fee_minor)
+        found = [named] if named is not None else self._statements_of_its_amount()
+        if not found:
+            return None
+        if named is None and (len(found) > 1 or self._rivals() or self._alone()):
+            names = ", ".join(statement.fee_statement_id for statement in found)
+            return self._break(BreakReason.SEVERAL_WAYS, f"candidates: {names}{self._beside()}", 0)
+        statement = found[0]
+        return self._finding(
+            (),
+            BY_FEE_STATEMENT,
+            fee_minor=statement.fee_minor,
+            tax_minor=statement.tax_minor,
+            fee_statement_id=statement.fee_statement_id,
+            evidence=(f"statement {statement.fee_statement_id} of {statement.entered_on} says the same amount",),
+        )
+
+    def _statements_of_its_amount(self) -> list[FeeStatementRecorded]:
+        deposit = self._deposit
+        if deposit.deposit_id is not None or self._key:
+            return []
+        return [
+            statement
+            for _, statement in sorted(self._state.statements.items())
+            if statement.fee_minor == -deposit.deposit_minor
+            and -SAME_BATCH <= deposit.moved_on - statement.entered_on <= STATEMENT_REACH
+        ]
+
+    def _beside(self) -> str:
+        """Return which bank lines have the same claim."""
+        rivals = self._rivals()
+        return f"; {', '.join(rivals[:3])} has the same amount" if rivals else ""
+
+    def _announced(self) -> list[Report]:
+        """Return reported deposits that no bank line has brought and that bring just this amount."""
+        deposit = self._deposit
+        if deposit.deposit_id is not None:
+            return []
+        return [
+            report
+            for _, report in sorted(self._state.reports.items())
+            if not report.bank_lines
+            and report.reported.net_minor == deposit.paid_minor
+            and timedelta(0) <= deposit.moved_on - report.reported.reported_on <= REACH
+            and report.reported.deposit_id not in self._books.named_deposits
+        ]
+
+    def _by_report(self, report: Report, rule: str) -> Finding:
+        """Judge a bank line of a deposit that the processor reported."""
+        deposit, told, policy = self._deposit, report.reported, self._books.policy
+        held = self._held_by(report)
+        if isinstance(held, Unclear):
+            detail = f"deposit {told.deposit_id}: {held.why}"
+            return self._break(BreakReason.REPORT_DIFFERS, detail, held.difference_minor)
+        is_due = any(line.kind in DUE_KINDS for line in held.lines)
+        whole = held.net_minor if is_due else told.net_minor
+        missing = whole - deposit.paid_minor
+        is_part = not policy.is_small(missing, whole)
+        if is_part and (whole * deposit.paid_minor <= 0 or abs(deposit.paid_minor) > abs(whole)):
+            detail = f"deposit {told.deposit_id} should bring {self._shown(whole)}"
+            return self._break(BreakReason.REPORT_DIFFERS, detail, missing)
+        carried = missing if is_part else 0
+        rest = held.net_minor - carried - deposit.paid_minor
+        # What the report itself puts into other categories may be any amount; what is missing here may not.
+        unknown = rest if is_due else rest + sum(told.other_parts.values())
+        if not policy.is_small(unknown, max(abs(whole), abs(told.gross_minor or 0))):
+            explained = f"open lines explain {self._shown(held.net_minor)} of {self._shown(whole)}"
+            detail = "; ".join((f"deposit {told.deposit_id}: {explained}", *self._told(told, 0, held.short)))
+            return self._break(BreakReason.REPORT_DIFFERS, detail, rest)
+        if len(held.lines) > MOST_LINES:
+            detail = f"{counted(len(held.lines), 'line')} in one deposit, at most {MOST_LINES} are matched"
+            return self._break(BreakReason.TOO_MANY_LINES, detail, rest)
+        evidence = [
+            f"{counted(len(held.lines), 'line|lines')}, {self._shown(held.net_minor + held.fee_minor)}, "
+            f"fee {self._shown(held.fee_minor)}, against {self._shown(deposit.paid_minor)}"
+        ]
+        if carried:
+            evidence.append(f"a part of deposit {told.deposit_id}: {self._shown(carried)} is still to come")
+        return self._finding(
+            tuple(line.line_id for line in held.lines),
+            rule,
+            deposit_id=told.deposit_id,
+            fee_minor=held.fee_minor,
+            tax_minor=held.tax_minor,
+            rest_minor=rest,
+            carried_minor=carried,
+            evidence=(*evidence, *self._told(told, rest, held.short)),
+        )
+
+    def _held_by(self, report: Report) -> Found | Unclear:
+        """Return what a reported deposit holds, or still holds after bank lines have brought parts of it."""
+        told = report.reported
+        due = [line for line in self._books.ordered if line.kind in DUE_KINDS and line.deposit_id == told.deposit_id]
+        if due:
+            return Found(tuple(due), 0, 0, ())
+        if report.bank_lines:
+            return Unclear("bank lines have brought all of it", self._deposit.deposit_minor)
+        lines = [
+            line
+            for line in self._books.ordered
+            if line.kind not in DUE_KINDS
+            and line.deposit_id in (None, told.deposit_id)
+            and self._books.key_of[line.line_id] not in self._books.named_batches - {self._key}
+            and self._books.settled_on(line) <= told.reported_on
+            and (line.net_minor < 0 or told.reported_on - self._books.settled_on(line) <= REACH)
+        ]
+        earlier = any(
+            not other.bank_lines
+            and other.reported.deposit_id != told.deposit_id
+            and other.reported.reported_on <= told.reported_on
+            for other in self._state.reports.values()
+        )
+        return lines_of(told, lines, self._books.settled_on, is_first=not earlier)
+
+    def _told(self, told: DepositReportRecorded, rest: int, short: Sequence[str]) -> Iterator[str]:
+        """Yield what a person is told of a deposit: its rest, the categories that have no account, a wrong sum."""
+        name = f"deposit {told.deposit_id}"
+        if told.other_parts:
+            parts = ", ".join(f"{part} {self._shown(minor)}" for part, minor in sorted(told.other_parts.items()))
+            net = self._shown(sum(told.other_parts.values()))
+            yield f"{name}: net {net} in categories without an account: {parts}"
+        if told.difference_minor:
+            come_to = self._shown(told.net_minor - told.difference_minor)
+            yield f"{name}: its parts come to {come_to}, its net is {self._shown(told.net_minor)}"
+        if rest:
+            yield f"{name}: {self._shown(abs(rest))} {'less' if rest > 0 else 'more'} than its parts explain"
+        if short:
+            yield f"{name}: open lines are not what its report calls {', '.join(short)}"
+
+    # -- batches and sums ----------------------------------------------------------------------------------------------
 
     def _has_news(self, known: DepositBreakFound) -> bool:
         """Return whether asking again can tell anything else: the lines are others, or the fee schedule is."""
@@ -270,11 +469,35 @@ class _Question:
             return self._break(BreakReason.BATCH_INCOMPLETE, detail, batch.net_minor - listed)
         found = self._closest(self._near)
         if isinstance(found, Break):
+            with_rest = self._with_rest() if batch is not None else None
+            if with_rest is not None:
+                return with_rest
             return self._break(BreakReason.DIFFERENCE_IS_NO_FEE, found.reason, found.difference_minor)
         if batch is None and found.fee_minor != found.expected_fee_minor:
             detail = f"PayTrace has not stated batch {self._deposit.batch_number}, so it may have more lines"
             return self._break(BreakReason.BATCH_UNKNOWN, detail, found.fee_minor - found.expected_fee_minor)
         return self._judged(found)
+
+    def _with_rest(self) -> Finding | None:
+        """Return a match of a complete batch whose deposit is a little more or less than all that is known of it."""
+        deposit, policy = self._deposit, self._books.policy
+        records = sum(line.net_minor for line in self._near)
+        has_fees = any(line.kind in FEE_KINDS for line in self._near)
+        captured = [line for line in self._near if _KINDS[line.kind] is RecordKind.CAPTURE]
+        schedule = NO_FEES if has_fees else self._books.schedule
+        fee = schedule.fee_minor((line.card_type, line.amount_minor) for line in captured)
+        rest = records - fee - deposit.paid_minor
+        is_allowed = policy.books_rest and not deposit.held and len(self._near) <= MOST_LINES
+        if not is_allowed or not policy.is_small(rest, records) or records * deposit.paid_minor <= 0:
+            return None
+        evidence = (
+            f"{counted(len(self._near), 'line|lines')}, {self._shown(records)}, fee {self._shown(fee)}, "
+            f"against {self._shown(deposit.paid_minor)}",
+            f"batch {deposit.batch_number}: {self._shown(abs(rest))} {'less' if rest > 0 else 'more'} "
+            "than its lines explain",
+        )
+        line_ids = tuple(line.line_id for line in self._near)
+        return self._finding(line_ids, BY_BATCH_KEY, fee_minor=fee, rest_minor=rest, evidence=evidence)
 
     def _closest(self, lines: Sequence[OpenLine]) -> Settled | Break:
         """Return the first attempt that settles it, or the one that leaves the least over."""
@@ -288,7 +511,7 @@ class _Question:
 
     def _attempts(self, lines: Sequence[OpenLine]) -> Iterator[tuple[Sequence[OpenLine], FeeSchedule]]:
         """Yield all lines first; where the processor tells its fees itself, no schedule may count them again."""
-        reported = any(line.kind is SettlementLineKind.FEE for line in lines)
+        reported = any(line.kind in FEE_KINDS for line in lines)
         yield lines, NO_FEES if reported else self._books.schedule
         payments = [line for line in lines if line.kind in PAYMENT_KINDS]
         if payments and len(payments) < len(lines):
@@ -297,7 +520,7 @@ class _Question:
     def _ask(self, lines: Sequence[OpenLine], schedule: FeeSchedule) -> Settled | Break:
         day = self._deposit.moved_on  # the engine is asked about one day, on which all of this is known
         bank = BankDeposit(
-            self._deposit.bank_line_id, self._deposit.deposit_minor, self._deposit.moved_on, day, batch_key=self._key
+            self._deposit.bank_line_id, self._deposit.paid_minor, self._deposit.moved_on, day, batch_key=self._key
         )
         bridge = daily_bridges([self._record(line, day) for line in lines], [bank], schedule, day)[0]
         return bridge.settled[0] if bridge.settled else bridge.breaks[0]
@@ -318,24 +541,25 @@ class _Question:
 
         One line and one bank line of its amount.
         """
-        alone = [
-            line
-            for line in self._near
-            if line.kind not in PAYMENT_KINDS and line.net_minor == self._deposit.deposit_minor
-        ]
+        alone = self._alone()
         if len(alone) != 1 or self._rivals():
             return None
         found = Settled(
             deposit_id=self._deposit.bank_line_id,
             record_ids=(alone[0].line_id,),
             on=self._deposit.moved_on,
-            deposit_minor=self._deposit.deposit_minor,
+            deposit_minor=self._deposit.paid_minor,
             fee_minor=0,
             expected_fee_minor=0,
             schedule_version=NO_FEES.version,
             how=BY_SAME_AMOUNT,
         )
         return self._judged(found)
+
+    def _alone(self) -> list[OpenLine]:
+        """Lines of a fee, reserve or chargeback that are just this amount."""
+        paid = self._deposit.paid_minor
+        return [line for line in self._near if line.kind not in PAYMENT_KINDS and line.net_minor == paid]
 
     def _rivals(self) -> list[str]:
         """Other bank lines that the same lines would explain just as well, dismissed ones among them."""
@@ -376,32 +600,65 @@ class _Question:
         ]
         if found.takes_in_cancelling:
             evidence.append("other sets fit too, and differ by lines that cancel each other out; nothing is left out")
-        doubts = [*self._doubts(found, rule, lines)]
+        return self._finding(
+            found.record_ids,
+            rule,
+            fee_minor=found.fee_minor,
+            expected_fee_minor=found.expected_fee_minor,
+            schedule_version=found.schedule_version,
+            evidence=tuple(evidence),
+            doubts=tuple(self._doubts(found, rule, lines)),
+        )
+
+    def _finding(
+        self,
+        line_ids: tuple[str, ...],
+        rule: str,
+        *,
+        evidence: tuple[str, ...],
+        doubts: tuple[str, ...] = (),
+        fee_minor: int = 0,
+        expected_fee_minor: int | None = None,
+        schedule_version: str = "",
+        rest_minor: int = 0,
+        carried_minor: int = 0,
+        deposit_id: str | None = None,
+        **more: Any,
+    ) -> Finding:
+        """Return a match, or a suggestion where there are doubts. Units: fee_minor is without the bank's charges."""
+        deposit = self._deposit
+        if deposit.held:
+            doubts = ("not sure: an operator has turned down a match of this bank line", *doubts)
+        if rest_minor and not self._books.policy.books_rest:
+            doubts = ("not sure: the rules leave a rest to a person", *doubts)
+        if doubts and (carried_minor or line_ids in deposit.rejected or not line_ids):
+            return self._break(BreakReason.REJECTED, "an operator has turned down the only match", rest_minor)
+        fee = fee_minor + deposit.bank_fee_minor
         shared: dict[str, Any] = {
             "settlement_account": self._state.account,
-            "bank_line_id": self._deposit.bank_line_id,
-            "line_ids": found.record_ids,
-            "records_minor": found.deposit_minor + found.fee_minor,
-            "deposit_minor": found.deposit_minor,
-            "fee_minor": found.fee_minor,
-            "expected_fee_minor": found.expected_fee_minor,
+            "bank_line_id": deposit.bank_line_id,
+            "deposit_id": deposit_id or deposit.deposit_id,
+            "line_ids": line_ids,
+            "records_minor": deposit.deposit_minor + fee + rest_minor,
+            "deposit_minor": deposit.deposit_minor,
+            "fee_minor": fee,
+            "rest_minor": rest_minor,
+            "expected_fee_minor": fee if expected_fee_minor is None else expected_fee_minor + deposit.bank_fee_minor,
             "currency": self._state.currency,
-            "schedule_version": found.schedule_version,
+            "schedule_version": schedule_version or self._books.schedule.version,
             "rule": rule,
             "rule_version": self._books.policy.rule_version,
             "evidence": (*evidence, *doubts),
-            "book_on": self._state.day or self._deposit.book_on,
+            "book_on": self._state.day or deposit.book_on,
             "occurred_at": self._at,
         }
         if doubts:
-            amounts = (shared["records_minor"], found.deposit_minor, found.fee_minor)
-            code = suggestion_code(self._deposit.bank_line_id, list(found.record_ids), amounts)
+            amounts = (shared["records_minor"], deposit.deposit_minor, fee)
+            code = suggestion_code(deposit.bank_line_id, list(line_ids), amounts)
             return DepositMatchSuggested(**shared, suggestion_code=code)
-        return DepositMatched(**shared, matched_by=BY_RULE, reason="")
+        return DepositMatched(**shared, **more, carried_minor=carried_minor, matched_by=BY_RULE, reason="")
 
     def _doubts(self, found: Settled, rule: str, lines: Sequence[OpenLine]) -> Iterator[str]:
-        if self._deposit.held:
-            yield "not sure: an operator has turned down a match of this bank line"
         if rule in (BY_BATCH_KEY, BY_SAME_AMOUNT):
             return
         if found.fee_minor != found.expected_fee_minor:

@@ -28,9 +28,12 @@ from schemas.records.settlement import (
     DepositBreakFound,
     DepositMatched,
     DepositMatchRejected,
+    DepositReported,
+    DepositReportRecorded,
     DepositUnmatched,
     DismissBankLine,
     FeeScheduleAccepted,
+    FeeStatementRecorded,
     MoneySettled,
     ProcessorEntryKind,
     ProcessorEntryObserved,
@@ -54,6 +57,7 @@ from streams.domain.settlement.books import (
     Batch,
     Event,
     KnownLine,
+    OpenLine,
     State,
     evolve,
     refusal_id,
@@ -61,7 +65,9 @@ from streams.domain.settlement.books import (
 from streams.domain.settlement.days import day_end, restated
 from streams.domain.settlement.explaining import Keys, findings, is_complete, keys_of, payments_of
 from streams.domain.settlement.policy import Policy
+from streams.domain.settlement.reported import sum_of_parts
 from streams.domain.settlement.requests import Request, answer
+from streams.domain.settlement.rests import after_line, after_schedule
 from streams.domain.settlement.schedules import proposal
 
 AHEAD = timedelta(days=7)  # banks date ahead over a weekend with holidays; more than that is a slip of the pen
@@ -81,6 +87,10 @@ _OF_DIRECTION = {
 }
 _OF_ENTRY = {
     ProcessorEntryKind.FEE: SettlementLineKind.FEE,
+    ProcessorEntryKind.FEE_GIVEN_BACK: SettlementLineKind.FEE_GIVEN_BACK,
+    ProcessorEntryKind.CHARGEBACK_FEE: SettlementLineKind.CHARGEBACK_FEE,
+    ProcessorEntryKind.CHARGEBACK_FEE_GIVEN_BACK: SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK,
+    ProcessorEntryKind.FEE_STATEMENT: SettlementLineKind.FEE,  # where it was taken out of a deposit
     ProcessorEntryKind.RESERVE_HELD: SettlementLineKind.RESERVE_HELD,
     ProcessorEntryKind.RESERVE_RELEASED: SettlementLineKind.RESERVE_RELEASED,
 }
@@ -102,6 +112,8 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
             return _on_line(state, _of_money(record), policy)
         case BankLineObserved():
             return _on_reported_line(state, _of_bank(record), policy)
+        case ProcessorEntryObserved() if record.kind is ProcessorEntryKind.FEE_STATEMENT and not record.deposit_id:
+            return _on_fee_statement(state, record, policy)
         case ProcessorEntryObserved():
             # One number may come back for another fact: held, released and held again.
             return _on_reported_line(
@@ -113,6 +125,8 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
             return _on_statement(state, record, policy)
         case SettlementBatchObserved():
             return _on_batch(state, record, policy)
+        case DepositReported():
+            return _on_report(state, record, policy)
         case CardTypeObserved():
             return _on_card_type(state, record)
         case ConfirmDepositMatch() | RejectDepositMatch() | UnmatchDeposit() | DismissBankLine() | AcceptFeeSchedule():
@@ -204,12 +218,16 @@ def _check(line: SettlementLineRecorded) -> None:
     what = f"line {line.line_id} of {line.settlement_account}"
     if line.kind is SettlementLineKind.UNKNOWN or line.amount_minor < 0:
         raise Unreadable(f"{what} is no money: kind {line.kind}, amount_minor {line.amount_minor}")
-    if not line.settlement_account.endswith(f"/{line.currency}") or len(line.currency) != 3:
-        raise Unreadable(f"{what} is in {line.currency!r}; the key is <merchant>/<currency>")
+    _check_key(line.settlement_account, line.currency, what)
     if line.moved_on > line.occurred_at.astimezone(UTC).date() + AHEAD:
         raise Unreadable(
             f"{what} is of {line.moved_on}, more than {AHEAD.days} days after it was seen; correct its date"
         )
+
+
+def _check_key(account: str, currency: str, what: str) -> None:
+    if not account.endswith(f"/{currency}") or len(currency) != 3:
+        raise Unreadable(f"{what} is in {currency!r}; the key is <merchant>/<currency>")
 
 
 def _is_known(state: State, line: SettlementLineRecorded) -> bool:
@@ -217,9 +235,10 @@ def _is_known(state: State, line: SettlementLineRecorded) -> bool:
     if line.line_id in state.known or line.line_id in state.deposits or state.line(line.line_id) is not None:
         return True
     return any(
-        line.line_id in match.reported.line_ids
+        line.line_id == paid.line_id
         for match in state.matches.values()
         if match.deposit.moved_on >= line.moved_on - timedelta(days=1)
+        for paid in match.lines
     )
 
 
@@ -253,16 +272,34 @@ def _after_line(state: State, line: SettlementLineRecorded, policy: Policy) -> t
     at = line.occurred_at
     if line.kind in BANK_KINDS:
         return _asked(state, [line.line_id], at, policy)
-    if not state.deposits:
-        return ()
-    if line.kind not in PAYMENT_KINDS:
-        return _asked(state, state.deposits, at, policy)
-    keys = keys_of(state)
+    events: tuple[Event, ...] = ()
     opened = state.line(line.line_id)
-    batch = keys.batch_of(opened) if opened else None
-    if batch is None or not is_complete(batch, payments_of(state, keys, batch.batch_id)):
-        return ()
-    return _asked(state, _waiting_for(state, keys, batch), at, policy)
+    if state.deposits and opened is not None:
+        events = _asked(state, _may_pay_out(state, opened), at, policy)
+        state = reduce(evolve, events, state)
+    return (*events, *after_line(state, line, at, policy))
+
+
+def _may_pay_out(state: State, opened: OpenLine) -> list[str]:
+    """Open bank lines to be asked about again, now that this line is open."""
+    if opened.kind not in PAYMENT_KINDS:
+        return [*state.deposits]
+    waiting = [id_ for id_, one in state.deposits.items() if _is_reported_in_full(state, one.deposit_id, opened)]
+    keys = keys_of(state)
+    batch = keys.batch_of(opened)
+    if batch is not None and is_complete(batch, payments_of(state, keys, batch.batch_id)):
+        waiting += _waiting_for(state, keys, batch)
+    return waiting
+
+
+def _is_reported_in_full(state: State, deposit_id: str | None, opened: OpenLine) -> bool:
+    """Return whether what is open may be all that was captured for a reported deposit."""
+    report = state.reports.get(deposit_id or "")
+    if report is None or opened.moved_on > report.reported.reported_on:
+        return False
+    gross = report.reported.gross_minor
+    of_its_days = (line for line in state.lines().values() if line.moved_on <= report.reported.reported_on)
+    return gross is None or sum(line.net_minor for line in of_its_days if line.net_minor > 0) >= gross
 
 
 def _waiting_for(state: State, keys: Keys, batch: Batch) -> list[str]:
@@ -274,7 +311,11 @@ def _asked(state: State, bank_line_ids: Iterable[str], at: datetime, policy: Pol
     """Return findings, a fee schedule that new breaks suggest, and the days whose status this changes."""
     events: tuple[Event, ...] = findings(state, bank_line_ids, at, policy)
     state = reduce(evolve, events, state)
-    if any(isinstance(event, DepositBreakFound) for event in events):
+    # A difference of a batch is what a fee schedule is learned from.
+    if any(
+        isinstance(event, DepositBreakFound) or (isinstance(event, DepositMatched) and event.rest_minor)
+        for event in events
+    ):
         proposed = proposal(state, at)
         events += proposed
         state = reduce(evolve, proposed, state)
@@ -288,7 +329,48 @@ def _on_statement(state: State, reported: BankStatementEnded, policy: Policy) ->
     return day_end(state, state.day + timedelta(days=1), reported.occurred_at, policy)
 
 
-# -- batches, card types, requests -----------------------------------------------------------------------------------
+# -- reports, batches, card types, requests ----------------------------------------------------------------------------
+
+
+def _on_report(state: State, seen: DepositReported, policy: Policy) -> tuple[Event, ...]:
+    """Take a deposit as the processor reports it; the same file or the same content again yields ()."""
+    recorded = _of_report(seen)
+    _check_key(recorded.settlement_account, recorded.currency, f"deposit {seen.deposit_id}")
+    if recorded.reported_on > seen.observed_at.astimezone(UTC).date() + AHEAD:
+        raise Unreadable(f"deposit {seen.deposit_id} is of {seen.reported_on}, which lies ahead; correct its date")
+    known = state.reports.get(seen.deposit_id)
+    if known is not None:
+        same = replace(recorded, occurred_at=known.reported.occurred_at, source_file=known.reported.source_file)
+        if same == known.reported or (seen.source_file and seen.source_file in known.files):
+            return ()
+    after = evolve(state, recorded)
+    waiting = [
+        id_
+        for id_, one in state.deposits.items()
+        if one.deposit_id == seen.deposit_id or (one.deposit_id is None and one.paid_minor == seen.net_minor)
+    ]
+    return (recorded, *_asked(after, waiting, seen.observed_at, policy))
+
+
+def _on_fee_statement(state: State, seen: ProcessorEntryObserved, policy: Policy) -> tuple[Event, ...]:
+    """Take a statement of fees that a bank debit of its own pays; clearing is not touched by it."""
+    line = _of_entry(seen)
+    _check(line)
+    if not line.amount_minor or _is_known(state, line):
+        return ()
+    recorded = FeeStatementRecorded(
+        settlement_account=line.settlement_account,
+        fee_statement_id=line.line_id,
+        fee_kind=line.fee_kind,
+        fee_minor=line.amount_minor,
+        tax_minor=line.tax_minor,
+        currency=line.currency,
+        entered_on=line.moved_on,
+        occurred_at=line.occurred_at,
+    )
+    after = evolve(state, recorded)
+    debits = [id_ for id_, one in state.deposits.items() if one.deposit_minor < 0]
+    return (recorded, *_asked(after, debits, seen.observed_at, policy))
 
 
 def _on_batch(state: State, seen: SettlementBatchObserved, policy: Policy) -> tuple[Event, ...]:
@@ -337,6 +419,8 @@ def _on_request(state: State, request: Request, policy: Policy) -> tuple[Event, 
             case SettlementRequestRefused():
                 pass
             case FeeScheduleAccepted():
+                follow += after_schedule(after, request.requested_at, policy)
+                after = reduce(evolve, follow, after)
                 follow += _asked(after, after.deposits, request.requested_at, policy)
             case DepositMatchRejected() | DepositUnmatched():
                 follow += _asked(after, [event.bank_line_id], request.requested_at, policy)
@@ -368,16 +452,24 @@ def _of_money(money: MoneySettled) -> SettlementLineRecorded:
 
 
 def _of_bank(seen: BankLineObserved) -> SettlementLineRecorded:
+    """Read a bank line: what the bank booked, and what it charged before that.
+
+    A credit that its charges would turn into a debit keeps the amount that the bank names, and is never explained.
+    """
+    extra = -seen.fee_excluded_minor if seen.direction is BankDirection.CREDIT else seen.fee_excluded_minor
+    booked = seen.amount_minor + extra
     return SettlementLineRecorded(
         settlement_account=seen.settlement_account,
         line_id=seen.bank_line_id,
         kind=_OF_DIRECTION.get(seen.direction, SettlementLineKind.UNKNOWN),
-        amount_minor=seen.amount_minor,
+        amount_minor=booked if booked >= 0 else seen.amount_minor,
+        fee_minor=seen.fee_included_minor + seen.fee_excluded_minor,
         currency=seen.currency,
         moved_on=seen.booked_on,
         book_on=seen.booked_on,
         card_type="",
         batch_number=seen.batch_number,
+        deposit_id=seen.deposit_id,
         text=seen.text,
         occurred_at=seen.observed_at,
     )
@@ -388,13 +480,42 @@ def _of_entry(seen: ProcessorEntryObserved) -> SettlementLineRecorded:
         settlement_account=seen.settlement_account,
         line_id=seen.entry_id,
         kind=_OF_ENTRY.get(seen.kind, SettlementLineKind.UNKNOWN),
-        amount_minor=seen.amount_minor,
+        fee_kind=seen.fee_kind,
+        amount_minor=seen.amount_minor + seen.tax_minor,
+        tax_minor=seen.tax_minor,
         currency=seen.currency,
         moved_on=seen.entered_on,
         book_on=seen.entered_on,
         card_type="",
         batch_number=seen.batch_number,
+        deposit_id=seen.deposit_id,
+        dispute_id=seen.dispute_id,
+        paytrace_transaction_id=seen.paytrace_transaction_id,
         text=seen.raw_kind,
+        occurred_at=seen.observed_at,
+    )
+
+
+def _of_report(seen: DepositReported) -> DepositReportRecorded:
+    parts = sum_of_parts(seen)
+    return DepositReportRecorded(
+        settlement_account=seen.settlement_account,
+        deposit_id=seen.deposit_id,
+        reported_on=seen.reported_on,
+        gross_minor=seen.gross_minor,
+        refunds_minor=seen.refunds_minor,
+        returns_minor=seen.returns_minor,
+        chargebacks_minor=seen.chargebacks_minor,
+        fees_minor=seen.fees_minor,
+        tax_minor=seen.tax_minor,
+        reserve_minor=seen.reserve_minor,
+        other_parts=dict(sorted(seen.other_parts.items())),
+        net_minor=seen.net_minor,
+        difference_minor=0 if parts is None else seen.net_minor - parts,
+        currency=seen.currency,
+        batch_number=seen.batch_number,
+        transaction_ids=tuple(sorted(set(seen.transaction_ids))),
+        source_file=seen.source_file,
         occurred_at=seen.observed_at,
     )
 
@@ -409,6 +530,7 @@ def _of_dispute(moved: DisputeMoneyMoved) -> SettlementLineRecorded:
         moved_on=moved.moved_on,
         book_on=moved.moved_on,
         card_type="",
+        dispute_id=moved.dispute_id,
         paytrace_transaction_id=moved.paytrace_transaction_id,
         text=moved.raw_stage,
         occurred_at=moved.occurred_at,

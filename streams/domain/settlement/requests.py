@@ -17,6 +17,7 @@ from schemas.records.settlement import (
     ConfirmDepositMatch,
     DepositMatched,
     DepositMatchRejected,
+    DepositRestExplained,
     DepositUnmatched,
     DismissBankLine,
     FeeScheduleAccepted,
@@ -32,6 +33,7 @@ from streams.domain.settlement.books import (
     KEPT_DAYS,
     Event,
     OpenDeposit,
+    Rest,
     State,
     answer_key,
     schedule_subject,
@@ -72,14 +74,14 @@ def answer(state: State, request: Request, policy: Policy) -> tuple[Event, ...]:
 
 
 def _confirm(state: State, today: date, request: ConfirmDepositMatch, policy: Policy) -> tuple[Event, ...]:
-    deposit = state.deposits.get(request.bank_line_id)
-    if deposit is None:
+    asked = state.deposits.get(request.bank_line_id) or state.rests.get(request.bank_line_id)
+    if asked is None:
         return _refused(request, request.bank_line_id, _not_open(state, request.bank_line_id))
     line_ids = tuple(sorted(set(request.line_ids)))
     if not line_ids:
-        return _refused(request, request.bank_line_id, f"name the lines that it pays out; {_status(deposit)}")
-    if request.suggestion_code and not _is_meant(deposit, request.suggestion_code, line_ids):
-        return _refused(request, request.bank_line_id, _gone(deposit, request.suggestion_code))
+        return _refused(request, request.bank_line_id, f"name the lines that it pays out; {_status(asked)}")
+    if request.suggestion_code and not _is_meant(asked, request.suggestion_code, line_ids):
+        return _refused(request, request.bank_line_id, _gone(asked, request.suggestion_code))
     lines = [line for line_id in line_ids if (line := state.line(line_id)) is not None]
     gone = sorted(set(line_ids) - {line.line_id for line in lines})
     if gone:
@@ -89,16 +91,23 @@ def _confirm(state: State, today: date, request: ConfirmDepositMatch, policy: Po
             request, request.bank_line_id, f"{counted(len(line_ids), 'line')}, at most {MOST_LINES} at once"
         )
     records = sum(line.net_minor for line in lines)
-    schedule = schedule_of(state)
     lines_shown = counted(len(line_ids), "line")
+    if isinstance(asked, Rest):
+        return _explain(state, today, request, asked, records, policy)
+    deposit, schedule = asked, schedule_of(state)
     paid = f"{shown(records, state.currency)}, against {shown(deposit.deposit_minor, state.currency)}"
+    stands = deposit.suggested if deposit.suggested and deposit.suggested.line_ids == line_ids else None
+    # A person takes a difference for a fee, but for the rest of what was suggested.
+    rest = stands.rest_minor if stands else 0
     matched = DepositMatched(
         settlement_account=request.settlement_account,
         bank_line_id=request.bank_line_id,
+        deposit_id=stands.deposit_id if stands else deposit.deposit_id,
         line_ids=line_ids,
         records_minor=records,
         deposit_minor=deposit.deposit_minor,
-        fee_minor=records - deposit.deposit_minor,
+        fee_minor=records - deposit.deposit_minor - rest,
+        rest_minor=rest,
         expected_fee_minor=_expected(deposit, line_ids),
         currency=state.currency,
         schedule_version=schedule.version,
@@ -115,13 +124,41 @@ def _confirm(state: State, today: date, request: ConfirmDepositMatch, policy: Po
     return (matched,)
 
 
+def _explain(
+    state: State, today: date, request: ConfirmDepositMatch, rest: Rest, records: int, policy: Policy
+) -> tuple[Event, ...]:
+    """Return that these lines are what the rest of a matched bank line was; what they are more is a fee."""
+    line_ids = tuple(sorted(set(request.line_ids)))
+    left = f"the rest is {shown(rest.rest_minor, state.currency)}"
+    explained = DepositRestExplained(
+        settlement_account=request.settlement_account,
+        bank_line_id=request.bank_line_id,
+        deposit_id=rest.matched.deposit_id,
+        line_ids=line_ids,
+        records_minor=records,
+        fee_minor=records + rest.rest_minor,
+        rest_minor=rest.rest_minor,
+        currency=state.currency,
+        rule=BY_OPERATOR,
+        rule_version=policy.rule_version,
+        evidence=(f"{counted(len(line_ids), 'line')}, {shown(records, state.currency)}, {left}",),
+        matched_by=request.requested_by,
+        authenticated_by=request.authenticated_by,
+        approved_by=request.approved_by,
+        reason=request.reason,
+        book_on=today,
+        occurred_at=request.requested_at,
+    )
+    return (explained,)
+
+
 def _expected(deposit: OpenDeposit, line_ids: tuple[str, ...]) -> int:
     suggested = deposit.suggested
     return suggested.expected_fee_minor if suggested and suggested.line_ids == line_ids else 0
 
 
 def _reject(state: State, today: date, request: RejectDepositMatch) -> tuple[Event, ...]:
-    deposit = state.deposits.get(request.bank_line_id)
+    deposit = state.deposits.get(request.bank_line_id) or state.rests.get(request.bank_line_id)
     if deposit is None:
         return _refused(request, request.bank_line_id, _not_open(state, request.bank_line_id))
     if deposit.suggested is None:
@@ -150,11 +187,23 @@ def _unmatch(state: State, today: date, request: UnmatchDeposit) -> tuple[Event,
             request.bank_line_id,
             f"it is not matched, or was more than {KEPT_DAYS} days ago: correct that in the ledger",
         )
+    if match.reported.carried_minor and state.line(match.due_id) is None:
+        return _refused(
+            request,
+            request.bank_line_id,
+            f"other bank lines brought the rest of deposit {match.reported.deposit_id}: unmatch those first",
+        )
+    rest = state.rests.get(request.bank_line_id)
+    rest_minor = rest.rest_minor if rest else 0
     unmatched = DepositUnmatched(
         settlement_account=request.settlement_account,
         bank_line_id=request.bank_line_id,
-        line_ids=match.reported.line_ids,
-        fee_minor=match.reported.fee_minor,
+        deposit_id=match.reported.deposit_id,
+        line_ids=tuple(sorted(line.line_id for line in match.lines)),
+        records_minor=match.reported.deposit_minor + match.fee_minor + rest_minor,
+        deposit_minor=match.reported.deposit_minor,
+        fee_minor=match.fee_minor,
+        rest_minor=rest_minor,
         currency=state.currency,
         requested_by=request.requested_by,
         authenticated_by=request.authenticated_by,
@@ -211,18 +260,18 @@ def _accept(state: State, request: AcceptFeeSchedule, subject: str) -> tuple[Eve
     return (accepted,)
 
 
-def _is_meant(deposit: OpenDeposit, code: str, line_ids: Sequence[str]) -> bool:
+def _is_meant(deposit: OpenDeposit | Rest, code: str, line_ids: Sequence[str]) -> bool:
     """Return whether what stands is what the operator saw: the same lines, and the same code where one was shown."""
     stands = deposit.suggested
     return stands is not None and set(stands.line_ids) == set(line_ids) and code in ("", stands.suggestion_code)
 
 
-def _gone(deposit: OpenDeposit, code: str) -> str:
+def _gone(deposit: OpenDeposit | Rest, code: str) -> str:
     which = f"suggestion {code}" if code else "what is meant"
     return f"{which} is gone or has changed; {_status(deposit)}{_rejected(deposit)}"
 
 
-def _status(deposit: OpenDeposit) -> str:
+def _status(deposit: OpenDeposit | Rest) -> str:
     """Return what is suggested for a bank line now."""
     stands = deposit.suggested
     if stands is None:
@@ -232,8 +281,8 @@ def _status(deposit: OpenDeposit) -> str:
     return f"suggested now: {stands.suggestion_code} ({lines}, {records}, difference {fee})"
 
 
-def _rejected(deposit: OpenDeposit) -> str:
-    return "; an operator has turned down a match of it" if deposit.held else ""
+def _rejected(deposit: OpenDeposit | Rest) -> str:
+    return "; an operator has turned down a match of it" if deposit.rejected else ""
 
 
 def _not_open(state: State, bank_line_id: str) -> str:

@@ -66,7 +66,7 @@ def _history(state: State) -> list[PastBatch]:
     for match in state.matches.values():
         if match.reported.rule == BY_BATCH_KEY:
             order = f"{match.deposit.moved_on} {match.deposit.bank_line_id}"
-            past.append((order, _past(match.lines, match.reported.fee_minor)))
+            past.append((order, _past(match.lines, match.reported.records_minor - match.deposit.paid_minor)))
     for deposit in state.deposits.values():
         broken = deposit.broken
         if broken is None or broken.reason is not BreakReason.DIFFERENCE_IS_NO_FEE or deposit.batch_number is None:

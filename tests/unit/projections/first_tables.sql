@@ -297,13 +297,18 @@ CREATE TABLE IF NOT EXISTS fct_settlement_lines
     settlement_account LowCardinality(String),
     line_id String,
     kind LowCardinality(String),
+    fee_kind LowCardinality(String),
     term LowCardinality(String),
     signed_minor Int64,
+    tax_minor Int64,
+    bank_fee_minor Int64,
     currency LowCardinality(String),
     moved_on Date32,
     book_on Date32,
     card_type LowCardinality(String),
     batch_number Nullable(Int32),
+    deposit_id String,
+    dispute_id String,
     paytrace_transaction_id String,
     text String,
     occurred_at DateTime64(6, 'UTC')
@@ -324,9 +329,11 @@ CREATE TABLE IF NOT EXISTS fct_deposit_events
     record_type LowCardinality(String),
     settlement_account LowCardinality(String),
     bank_line_id String,
+    deposit_id String,
     line_ids Array(String),
     deposit_minor Int64,
     fee_minor Int64,
+    rest_minor Int64,
     expected_fee_minor Int64,
     open_minor Int64,
     currency LowCardinality(String),
@@ -416,6 +423,7 @@ CREATE TABLE IF NOT EXISTS fct_dispute_events
     raw_stage String,
     reason_code LowCardinality(String),
     amount_minor Int64,
+    disputed_minor Int64 COMMENT 'what is in dispute; 0 for what a payment heard',
     previous_minor Int64,
     charged_back_minor Int64 COMMENT 'what the dispute takes since then',
     lost_minor Int64 COMMENT 'what of that is lost for good since then',
@@ -430,7 +438,7 @@ ORDER BY (settlement_account, dispute_id, source_topic, source_partition, source
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each fact of a dispute, and what it did to its payment'
 ;
-CREATE TABLE IF NOT EXISTS fct_journal_lines
+CREATE TABLE IF NOT EXISTS fct_dispute_deadlines
 (
     source_topic LowCardinality(String),
     source_partition Int32,
@@ -438,74 +446,22 @@ CREATE TABLE IF NOT EXISTS fct_journal_lines
     row_index UInt16,
     event_id String,
     recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
     settlement_account LowCardinality(String),
-    entry_id String,
-    kind LowCardinality(String),
-    about_id String,
+    dispute_id String,
     paytrace_transaction_id String,
-    posting_reference String,
-    is_asked_for Bool,
-    role LowCardinality(String),
+    deadline_on Nullable(Date32) COMMENT 'last day on which an answer counts; null when none is due any more',
+    days_left Nullable(Int32) COMMENT 'days until then when it was reported',
+    stage LowCardinality(String),
+    reason_code LowCardinality(String),
     amount_minor Int64,
     currency LowCardinality(String),
-    base_minor Nullable(Int64),
-    base_currency LowCardinality(String),
-    value_on Date32,
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (settlement_account, role, entry_id, source_topic, source_partition, source_offset, row_index)
+ORDER BY (settlement_account, dispute_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'Each line of the ledger\'s journal. Amounts are signed, a debit above zero; the lines of an entry sum to zero'
-;
-CREATE TABLE IF NOT EXISTS fct_ledger_documents
-(
-    source_topic LowCardinality(String),
-    source_partition Int32,
-    source_offset Int64,
-    row_index UInt16,
-    event_id String,
-    recorded_at DateTime64(3, 'UTC'),
-    settlement_account LowCardinality(String),
-    posting_reference String,
-    state LowCardinality(String),
-    waits_for LowCardinality(String),
-    detail String,
-    mapping_version LowCardinality(String),
-    document_number String,
-    occurred_at DateTime64(6, 'UTC')
-)
-ENGINE = ReplacingMergeTree
-ORDER BY (settlement_account, posting_reference, source_topic, source_partition, source_offset, row_index)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'What became of each document that the ledger asks for, step by step: asked, waiting, posted or netted'
-;
-CREATE TABLE IF NOT EXISTS fct_document_lines
-(
-    source_topic LowCardinality(String),
-    source_partition Int32,
-    source_offset Int64,
-    row_index UInt16,
-    event_id String,
-    recorded_at DateTime64(3, 'UTC'),
-    settlement_account LowCardinality(String),
-    kind LowCardinality(String),
-    posting_reference String,
-    document_id String,
-    document_number String,
-    role LowCardinality(String),
-    account String,
-    cost_centre String,
-    tax_code String,
-    amount_minor Int64,
-    currency LowCardinality(String),
-    value_on String,
-    occurred_at DateTime64(6, 'UTC')
-)
-ENGINE = ReplacingMergeTree
-ORDER BY (posting_reference, role, source_topic, source_partition, source_offset, row_index)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'Each line of each document that the ERP holds. Amounts are signed, a debit above zero'
+COMMENT 'Until when each dispute must be answered, each warning before, and that the day passed'
 ;
 CREATE TABLE IF NOT EXISTS fct_parking
 (

@@ -19,7 +19,7 @@ from schemas.records.payments import TransactionStatus as Status
 from schemas.topic import Topic
 from streams.domain import disputes, payments, settlement
 from tests.support.builders import observation, refund_linked
-from tests.support.policies import DEPOSITS
+from tests.support.policies import DEPOSITS, DISPUTES
 from tests.support.projecting import bridge, project, residual
 from tests.support.scripted import Script
 from tests.support.settlement import bank, dispute
@@ -68,11 +68,12 @@ def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
             settle(fact)
             continue
         case = cases.get(fact.dispute_case, disputes.INITIAL)
-        for event in disputes.decide(case, fact):
+        for event in disputes.decide(case, fact, DISPUTES):
             cases[fact.dispute_case] = disputes.evolve(case, event)
             script.write(Topic.DISPUTES_EVENTS, event)
             for output in disputes.route(cases[fact.dispute_case], event):
-                (settle if output.topic == Topic.SETTLEMENT_INBOX else pay)(output.record)
+                if output.topic != Topic.DISPUTES_INBOX:
+                    (settle if output.topic == Topic.SETTLEMENT_INBOX else pay)(output.record)
     project(store, script.messages)
 
 

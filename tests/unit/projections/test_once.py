@@ -69,7 +69,8 @@ def eventful() -> list[Inbound]:
     settlement = ("SettlementLineRecorded", "DepositMatched", "SettlementDayStated", "FeeScheduleProposed")
     for name in settlement:
         script.write("settlement.events.v1", example(name))
-    script.write("disputes.events.v1", example("DisputeRecorded"))
+    for name in ("DisputeRecorded", "DisputeDeadlineNear"):
+        script.write("disputes.events.v1", example(name))
     script.write("approvals.events.v1", example("CommandProposed"))
     return script.messages
 

@@ -28,7 +28,14 @@ from tests.support.settlement import Account, bank, batch, settled
 
 APPROVALS_EVENTS = "approvals.events.v1"
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
-VALUES = {"paytrace_transaction_id": "1", "id": "1", "number": "RE-1", "abas_customer_id": "70001", "day": "2026-03-02"}
+VALUES = {
+    "paytrace_transaction_id": "1",
+    "id": "1",
+    "number": "RE-1",
+    "abas_customer_id": "70001",
+    "day": "2026-03-02",
+    "month": "2026-03-02",
+}
 
 NOTHING_OF_IT_THAT_DAY = {
     "unreadable_records",
@@ -37,6 +44,8 @@ NOTHING_OF_IT_THAT_DAY = {
     "remembered_payers",
     "handed_to_finance",
     "unapplied_cash",
+    "declines",
+    "days_to_cash",
 }
 
 
@@ -76,6 +85,8 @@ def day(engine: Store) -> Store:
     for event in waiting_fee():
         script.write(Topic.LEDGER_ENTRIES, event)
     script.write(Topic.ERP_COMMANDS, customer("C-1"))
+    for name in ("DisputeRecorded", "DisputeDeadlineNear"):
+        script.write(Topic.DISPUTES_EVENTS, example(name))
     script.write(Topic.RULES_EVENTS, example("RulesAccepted", number=1, version=1))
     script.write(Topic.RULES_EVENTS, example("RulesAccepted"))
     fill(engine, script.messages)
@@ -367,6 +378,7 @@ def test_what_needs_a_person_is_counted_by_kind_and_currency(day: Store) -> None
         ("money waits", "USD"): (1, 50_00),
         ("money waits", "JPY"): (2, 5_000),
         ("records parked", "USD"): (1, 30_00),
+        ("disputes to answer", "USD"): (1, 100_00),
         ("bank lines unexplained", "USD"): (len(breaks), sum(int(str(row["amount_minor"])) for row in breaks)),
     }
     overdue = [row for row in asked(day, "deposit_breaks") if row["status"] == "overdue"]

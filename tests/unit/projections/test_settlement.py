@@ -22,7 +22,7 @@ from tests.support.settlement import (
     confirm,
     day,
     dismiss,
-    dispute,
+    disputed_money,
     entry,
     settled,
     statement,
@@ -40,7 +40,7 @@ def account(store: Store) -> Account:
         settled("1", 100_00, 0, 17), settled("2", 20_00, 0, 17, movement=Movement.REFUNDED), batch(17, 80_00, 0)
     )
     account.report(entry("f1", 1_50, 0, ProcessorEntryKind.FEE, 17), bank("b1", 78_50, 1, 17), bank("rent", -5_00, 1))
-    account.report(settled("3", 50_00, 1, 18), batch(18, 50_00, 1), dispute("CB", 10_00, 1))
+    account.report(settled("3", 50_00, 1, 18), batch(18, 50_00, 1), disputed_money("CB", 10_00, 1))
     account.report(entry("r1", 4_00, 2, ProcessorEntryKind.RESERVE_HELD), bank("b2", 49_00, 2, 18), statement(2))
     account.report(dismiss("rent"), confirm("b2", "3:CAPTURED", minute=1), statement(3), settled("4", 1_00, 4))
     script = Script()
@@ -121,7 +121,7 @@ def test_a_bank_line_explains_itself_by_its_id_by_a_line_and_by_a_payment_that_i
         ("b1", {"bank line"}),
         ("1:CAPTURED", {"bank line", "settlement line"}),
         ("17", {"bank line", "settlement line"}),
-        ("CB", {"dispute"}),
+        ("CB:CHARGED_BACK", {"settlement line"}),
         ("settlement.events.v1/0/0", {"record"}),
         ("settlement.events.v1 0 0", {"record"}),
     ],

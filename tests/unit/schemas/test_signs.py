@@ -35,8 +35,13 @@ def test_every_kind_of_settlement_line_has_a_sign() -> None:
         SettlementLineKind.CHARGED_BACK: -1,
         SettlementLineKind.CHARGEBACK_REVERSED: 1,
         SettlementLineKind.FEE: -1,
+        SettlementLineKind.FEE_GIVEN_BACK: 1,
+        SettlementLineKind.CHARGEBACK_FEE: -1,
+        SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK: 1,
         SettlementLineKind.RESERVE_HELD: -1,
         SettlementLineKind.RESERVE_RELEASED: 1,
+        SettlementLineKind.DEPOSIT_DUE: 1,
+        SettlementLineKind.DEPOSIT_OWED: -1,
         SettlementLineKind.DEPOSITED: 1,
         SettlementLineKind.WITHDRAWN: -1,
     }

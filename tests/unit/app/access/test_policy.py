@@ -47,6 +47,7 @@ MAY: dict[str, set[Role]] = {
     "UnmatchDeposit": {C, P},
     "DismissBankLine": {C, P},
     "AcceptFeeSchedule": {C, P},
+    "RecordDisputeFact": {C, P},
     "PostAgain": {C, P, O},
     "BookAgain": {C, P, O},
     "AdoptRules": {P},
@@ -62,6 +63,7 @@ MAY: dict[str, set[Role]] = {
     "read": {V, C, P, O, A},
     "write": {O},
     "import-bank": {C, P, O},
+    "import-disputes": {C, P, O},
     "backfill": {O},
     "manage-users": {A},
 }
@@ -283,7 +285,11 @@ def test_four_eyes_always_is_possible_for_what_states_no_amount(tmp_path: Path) 
 def test_every_command_that_writes_for_a_person_asks_who_it_is_first() -> None:
     needed: set[str] = set()
     for group in build().registered_groups:
+<<<<<<< HEAD
         if group.name in ("decide", "deposits", "ledger", "dlq", "alerts", "approvals", "rules"):
+=======
+        if group.name in ("decide", "deposits", "dispute", "dlq", "alerts", "approvals", "rules"):
+>>>>>>> main
             assert group.typer_instance is not None
             for command in group.typer_instance.registered_commands:
                 names = getattr(command.callback, "needs", ())

@@ -13,8 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.failures import Unreadable
+from schemas.records.disputes import (
+    DayBegan,
+    DisputeDeadlineNear,
+    DisputeDeadlinePassed,
+    DisputeDeadlineSet,
+    DisputeFactRefused,
+    DisputeMoneyMoved,
+    DisputeMovement,
+    DisputeObserved,
+    DisputeRecorded,
+    RecordDisputeFact,
+)
 from schemas.records.disputes import DisputeFact as Fact
-from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement, DisputeObserved, DisputeRecorded
 from schemas.records.gateway import HoldRefunds
 from schemas.records.payments import DisputeReported, PaymentChargebackReversed, PaymentChargedBack
 from schemas.records.payments import TransactionStatus as Status
@@ -24,6 +35,7 @@ from streams.domain import disputes, payments
 from streams.domain.disputes.case import LOST
 from streams.domain.payments.decider import Stage
 from tests.support.builders import PAYMENT, observation, refund_linked
+from tests.support.policies import DISPUTES
 from tests.support.settlement import Account, bank, day, dispute, names, noon, statement
 
 BACK, WON = Fact.DEBITED, Fact.CREDITED
@@ -39,17 +51,22 @@ class Line:
         self.recorded: list[DisputeRecorded] = []
         self.events: list[Any] = []
         self.holds: list[HoldRefunds] = []
+        self.calendar = disputes.INITIAL
+        self.warnings: list[Any] = []
 
     def report(self, *records: DisputeObserved) -> list[DisputeRecorded]:
         """Decide these facts; returns what their cases recorded."""
         before = len(self.recorded)
         for record in records:
             state = self.cases.get(record.dispute_case, disputes.INITIAL)
-            for event in disputes.decide(state, record):
+            for event in disputes.decide(state, record, DISPUTES):
                 state = self.cases[record.dispute_case] = disputes.evolve(state, event)
+                assert isinstance(event, DisputeRecorded)
                 self.recorded.append(event)
                 for output in disputes.route(state, event):
-                    if isinstance(output.record, DisputeMoneyMoved):
+                    if isinstance(output.record, DisputeDeadlineSet):
+                        self.watch(output.record)
+                    elif isinstance(output.record, DisputeMoneyMoved):
                         self.account.report(output.record)
                     else:
                         self.pay(output.record)
@@ -64,6 +81,14 @@ class Line:
                 self.events.append(event)
                 routed = [output.record for output in payments.route(self.payments[key], event)]
                 self.holds += [record for record in routed if isinstance(record, HoldRefunds)]
+
+    def watch(self, *records: DisputeDeadlineSet | DayBegan) -> None:
+        """Decide these records of the calendar."""
+        for record in records:
+            for event in disputes.decide(self.calendar, record, DISPUTES):
+                self.calendar = disputes.evolve(self.calendar, event)
+                if isinstance(event, DisputeDeadlineNear | DisputeDeadlinePassed):
+                    self.warnings.append(event)
 
     @property
     def payment(self) -> payments.State:
@@ -267,6 +292,93 @@ def test_a_later_fact_states_another_deadline() -> None:
     assert line.case().deadline_on == day(50)
 
 
+def began(on: int) -> DayBegan:
+    return DayBegan(calendar="deadlines", began_on=day(on), observed_at=noon(on))
+
+
+def test_each_threshold_of_the_rules_warns_once_before_the_day_and_the_day_that_passed_is_reported_once() -> None:
+    line = Line()
+    line.report(named(told(Fact.OPENED, 0, amount_minor=60_00, respond_by_on=day(10))))
+    line.watch(*(began(on) for on in (1, 2, 2, 3, 4, 8, 9, 10)))
+    near = [(event.warn_days, event.days_left) for event in line.warnings]
+    assert near == [(7, 7), (2, 2)]
+    line.watch(began(11), began(12))
+    passed = line.warnings[2:]
+    assert [type(event).__name__ for event in passed] == ["DisputeDeadlinePassed"]
+    assert (passed[0].dispute_id, passed[0].amount_minor, passed[0].paytrace_transaction_id) == ("CB1", 60_00, PAYMENT)
+
+
+def test_an_answer_ends_the_warnings_and_a_new_deadline_begins_them_again() -> None:
+    line = Line()
+    line.report(told(Fact.OPENED, 0, respond_by_on=day(10)))
+    line.watch(began(4))
+    line.report(told(Fact.EVIDENCE_SUBMITTED, 5))
+    line.watch(began(11))
+    assert len(line.warnings) == 1
+    line.report(told(Fact.PRE_ARBITRATION, 20, respond_by_on=day(25)))
+    line.watch(began(24))
+    assert [(event.warn_days, event.days_left) for event in line.warnings[1:]] == [(7, 5), (2, 1)]
+
+
+def test_a_deadline_that_is_near_when_it_becomes_known_warns_at_once() -> None:
+    line = Line()
+    line.report(told(Fact.OPENED, 0, respond_by_on=day(2), observed_at=noon(1)))
+    assert [(event.warn_days, event.days_left) for event in line.warnings] == [(2, 1)]
+
+
+# -- what people state ------------------------------------------------------------------------------------------------
+
+
+def stated(fact: Fact, **changes: Any) -> RecordDisputeFact:
+    """What a person knows from a letter."""
+    command = RecordDisputeFact(
+        command_id="c1",
+        dispute_case="main/USD/CB1",
+        settlement_account="main/USD",
+        dispute_id="CB1",
+        fact=fact,
+        amount_minor=0,
+        currency="USD",
+        reason_code="",
+        entered_on=day(9),
+        decided_by="maria",
+        reason="sent by courier",
+        occurred_at=noon(9),
+    )
+    return replace(command, **changes)
+
+
+def decided(state: disputes.State, command: RecordDisputeFact) -> tuple[disputes.State, Any]:
+    (event,) = disputes.decide(state, command, DISPUTES)
+    return disputes.evolve(state, event), event
+
+
+def test_a_person_states_a_fact_like_any_other_and_the_same_command_is_decided_once() -> None:
+    line = Line()
+    line.report(named(told(Fact.OPENED, 0, respond_by_on=day(10))))
+    state, event = decided(line.cases["main/USD/CB1"], stated(Fact.EVIDENCE_SUBMITTED))
+    assert (event.stage, event.deadline_on, event.origin) == (Fact.EVIDENCE_SUBMITTED, None, "person:maria")
+    assert disputes.decide(state, stated(Fact.EVIDENCE_SUBMITTED), DISPUTES) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "because"),
+    [
+        ({"fact": Fact.DEBITED}, "is no money"),
+        ({"reason": "ok"}, "reason"),
+        ({"dispute_id": "CB2"}, "not of its case"),
+        ({"command_id": "c2", "fact": Fact.OPENED, "entered_on": day(0)}, "says so already"),
+    ],
+)
+def test_what_a_person_states_is_refused_with_the_reason_and_never_parked(
+    changes: dict[str, Any], because: str
+) -> None:
+    opened, _ = decided(disputes.INITIAL, stated(Fact.OPENED, entered_on=day(0), command_id="c0"))
+    _, event = decided(opened, stated(**{"fact": Fact.EVIDENCE_SUBMITTED, **changes}))
+    assert isinstance(event, DisputeFactRefused)
+    assert because in event.refused_because
+
+
 # -- any order ---------------------------------------------------------------------------------------------------------
 
 
@@ -320,7 +432,7 @@ def test_any_order_and_repetition_of_the_facts_gives_the_same_case_and_the_same_
 
 
 def test_a_repeated_report_changes_no_payment() -> None:
-    (event,) = disputes.decide(disputes.INITIAL, named(dispute("CB1", 100_00, 4)))
+    (event,) = disputes.decide(disputes.INITIAL, named(dispute("CB1", 100_00, 4)), DISPUTES)
     moved, reported = (output.record for output in disputes.route(disputes.INITIAL, event))
     assert isinstance(moved, DisputeMoneyMoved)
     assert moved.movement is DisputeMovement.CHARGED_BACK

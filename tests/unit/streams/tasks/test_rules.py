@@ -120,7 +120,7 @@ def adopt(version: int, sure_one_in: int = 1000, partitions: int = 1, **changed:
     reported: dict[str, Any] = {
         "rules_name": NAME,
         "version": version,
-        "text": f"version: {version}\nsure_one_in: {sure_one_in}\n",
+        "text": f"version: {version}\nsure_one_in: {sure_one_in}\nrest: wait\nrest_percent: 5\n",
         "partitions": {INBOX: partitions},
         "command_id": f"adopt-{version}-{sure_one_in}",
         "requested_by": "maria",
@@ -245,7 +245,7 @@ async def test_a_forged_adoption_is_ignored(caplog: pytest.LogCaptureFixture) ->
     room = Room()
     await room.report(RULES, begin())
     (adopted,) = room.events(RulesAdopted, INBOX)
-    forged = replace(adopted, number=9, version=9, text="version: 9\nsure_one_in: 1\n")
+    forged = replace(adopted, number=9, version=9, text="version: 9\nsure_one_in: 1\nrest: wait\nrest_percent: 5\n")
     value, key = CODEC.encode(forged), NAME.encode()
     await room.log.append([Outbound(topic=INBOX, partition=0, key=key, value=value, headers=[])])
     with pytest.raises(ContractBroken, match="RulesAdopted"):

@@ -1,0 +1,1 @@
+"""fct_dispute_deadlines: its columns and the function that fills it."""
