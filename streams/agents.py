@@ -36,11 +36,8 @@ from streams.rules.catalogue import (
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
-<<<<<<< HEAD
-    ledger_policy,
-=======
     disputes_policy,
->>>>>>> main
+    ledger_policy,
     rates_policy,
     receivables_policy,
 )

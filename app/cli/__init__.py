@@ -33,11 +33,8 @@ COMMANDS = (
     "match",
     "imports",
     "deposits",
-<<<<<<< HEAD
     "ledger",
-=======
     "dispute",
->>>>>>> main
     "rebuild",
     "backfill",
     "abas",

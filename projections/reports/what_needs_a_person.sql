@@ -1,11 +1,6 @@
 -- What waits for a person, and how much of it?
-<<<<<<< HEAD
--- One row for each kind and currency: money that waits, payments whose words can't be read, chargebacks, deposits that
--- nothing explains, documents and records that the ERP refused, documents without an account, proposals that need a second person, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
-=======
 -- One row for each kind and currency: money that waits, payments whose words can't be read, disputes whose last day for an answer is near or over, chargebacks, deposits that
--- nothing explains, documents and records that the ERP refused, proposals that need a second person, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
->>>>>>> main
+-- nothing explains, documents and records that the ERP refused, documents without an account, proposals that need a second person, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 paid AS
 (
@@ -51,7 +46,6 @@ FROM
     GROUP BY currency
     UNION ALL
     SELECT
-<<<<<<< HEAD
         'ledger documents waiting',
         toString(currency),
         count(),
@@ -59,7 +53,9 @@ FROM
         toDateTime64(min(recorded_at), 3, 'UTC')
     FROM rpt_ledger_documents_now
     WHERE state = 'waiting' AND waits_for = 'NO_ACCOUNT'
-=======
+    GROUP BY currency
+    UNION ALL
+    SELECT
         'disputes to answer',
         toString(currency),
         count(),
@@ -67,7 +63,6 @@ FROM
         toDateTime64(min(first_at), 3, 'UTC')
     FROM rpt_dispute_cases
     WHERE deadline IN ('near', 'passed')
->>>>>>> main
     GROUP BY currency
     UNION ALL
     SELECT 'erp records refused', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
@@ -144,9 +139,5 @@ FROM
     HAVING count() > 0
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
-<<<<<<< HEAD
-    'ledger documents waiting', 'erp records refused', 'chargebacks to book',
-=======
-    'erp records refused', 'disputes to answer', 'chargebacks to book',
->>>>>>> main
+    'ledger documents waiting', 'erp records refused', 'disputes to answer', 'chargebacks to book',
     'bank lines unexplained', 'deposits overdue', 'proposals open'], kind), currency

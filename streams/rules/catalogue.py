@@ -212,15 +212,15 @@ def deposit_policy(matching: str) -> DepositPolicy:
 
 
 @lru_cache(maxsize=16)
-<<<<<<< HEAD
 def ledger_policy(mapping: str) -> AccountMapping:
     """Return the policy of keep-ledger from the text of its rules; raises FileInvalid."""
     return account_mapping(mapping, ACCOUNT_MAPPING.name)
-=======
+
+
+@lru_cache(maxsize=16)
 def disputes_policy(deadlines: str) -> DisputesPolicy:
     """Return the policy of follow-disputes from the text of its rules; raises FileInvalid."""
     return _dispute_deadlines(deadlines, DISPUTE_DEADLINES.name)
->>>>>>> main
 
 
 @lru_cache(maxsize=16)

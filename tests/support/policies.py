@@ -7,11 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-<<<<<<< HEAD
-from streams.domain import alerts, ledger, rates, receivables, settlement
-=======
-from streams.domain import alerts, disputes, rates, receivables, settlement
->>>>>>> main
+from streams.domain import alerts, disputes, ledger, rates, receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
@@ -23,11 +19,8 @@ from streams.rules.catalogue import (
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
-<<<<<<< HEAD
-    ledger_policy,
-=======
     disputes_policy,
->>>>>>> main
+    ledger_policy,
     rates_policy,
     receivables_policy,
 )
