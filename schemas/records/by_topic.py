@@ -125,6 +125,7 @@ from schemas.records.payments import (
     PaymentSettled,
     PaymentStatusRecognized,
     PaymentStatusUnrecognized,
+    PaymentValued,
     PaymentVoided,
     RefundApplied,
     RefundIssued,
@@ -132,6 +133,7 @@ from schemas.records.payments import (
     RefundReversed,
     RefundSettled,
     TransactionObserved,
+    ValuationAsked,
 )
 from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
@@ -312,8 +314,10 @@ PaymentsEvents: TypeAlias = (
     | PaymentStatusUnrecognized
     | PaymentStatusRecognized
     | PaymentContradicted
+    | ValuationAsked
+    | PaymentValued
 )
-PaymentsObservations: TypeAlias = TransactionObserved | RefundLinked | DisputeReported
+PaymentsObservations: TypeAlias = TransactionObserved | RefundLinked | DisputeReported | RateAnswered
 RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
 RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (

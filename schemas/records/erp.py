@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records import Record
@@ -101,6 +101,7 @@ class PostDocument(Record):
     settlement_account: str | None = None
     values: Mapping[str, str]
     text: str | None = None
+    posted_on: date | None = None
     lines: tuple[DocumentLine, ...]
     mapping_version: str
     occurred_at: datetime

@@ -116,6 +116,8 @@ class PaymentAwaitsReference(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None
@@ -138,6 +140,8 @@ class PaymentIdentified(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None
@@ -160,6 +164,8 @@ class PaymentPassedOn(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None
@@ -181,6 +187,8 @@ class PaymentToIdentify(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None

@@ -206,6 +206,8 @@ class MoneyMoved(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     value_on: date
     occurred_at: datetime

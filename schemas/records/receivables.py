@@ -329,6 +329,8 @@ class MovementRecorded(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None
@@ -452,6 +454,7 @@ class PostingRequested(Record):
     tax_minor: int = 0
     tax_code: str | None = None
     value_on: date | None = None
+    posted_on: date | None = None
     occurred_at: datetime
 
 

@@ -22,6 +22,7 @@ from schemas.topic import Topic
 from streams.domain.accounts import AccountMapping
 from streams.domain.alerts.policy import Policy as AlertPolicy
 from streams.domain.disputes.policy import Policy as DisputesPolicy
+from streams.domain.payments.policy import Policy as PaymentsPolicy
 from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
@@ -157,7 +158,7 @@ EXCHANGE_RATES = RulesKind(
 ACCOUNT_MAPPING = RulesKind(
     "account-mapping",
     "which accounts documents get, and what finance chose",
-    (Topic.RECEIVABLES_INBOX, Topic.LEDGER_INBOX),
+    (Topic.RECEIVABLES_INBOX, Topic.PAYMENTS_OBSERVATIONS, Topic.LEDGER_INBOX),
     account_mapping,
 )
 DISPUTE_DEADLINES = RulesKind(
@@ -212,12 +213,6 @@ def deposit_policy(matching: str) -> DepositPolicy:
 
 
 @lru_cache(maxsize=16)
-def ledger_policy(mapping: str) -> AccountMapping:
-    """Return the policy of keep-ledger from the text of its rules; raises FileInvalid."""
-    return account_mapping(mapping, ACCOUNT_MAPPING.name)
-
-
-@lru_cache(maxsize=16)
 def disputes_policy(deadlines: str) -> DisputesPolicy:
     """Return the policy of follow-disputes from the text of its rules; raises FileInvalid."""
     return _dispute_deadlines(deadlines, DISPUTE_DEADLINES.name)
@@ -233,3 +228,15 @@ def alert_policy(rules: str) -> AlertPolicy:
 def rates_policy(text: str) -> RatesPolicy:
     """Return the policy of keep-rates from the text of its rules; raises FileInvalid."""
     return _exchange_rates(text, EXCHANGE_RATES.name)
+
+
+@lru_cache(maxsize=16)
+def payments_policy(mapping: str) -> PaymentsPolicy:
+    """Return the policy of fold-payments from the text of the mapping; raises FileInvalid."""
+    return PaymentsPolicy(account_mapping(mapping, ACCOUNT_MAPPING.name).policies.base_currency)
+
+
+@lru_cache(maxsize=16)
+def ledger_policy(mapping: str) -> AccountMapping:
+    """Return the policy of keep-ledger from the text of its rules; raises FileInvalid."""
+    return account_mapping(mapping, ACCOUNT_MAPPING.name)

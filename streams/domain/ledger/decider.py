@@ -123,7 +123,7 @@ def _on_movement(state: State, moved: MoneyMoved, policy: AccountMapping) -> tup
             paytrace_transaction_id=moved.paytrace_transaction_id,
             is_asked_for=False,
             values={},
-            lines=_journal(lines, moved.currency, policy),
+            lines=_valued(_journal(lines, moved.currency, policy), moved),
             value_on=moved.value_on,
             occurred_at=moved.occurred_at,
         ),
@@ -400,6 +400,16 @@ def _journal(lines: Lines, currency: str, policy: AccountMapping) -> tuple[Journ
             base_currency=base,
         )
         for role, minor in lines.items()
+    )
+
+
+def _valued(lines: tuple[JournalLine, ...], moved: MoneyMoved) -> tuple[JournalLine, ...]:
+    """Return the lines with the value in base currency that the movement has, where it is valued."""
+    if moved.base_minor is None or moved.base_currency is None:
+        return lines
+    base, currency = moved.base_minor, moved.base_currency
+    return tuple(
+        replace(line, base_minor=base if line.amount_minor > 0 else -base, base_currency=currency) for line in lines
     )
 
 
