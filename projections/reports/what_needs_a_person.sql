@@ -90,6 +90,16 @@ FROM
     GROUP BY currency
     UNION ALL
     SELECT
+        'rests of deposits',
+        toString(currency),
+        count(),
+        sum(abs(toInt128(rest_minor))),
+        toDateTime64(min(booked_on), 3, 'UTC')
+    FROM rpt_bank_lines_now
+    WHERE rest_minor != 0
+    GROUP BY currency
+    UNION ALL
+    SELECT
         'deposits overdue',
         currency,
         count(),
@@ -145,4 +155,3 @@ FROM
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
     'ledger documents waiting', 'erp records refused', 'disputes to answer', 'chargebacks to book',
-    'bank lines unexplained', 'deposits overdue', 'proposals open'], kind), currency

@@ -25,6 +25,9 @@ Lines = Mapping[str, int]  # role -> minor units of one currency, a debit above 
 # A line that the processor takes out of its deposits or gives, beside payments: its document, and its other side.
 _OF_PROCESSOR: Mapping[SettlementLineKind, tuple[str, str]] = {
     SettlementLineKind.FEE: ("fee", "fees"),
+    SettlementLineKind.FEE_GIVEN_BACK: ("fee", "fees"),
+    SettlementLineKind.CHARGEBACK_FEE: ("chargeback_fee", "chargeback_fees"),
+    SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK: ("chargeback_fee", "chargeback_fees"),
     SettlementLineKind.RESERVE_HELD: ("reserve_held", "reserve"),
     SettlementLineKind.RESERVE_RELEASED: ("reserve_released", "reserve"),
 }
@@ -39,13 +42,17 @@ def of_movement(movement: Movement, amount_minor: int) -> Lines:
     return _lines(clearing=signed, unapplied=-signed)
 
 
-def of_processor(kind: SettlementLineKind, amount_minor: int) -> tuple[str, Lines] | None:
-    """Return kind and lines of the document of a processor's line; None for one that makes none."""
+def of_processor(kind: SettlementLineKind, amount_minor: int, tax_minor: int) -> tuple[str, Lines] | None:
+    """Return kind and lines of the document of a processor's line; None for one that makes none.
+
+    Units: tax_minor is what of amount_minor is tax.
+    """
     if kind not in _OF_PROCESSOR:
         return None
     document, role = _OF_PROCESSOR[kind]
-    signed = settlement_sign(kind) * amount_minor
-    return document, _lines(**{role: -signed, "clearing": signed})
+    sign = settlement_sign(kind)
+    amounts = {role: -sign * (amount_minor - tax_minor), "input_tax": -sign * tax_minor}
+    return document, _lines(**amounts, clearing=sign * amount_minor)
 
 
 def of_dispute(movement: DisputeMovement, amount_minor: int, policy: Literal["receivable", "reopen"]) -> Lines:
@@ -66,9 +73,9 @@ def of_deposit(deposit_minor: int, rest_minor: int) -> Lines:
     return _lines(bank=deposit_minor, clearing=-deposit_minor - rest_minor, unidentified=rest_minor)
 
 
-def of_deposit_fee(fee_minor: int, tax_minor: int) -> Lines:
-    """Return the lines of what a deposit was lowered by and no line of the processor names; fee_minor holds the tax."""
-    return _lines(fees=fee_minor - tax_minor, input_tax=tax_minor, clearing=-fee_minor)
+def of_bank_fee(fee_minor: int, tax_minor: int, *, taken_from: Literal["clearing", "bank"]) -> Lines:
+    """Return the lines of a fee that a bank line shows and no line of the processor names; fee_minor holds the tax."""
+    return _lines(**{"fees": fee_minor - tax_minor, "input_tax": tax_minor, taken_from: -fee_minor})
 
 
 def of_customers_document(kind: str, lines: Sequence[DocumentLine]) -> Mapping[str, Lines]:

@@ -41,9 +41,9 @@ from streams.domain.accounts import AccountMapping, Unmapped
 from streams.domain.booking import (
     Lines,
     document_lines,
+    of_bank_fee,
     of_customers_document,
     of_deposit,
-    of_deposit_fee,
     of_dispute,
     of_movement,
     of_processor,
@@ -131,11 +131,11 @@ def _on_movement(state: State, moved: MoneyMoved, policy: AccountMapping) -> tup
 
 
 def _on_processor_line(state: State, line: SettlementLineRecorded, policy: AccountMapping) -> tuple[Event, ...]:
-    booked, name = of_processor(line.kind, line.amount_minor), f"processor:{line.line_id}"
+    booked, name = of_processor(line.kind, line.amount_minor, line.tax_minor), f"processor:{line.line_id}"
     if booked is None or state.knows(name, line.occurred_at):
         return ()
     kind, lines = booked
-    values = {"fee_kind": _FEE_KINDS["processor"]} if kind == "fee" else {}
+    values = {"fee_kind": line.fee_kind or _FEE_KINDS["processor"]} if kind == "fee" else {}
     return (_entry(line.settlement_account, name, kind, line.line_id, lines, line, line.moved_on, policy, **values),)
 
 
@@ -171,9 +171,12 @@ def _on_deposit(state: State, fact: DepositExplained | DepositReopened, policy: 
     made: tuple[JournalEntryMade, ...] = ()
     if isinstance(fact, DepositExplained):
         name = f"{line}@{fact.occurred_at.isoformat()}"
+        # A debit that pays nothing but a fee is no deposit: the fee is booked against the bank.
+        apart = not fact.records_minor and not fact.rest_minor
+        fee = of_bank_fee(fact.fee_minor, fact.tax_minor, taken_from="bank" if apart else "clearing")
         parts = (
-            ("deposit", of_deposit(fact.deposit_minor, fact.rest_minor), {"bank_line": line}),
-            ("fee", of_deposit_fee(fact.fee_minor, fact.tax_minor), {"fee_kind": _FEE_KINDS["deposit"]}),
+            ("deposit", {} if apart else of_deposit(fact.deposit_minor, fact.rest_minor), {"bank_line": line}),
+            ("fee", fee, {"fee_kind": _FEE_KINDS["deposit"]}),
         )
         made = tuple(
             _entry(account, f"{kind}:{name}", kind, line, lines, fact, fact.moved_on, policy, **values)
