@@ -32,9 +32,6 @@ _OF_PROCESSOR: Mapping[SettlementLineKind, tuple[str, str]] = {
     SettlementLineKind.RESERVE_RELEASED: ("reserve_released", "reserve"),
 }
 
-# Of a document with one line, what the ERP books on the other side.
-_OTHER_SIDE = {"write_off": "write_off", "on_account_application": "on_account"}
-
 
 def of_movement(movement: Movement, amount_minor: int) -> Lines:
     """Return the lines of money that moved at PayTrace, before anybody's document has applied it."""
@@ -78,7 +75,7 @@ def of_bank_fee(fee_minor: int, tax_minor: int, *, taken_from: Literal["clearing
     return _lines(**{"fees": fee_minor - tax_minor, "input_tax": tax_minor, taken_from: -fee_minor})
 
 
-def of_customers_document(kind: str, lines: Sequence[DocumentLine]) -> Mapping[str, Lines]:
+def of_customers_document(lines: Sequence[DocumentLine]) -> Mapping[str, Lines]:
     """Return the lines by currency of a document that applies a customer's money.
 
     The payment moved clearing already, so clearing is what was unapplied; a document that moves no money of a payment
@@ -88,9 +85,6 @@ def of_customers_document(kind: str, lines: Sequence[DocumentLine]) -> Mapping[s
     for line in lines:
         role = "unapplied" if line.role == "clearing" else line.role
         found.setdefault(line.currency, Counter())[role] += signed_minor(line)
-    if kinds()[kind].other_side is not None:
-        for of_currency in found.values():
-            of_currency[_OTHER_SIDE.get(kind.removesuffix("_reversal"), "unapplied")] -= of_currency.total()
     return {currency: _lines(**of_currency) for currency, of_currency in found.items()}
 
 

@@ -230,7 +230,7 @@ def _on_booked(state: State, outcome: DocumentBooked, policy: AccountMapping) ->
     name = f"document:{outcome.posting_reference}"
     if state.knows(name, outcome.occurred_at):
         return ()
-    by_currency = of_customers_document(outcome.document_kind, outcome.lines)
+    by_currency = of_customers_document(outcome.lines)
     lines = tuple(line for currency, lines in by_currency.items() for line in _journal(lines, currency, policy))
     return (
         JournalEntryMade(

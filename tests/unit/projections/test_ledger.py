@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from projections.reports import questions
 from projections.store.client import Store
-from schemas.records.erp import DocumentLine, DocumentPosted, Side
+from schemas.records.erp import DocumentPosted
 from schemas.records.identification import Movement
 from schemas.records.settlement import SettlementLineKind
 from schemas.topic import Topic
@@ -35,12 +35,10 @@ def rows(store: Store, name: str, **given: str) -> list[dict[str, object]]:
 
 
 def posted_receipt(name: str, minor: int) -> DocumentPosted:
-    of_customer = post_receipt(f"PT{name}", "i1", minor=minor).lines[0]
-    clearing = DocumentLine(role="clearing", account="1361", side=Side.DEBIT, amount_minor=minor, currency="USD")
     document = replace(post_receipt(f"PT{name}", "i1", minor=minor), settlement_account=ACCOUNT)
     posted = done(document)
     assert isinstance(posted, DocumentPosted)
-    return replace(posted, lines=(clearing, of_customer))
+    return posted
 
 
 def played(store: Store) -> Ledger:

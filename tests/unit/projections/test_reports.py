@@ -171,6 +171,8 @@ def write_off_requested() -> PostingRequested:
         amount_minor=50,
         currency="USD",
         text="freight",
+        lines=(),
+        mapping_version="1",
         occurred_at=NOW,
     )
 

@@ -161,13 +161,15 @@ def refusal(command: PostDocument) -> DocumentNotBooked:
 
 def receipt(name: str, minor: int, kind: str = "cash_receipt", side: Side = Side.CREDIT) -> DocumentBooked:
     of_customer = DocumentLine(role="receivable", account="70001", side=side, amount_minor=minor, currency="USD")
+    other = Side.DEBIT if side is Side.CREDIT else Side.CREDIT
+    clearing = replace(of_customer, role="clearing", account="1361", side=other)
     return DocumentBooked(
         settlement_account=ACCOUNT,
         document_kind=kind,
         posting_reference=f"PT{name}",
         paytrace_transaction_id=name,
         is_customers=True,
-        lines=(of_customer,),
+        lines=(of_customer, clearing),
         value_on=DAY,
         abas_document_id="(1,900,2)",
         abas_document_number="ZE-1",
