@@ -21,6 +21,7 @@ class SourceName(StrEnum):
 
     PAYTRACE = "paytrace"
     ABAS = "abas"
+    REPORTS = "reports"
 
 
 def register(app: typer.Typer) -> None:
@@ -67,6 +68,7 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
     sources: dict[SourceName, Callable[[Settings, asyncio.Event], Awaitable[None]]] = {
         SourceName.PAYTRACE: bootstrap.run_paytrace_source,
         SourceName.ABAS: bootstrap.run_abas_source,
+        SourceName.REPORTS: bootstrap.run_reports_source,
     }
     bootstrap.wait_for_topics(settings)
     asyncio.run(_until_stopped(settings, sources[name]))
