@@ -36,6 +36,7 @@ from streams.rules.catalogue import (
     alert_policy,
     deposit_policy,
     disputes_policy,
+    payments_policy,
     rates_policy,
     receivables_policy,
 )
@@ -62,7 +63,14 @@ def _decider(name: str, inbox: Topic, journal: Topic, context: Any, **more: Any)
 
 
 # What PayTrace says becomes the state of each payment; each movement goes to identification and settlement.
-FOLD_PAYMENTS = _decider("fold-payments", Topic.PAYMENTS_OBSERVATIONS, Topic.PAYMENTS_EVENTS, payments)
+FOLD_PAYMENTS = _decider(
+    "fold-payments",
+    Topic.PAYMENTS_OBSERVATIONS,
+    Topic.PAYMENTS_EVENTS,
+    payments,
+    version=2,
+    rules=RulesUsed((ACCOUNT_MAPPING.name,), payments_policy),
+)
 # The abas customer behind each movement of money, or it waits for a reference.
 IDENTIFY_PAYERS = _decider(
     "identify-payers", Topic.IDENTIFICATION_INBOX, Topic.IDENTIFICATION_EVENTS, identification, version=2
@@ -73,7 +81,7 @@ MATCH_OPEN_ITEMS = _decider(
     Topic.RECEIVABLES_INBOX,
     Topic.RECEIVABLES_EVENTS,
     receivables,
-    version=6,
+    version=7,
     rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name, ACCOUNT_MAPPING.name), receivables_policy),
 )
 # Which payment requests of people at abas are carried out at the gateway.

@@ -6,13 +6,15 @@ The names of conditions are those that alert-rules choose by; docs/alerts.md lis
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
 from app.sources.status import PollStatus
 from app.status.tasks import TaskStatus
 from schemas.records.alerts import AlertConditionReported
+from schemas.records.disputes import DisputeRecorded
 from schemas.records.erp import DocumentPosted, DocumentRefused, RecordRefused, RecordSaved
 from schemas.records.settlement import SettlementBatchRecorded, SettlementLineKind, SettlementLineRecorded
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
@@ -31,6 +33,7 @@ TELLING: Final = frozenset(
         RecordSaved,
         SettlementBatchRecorded,
         SettlementLineRecorded,
+        DisputeRecorded,
     )
 )
 # How subjects begin that are seen anew at each look; one that is not seen any more has ended.
@@ -39,8 +42,8 @@ OF_TABLES: Final = "tables/"
 TABLES_AWAY: Final = "tables"
 HOOK: Final = "hook/paytrace"
 _LONGEST_DETAIL: Final = 500
-# What the report counts and the log tells of piece by piece.
-_TOLD_BY_THE_LOG: Final = frozenset({"documents refused", "erp records refused", "records parked"})
+# What the report counts and the log tells of piece by piece; and alerts themselves.
+_TOLD_BY_THE_LOG: Final = frozenset({"documents refused", "erp records refused", "records parked", "alerts open"})
 _REPORT_OF: Final = {
     "money waits": "report/waiting_money",
     "payments not recognized": "report/waiting_money",
@@ -85,6 +88,8 @@ def of_record(record: Any, at: datetime) -> AlertConditionReported | None:
             )
         case RecordSaved():
             return _condition(f"erp record/{record.kind}/{record.natural_key}", "erp record refused", at, holds=False)
+        case DisputeRecorded():
+            return _deadline(record, at)
         case SettlementBatchRecorded():
             return heard(f"batch/{record.settlement_account}", "no batch", at)
         case SettlementLineRecorded() if record.kind is SettlementLineKind.DEPOSITED:
@@ -187,6 +192,23 @@ def _condition(
         place=place,
         occurred_at=at,
     )
+
+
+def _deadline(record: DisputeRecorded, at: datetime) -> AlertConditionReported:
+    """Return the day by which a dispute must be answered, at its end in UTC; it is over when no answer is due."""
+    seen = _condition(
+        f"dispute/{record.dispute_case}",
+        "dispute deadline",
+        at,
+        holds=record.deadline_on is not None,
+        amount_minor=record.amount_minor,
+        currency=record.currency,
+        detail=f"dispute {record.dispute_id}, reason {record.reason_code or 'unknown'}, answer by {record.deadline_on}",
+        place=_search(record.dispute_id),
+    )
+    if record.deadline_on is None:
+        return seen
+    return replace(seen, due_at=datetime.combine(record.deadline_on, time.min, UTC) + timedelta(days=1))
 
 
 def _why(record: DocumentRefused | RecordRefused) -> str:

@@ -169,12 +169,14 @@ def _outcome(way: str, sent: Any, wait_s: float, bootstrap_servers: str | None) 
 
 
 def _receivers(bootstrap_servers: str | None) -> list[str]:
+    from app.cli.errors import CannotRun
     from app.operators.rules import in_force
     from streams.rules.catalogue import ALERT_RULES, alert_policy
 
     adopted = _on_the_log(in_force, bootstrap_servers)
-    text = adopted[ALERT_RULES.name].text if ALERT_RULES.name in adopted else ""
-    return list(alert_policy(text).receivers) if text else []
+    if ALERT_RULES.name not in adopted:
+        raise CannotRun("no rules of alerts are in force yet; a worker offers them at its start (`saldo status`)")
+    return list(alert_policy(adopted[ALERT_RULES.name].text).receivers)
 
 
 def _alerts(bootstrap_servers: str | None) -> list[AlertSeen]:

@@ -22,6 +22,7 @@ class SourceName(StrEnum):
     PAYTRACE = "paytrace"
     ABAS = "abas"
     REPORTS = "reports"
+    RATES = "rates"
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +70,7 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
         SourceName.PAYTRACE: bootstrap.run_paytrace_source,
         SourceName.ABAS: bootstrap.run_abas_source,
         SourceName.REPORTS: bootstrap.run_reports_source,
+        SourceName.RATES: bootstrap.run_rates_source,
     }
     bootstrap.wait_for_topics(settings)
     asyncio.run(_until_stopped(settings, sources[name]))

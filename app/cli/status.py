@@ -134,6 +134,7 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
     "chargebacks to book": ("chargeback to book in abas by hand|chargebacks to book in abas by hand", "saldo waiting"),
     "bank lines unexplained": ("bank line unexplained|bank lines unexplained", "saldo report deposit_breaks"),
     "deposits overdue": ("deposit overdue|deposits overdue", "saldo report deposit_breaks"),
+    "alerts open": ("alert that nobody took on|alerts that nobody took on", "saldo alerts list"),
     "proposals open": ("proposal needs a second person|proposals need a second person", "saldo approvals list"),
     "records parked": ("record parked|records parked", "saldo dlq list"),
     "records unreadable": (

@@ -55,6 +55,7 @@ from connectors.paytrace.hooks import PayTraceReader
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
+from connectors.rates.source import RatesSource
 from connectors.webhook.sink import WebhookSink
 from reconcile.files.disputes import load_dispute_profile
 from schemas import catalog
@@ -75,7 +76,16 @@ from streams.edges import notify, post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.ports import Observation
 from streams.log.cluster import Cluster
-from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, SOURCE_REPORTS, WATCH, WORKER
+from streams.log.credentials import (
+    INGRESS,
+    PROJECTOR,
+    SOURCE_ABAS,
+    SOURCE_PAYTRACE,
+    SOURCE_RATES,
+    SOURCE_REPORTS,
+    WATCH,
+    WORKER,
+)
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.signing import Ring, RoleSigner
@@ -693,6 +703,21 @@ def _rows_of(settings: Settings, name: str) -> Sequence[Mapping[str, Any]]:
         return questions.ask(reader, report, values).records
     finally:
         reader.close()
+
+
+async def run_rates_source(settings: Settings, stop: asyncio.Event) -> None:
+    """Poll the providers of exchange rates until asked to stop.
+
+    Raises: ContractBroken where the settings name no pair.
+    """
+    settings = settings.as_role(SOURCE_RATES)
+    if not settings.rates.is_used:
+        raise ContractBroken("no exchange rates are wanted; set SALDO_RATES_PAIRS and a provider (docs/currencies.md)")
+    source = RatesSource(settings.rates)
+    async with _log(settings) as log:
+        status = SourceFile(settings.data_dir, RatesSource.name, (RatesSource.name,))
+        publisher = Publisher(RatesSource.name, log, codec(settings))
+        await poll_forever(RatesSource.name, publisher, source.poll, settings.polling.rates_every_s, stop, status)
 
 
 def _serve_metrics(port: int) -> None:

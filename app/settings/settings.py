@@ -26,6 +26,7 @@ from app.settings.names import file_problems, variable_problems
 from connectors.abas.settings import AbasSettings
 from connectors.mail.settings import MailSettings
 from connectors.paytrace.settings import PayTraceSettings
+from connectors.rates.settings import RatesSettings
 from connectors.webhook.settings import WebhookSettings
 from projections.serving.log_in import DEFAULT_USER, ClientLogIn, only_the_owner
 from projections.serving.settings import ProjectionSettings
@@ -136,6 +137,7 @@ class PollingSettings(BaseModel):
     """How often sources are read.
 
     paytrace_every_s / abas_every_s   pause between two polls
+    rates_every_s                     the same for exchange rates, which providers publish once a day
     facts_every_s                     the same for PayTrace's batches, vault customers and schedules
     recent_days                       days that each PayTrace poll reads; the whole look-back window
                                       (PayTraceSettings.lookback_window_days) is read every whole_window_every_s
@@ -155,6 +157,7 @@ class PollingSettings(BaseModel):
     paytrace_every_s: float = Field(default=5.0, gt=0)
     abas_every_s: float = Field(default=5.0, gt=0)
     facts_every_s: float = Field(default=300.0, gt=0)
+    rates_every_s: float = Field(default=3600.0, gt=0)
     recent_days: int = Field(default=1, ge=0)
     whole_window_every_s: float = Field(default=900.0, gt=0)
     paytrace_metrics_port: int = Field(default=0, ge=0, le=65535)
@@ -255,6 +258,7 @@ class Settings(BaseSettings):
     match: MatchSettings = MatchSettings()
     rules: RulesSettings = RulesSettings()
     disputes: DisputesSettings = DisputesSettings()
+    rates: RatesSettings = RatesSettings()
     alerts: AlertSettings = AlertSettings()
     mail: MailSettings = MailSettings()
     webhook: WebhookSettings = WebhookSettings()

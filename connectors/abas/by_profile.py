@@ -10,7 +10,7 @@ page shows what was last saved is our assumption (docs/abas.md).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -53,9 +53,11 @@ from schemas.records.erp import (
     Side,
 )
 from schemas.values.money import Money
+from schemas.values.refusal_codes import PERIOD_CLOSED
 
 VERSION_DIFFERS = "VERSION_DIFFERS"
 MISSING_CURRENCY = "MISSING_PROFILE/currency"
+MISSING_POSTED_ON = "MISSING_PROFILE/posted_on"
 
 _AMOUNTS = ("debit", "credit")
 
@@ -163,6 +165,12 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
         Raises: ProfileMismatch when the profile has no entry for the way of posting that it chooses.
         """
         way, profile = self._way, self._profile
+        if self._command.posted_on is not None and "posted_on" not in way.inputs:
+            raise AbasRefused(
+                f"the document is posted on {self._command.posted_on}, and the mapping profile names no field for "
+                f"that; add documents.{self._command.kind}.inputs.posted_on",
+                code=MISSING_POSTED_ON,
+            )
         currencies = sorted({line.currency for line in self._command.lines})
         if len(currencies) > 1 and (way.rows is None or "currency" not in way.rows.inputs):
             # Without its currency each line would be read in the head's, or in the currency of the house.
@@ -232,8 +240,11 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
         )
 
     def refused(self, refusal: AbasRefused) -> DocumentRefused:
-        """Record abas' no."""
-        return self.refusal(self._command, refusal)
+        """Record abas' no; one that is about a closed period is of that family, whatever its number is here."""
+        outcome = self.refusal(self._command, refusal)
+        number = outcome.code.rpartition("/")[2]
+        is_closed = number in self._profile.posting.period_closed
+        return replace(outcome, code=f"{PERIOD_CLOSED}/{number}") if is_closed else outcome
 
     @staticmethod
     def refusal(command: PostDocument, refusal: AbasRefused) -> DocumentRefused:
@@ -455,6 +466,10 @@ def _document_head(command: PostDocument, way: DocumentWay, formats: Formats) ->
         head["currency"] = Put(currencies.pop(), is_currency=True)
     if command.text is not None:
         head["text"] = Put(command.text[: way.cut.get("text")], is_words=True)
+    posted_on = None if command.posted_on is None else command.posted_on.isoformat()
+    if "posted_on" in way.inputs:
+        day = posted_on or command.values["value_on"]
+        head |= _typed({"posted_on": day}, {"posted_on": ValueType.DAY}, formats, {})
     if way.rows is None:
         line = command.lines[0]
         sign = 1 if line.side.value.lower() == way.amount_side else -1

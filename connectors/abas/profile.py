@@ -342,6 +342,8 @@ class Posting(Entry):
     strategy: Strategy
     # Id, title or prompt of a question -> the values to answer with; any other question is a refusal.
     dialog_answers: DialogAnswers = Field(default_factory=dict)
+    # Numbers of the messages by which this abas refuses a posting date in a closed period.
+    period_closed: frozenset[str] = frozenset()
     # How late a saved record appeared in a search, in seconds, as `saldo abas probe --measure` found it; None: unknown.
     search_lag_s: float | None = Field(default=None, ge=0)
     # How long a document whose answer was lost is looked for, in seconds; SALDO_ABAS_OUTCOME_WAIT_S overrules it.

@@ -45,7 +45,7 @@ def subject_of(command: SendNotification) -> str:
     more = len(command.lines) - 1 + command.more_count
     urgent = "URGENT " if command.severity is AlertSeverity.URGENT else ""
     words = f"[Saldo] {urgent}{_one_line(title_of(first))}"
-    words += f" and {counted(more, 'more')}" if more else ""
+    words += f" and {more} more" if more else ""
     return words if len(words) <= _LONGEST_SUBJECT else f"{words[: _LONGEST_SUBJECT - 3]}..."
 
 

@@ -51,6 +51,7 @@ SECRETS_OF: Mapping[str, frozenset[str]] = {
     "source-paytrace": frozenset({"guard", "kafka", "paytrace"}),
     "source-abas": frozenset({"guard", "kafka", "abas"}),
     "source-reports": frozenset({"guard", "kafka", "reporting"}),
+    "source-rates": frozenset({"guard", "kafka", "rates"}),
     "ingress": frozenset({"guard", "kafka", "paytrace", "ingress"}),
     "worker": frozenset({"guard", "kafka", "paytrace", "abas", "mail", "webhook"}),
     "watch": frozenset({"guard", "kafka", "reporting"}),
@@ -284,6 +285,7 @@ class Stack:
             self._own("source-abas", "run", "source", "abas"),
             *reports,
             self._own("source-paytrace", "run", "source", "paytrace"),
+            *([self._own("source-rates", "run", "source", "rates")] if self.settings.rates.is_used else []),
             self._own("watch", "run", "watch"),
             self._own("ingress", "serve", "ingress", ready=_listening(self._ingress().port)),
         ]

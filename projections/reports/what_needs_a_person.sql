@@ -1,6 +1,6 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, disputes whose last day for an answer is near or over, chargebacks, deposits that
--- nothing explains, documents and records that the ERP refused, proposals that need a second person, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+-- nothing explains, documents and records that the ERP refused, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 paid AS
 (
@@ -114,6 +114,11 @@ FROM
     FROM fct_parked
     WHERE state = 'PARKED'
     GROUP BY currency
+    UNION ALL
+    SELECT 'alerts open', '', count(), 0, toDateTime64(min(opened_at), 3, 'UTC')
+    FROM rpt_alerts_now
+    WHERE status = 'open'
+    HAVING count() > 0
     UNION ALL
     SELECT 'records unreadable', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
     FROM fct_unreadable FINAL

@@ -25,6 +25,7 @@ WORDS: Mapping[str, str] = {
     "AMOUNT_INCREASED_AFTER_POSTING": "the amount grew after posting",
     "POSTING_REFUSED": "abas refused the posting",
     "POSTING_IN_PROGRESS": "is being posted",
+    "NO_RATE_YOUNG_ENOUGH": "no exchange rate is young enough",
     # what of PayTrace's words can't be read
     "STATUS_UNKNOWN": "PayTrace's status is not one that we know",
     "KIND_UNKNOWN": "PayTrace's kind is not one that we know",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from projections.tables.fct_alerts.row import TABLE as FCT_ALERTS
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
@@ -55,6 +56,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_SUGGESTIONS,
     FCT_DECISIONS,
     FCT_PROPOSALS,
+    FCT_ALERTS,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
@@ -77,6 +79,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_bank_lines_now",
     "rpt_deposit_bridge",
     "rpt_proposals_now",
+    "rpt_alerts_now",
 )
 
 

@@ -37,7 +37,7 @@ _NAME = r"^[a-z][a-z0-9_]*$"
 Name = Annotated[str, Field(pattern=_NAME)]
 
 # Roles that every command of its sort carries besides its values.
-HEAD_ROLES = frozenset({"posting_reference", "reverses_reference", "subject", "text", "currency"})
+HEAD_ROLES = frozenset({"posting_reference", "reverses_reference", "subject", "text", "currency", "posted_on"})
 RECORD_ROLES = frozenset({"natural_key", "subject"})
 ROW_ROLES = frozenset({"row_key"})
 

@@ -110,6 +110,7 @@ from schemas.records.payments import (
     PaymentSettled,
     PaymentStatusRecognized,
     PaymentStatusUnrecognized,
+    PaymentValued,
     PaymentVoided,
     RefundApplied,
     RefundIssued,
@@ -117,6 +118,7 @@ from schemas.records.payments import (
     RefundReversed,
     RefundSettled,
     TransactionObserved,
+    ValuationAsked,
 )
 from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
@@ -278,8 +280,10 @@ PaymentsEvents: TypeAlias = (
     | PaymentStatusUnrecognized
     | PaymentStatusRecognized
     | PaymentContradicted
+    | ValuationAsked
+    | PaymentValued
 )
-PaymentsObservations: TypeAlias = TransactionObserved | RefundLinked | DisputeReported
+PaymentsObservations: TypeAlias = TransactionObserved | RefundLinked | DisputeReported | RateAnswered
 RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
 RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records import Record
@@ -98,6 +98,7 @@ class PostDocument(Record):
     subject: str
     values: Mapping[str, str]
     text: str | None = None
+    posted_on: date | None = None
     lines: tuple[DocumentLine, ...]
     mapping_version: str
     occurred_at: datetime

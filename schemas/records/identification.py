@@ -116,6 +116,8 @@ class PaymentAwaitsReference(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     vault_customer_id: str | None = None
@@ -137,6 +139,8 @@ class PaymentIdentified(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     vault_customer_id: str | None = None
@@ -158,6 +162,8 @@ class PaymentPassedOn(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     vault_customer_id: str | None = None
@@ -178,6 +184,8 @@ class PaymentToIdentify(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     vault_customer_id: str | None = None

@@ -307,6 +307,19 @@ class PaymentStatusUnrecognized(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentValued(Record):
+    """By which rate all money of this transaction is valued in base currency, once and for ever."""
+
+    paytrace_transaction_id: str
+    currency: str
+    base_currency: str
+    rate: str
+    rate_on: date | None = None
+    rate_provider: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentVoided(Record):
     """Cancelled before settlement. Money only when a CaptureReversed comes with it."""
 
@@ -404,6 +417,8 @@ class TransactionObserved(Record):
     method: PaymentMethod
     amount_minor: int
     currency: str
+    booked_base_minor: int | None = None
+    booked_base_currency: str | None = None
     approval_code: str
     invoice_number: str | None = None
     vault_customer_id: str | None = None
@@ -427,3 +442,15 @@ class TransactionObserved(Record):
     raw_amount: str | None = None
     unreadable: str | None = None
     raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuationAsked(Record):
+    """Money in a foreign currency, and the source does not say what it was booked as: its movements wait for a rate."""
+
+    paytrace_transaction_id: str
+    currency_pair: str
+    amount_minor: int
+    currency: str
+    value_on: date
+    occurred_at: datetime

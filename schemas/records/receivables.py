@@ -328,6 +328,8 @@ class MovementRecorded(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
     value_on: date | None = None
@@ -449,6 +451,7 @@ class PostingRequested(Record):
     tax_minor: int = 0
     tax_code: str | None = None
     value_on: date | None = None
+    posted_on: date | None = None
     occurred_at: datetime
 
 

@@ -484,6 +484,8 @@ class MoneySettled(Record):
     movement: Movement
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     batch_number: int | None = None
     settled_at: datetime

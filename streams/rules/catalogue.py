@@ -21,6 +21,7 @@ from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
 from streams.domain.alerts.policy import Policy as AlertPolicy
 from streams.domain.disputes.policy import Policy as DisputesPolicy
+from streams.domain.payments.policy import Policy as PaymentsPolicy
 from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
@@ -156,7 +157,7 @@ EXCHANGE_RATES = RulesKind(
 ACCOUNT_MAPPING = RulesKind(
     "account-mapping",
     "which accounts documents get, and what finance chose",
-    (Topic.RECEIVABLES_INBOX,),
+    (Topic.RECEIVABLES_INBOX, Topic.PAYMENTS_OBSERVATIONS),
     account_mapping,
 )
 DISPUTE_DEADLINES = RulesKind(
@@ -226,3 +227,9 @@ def alert_policy(rules: str) -> AlertPolicy:
 def rates_policy(text: str) -> RatesPolicy:
     """Return the policy of keep-rates from the text of its rules; raises FileInvalid."""
     return _exchange_rates(text, EXCHANGE_RATES.name)
+
+
+@lru_cache(maxsize=16)
+def payments_policy(mapping: str) -> PaymentsPolicy:
+    """Return the policy of fold-payments from the text of the mapping; raises FileInvalid."""
+    return PaymentsPolicy(account_mapping(mapping, ACCOUNT_MAPPING.name).policies.base_currency)

@@ -8,7 +8,7 @@ import yaml
 
 from schemas.documents import kinds
 from schemas.files.owned import text_of
-from streams.rules.catalogue import ACCOUNT_MAPPING, KINDS, OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS
+from streams.rules.catalogue import ACCOUNT_MAPPING, EXCHANGE_RATES, KINDS, OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS
 from tests.accounting.stories import Story
 
 # G/L account by role; receivable and on_account are the customer's own account in abas.
@@ -51,6 +51,8 @@ def text_of_rules(name: str, story: Story) -> str:
         return yaml.safe_dump({"version": 1, "limits_minor": dict.fromkeys(_currencies(story), LIMIT_MINOR)})
     if name == OPEN_ITEM_MATCHING.name:
         return _matching()
+    if name == EXCHANGE_RATES.name:
+        return yaml.safe_dump({"version": 1, "maximum_age_days": 3, "providers": ["manual"]})
     return text_of(KINDS[name].shipped)
 
 

@@ -26,7 +26,8 @@ _COUNTED_AS = {
     "write_off_reversal": "reversal",
     "on_account_receipt": "on_account",
     "on_account_application": "on_account",
-    "skonto": "write_off",
+    "cash_discount": "write_off",
+    "cash_discount_reversal": "reversal",
 }
 # Documents of one transaction that the stories count as one: a capture over several invoices, a refund that is divided.
 _ONE_PER_TRANSACTION = frozenset({"cash_receipt", "reversal"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,10 +19,12 @@ from schemas.records.payments import (
     TransactionObserved,
     TransactionStatus,
 )
+from schemas.records.rates import RateKind, RateObserved
 from schemas.records.receivables import ApplyOnAccount, MatchRefund, SplitEntry, WriteOffRest
 from schemas.records.settlement import (
     BankDirection,
     BankLineObserved,
+    DepositReported,
     ProcessorEntryKind,
     ProcessorEntryObserved,
     SettlementBatchObserved,
@@ -50,6 +53,17 @@ _FACTS = {
     "dispute_closed_lost": DisputeFact.LOST,
     "dispute_closed_lost_again": DisputeFact.LOST,
 }
+_OTHERS = ("grant_issued", "grant_repayment", "other", "transfer")
+# Whether it is of a dispute, whether it comes back.
+_FEES = {
+    (False, False): ProcessorEntryKind.FEE,
+    (False, True): ProcessorEntryKind.FEE_GIVEN_BACK,
+    (True, False): ProcessorEntryKind.CHARGEBACK_FEE,
+    (True, True): ProcessorEntryKind.CHARGEBACK_FEE_GIVEN_BACK,
+}
+_TERMS = re.compile(r"(\d+(?:\.\d+)?) % in (\d+) days")
+_TAX_CODE = "19"  # of an invoice whose tax a story tells; stories have one rate
+_REPEATS = re.compile(r"repeats the line of (\d\d-\d\d)")
 
 
 class NotTold(Exception):
@@ -89,6 +103,8 @@ class Translation:
     money: dict[str, _Money] = field(default_factory=dict)
     batches: dict[str, int] = field(default_factory=dict)  # deposit -> settlement batch
     files: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)
+    next_batch: int | None = None  # named by a fee that came before its deposit
+    fees: dict[str, date] = field(default_factory=dict)  # payment -> day of its fee
     bank_lines: dict[str, str] = field(default_factory=dict)  # "bank_line 2026-03-04" -> its id
     count: int = 0
 
@@ -138,8 +154,6 @@ class Translation:
             self._invoice_in_abas(told.Invoice(event="invoice", date=event.date, number=number, amount=amount))
 
     async def _invoice(self, event: told.Invoice) -> None:
-        if event.terms or event.tax:
-            raise NotTold("terms of payment and tax of an invoice")
         self._invoice_in_abas(event)
 
     def _invoice_in_abas(self, event: told.Invoice) -> None:
@@ -152,7 +166,11 @@ class Translation:
             "due_on": (event.due or event.date + timedelta(days=30)).isoformat(),
             "booked_on": event.date.isoformat(),
             "base_amount": None if event.booked_base is None else _major(event.booked_base, self.story.base),
+            **_terms(event.terms),
         }
+        if event.tax:
+            gross, tax = (_major(minor, currency) for minor in (event.amount, event.tax))
+            seed["taxes"] = [{"code": _TAX_CODE, "gross": gross, "tax": tax}]
         self.world.changes_in_abas += 1
         self.items[event.number] = self.world.admin("open-items", [seed])["ids"][0]
 
@@ -187,6 +205,7 @@ class Translation:
 
     async def _capture(self, event: told.Capture) -> None:
         self._pays(event, _KIND.SALE)
+        await self._rate_of(event)
         is_late = event.known_on > event.date
         await self._show(event.id, _STATUS.SETTLED if is_late else _STATUS.PENDING_SETTLEMENT, _BY[event.seen_by])
 
@@ -218,6 +237,7 @@ class Translation:
         await self._show(event.of, _STATUS.VOIDED)
 
     async def _refund(self, event: told.Refund) -> None:
+        await self._rate_of(event)
         paid = self.money.get(event.of)
         self.money[event.id] = _Money(
             kind=_KIND.ACH_REFUND if event.method.startswith("ach") else _KIND.REFUND,
@@ -232,14 +252,37 @@ class Translation:
         is_ach = self.money[event.id].kind is _KIND.ACH_REFUND
         await self._show(event.id, _STATUS.ACH_PENDING if is_ach else _STATUS.PENDING_SETTLEMENT)
 
+    async def _rate_of(self, event: told.Money | told.Refund) -> None:
+        """Let a provider publish the rate by which the story values this money, or the last one that it has."""
+        if event.base is not None:
+            whole, part = _major(event.base, self.story.base), _major(event.amount, self.story.currency)
+            await self._rate(f"{self.story.currency}/{self.story.base}", f"{whole}/{part}", event.date)
+        elif isinstance(event, told.Money) and event.newest_rate is not None:
+            await self._rate(f"{self.story.currency}/{self.story.base}", "1", event.newest_rate)
+
+    async def _rate_published(self, event: told.RatePublished) -> None:
+        await self._rate(event.pair, event.rate, event.date_of_rate)
+
+    async def _rate(self, pair: str, rate: str, on: date) -> None:
+        observed = RateObserved(
+            currency_pair=pair,
+            rate_on=on,
+            rate=rate,
+            rate_provider="manual",
+            kind=RateKind.MEAN,
+            raw_kind="",
+            observed_at=self.world.now,
+            raw="{}",
+        )
+        await self.world.tell("rates.inbox.v1", observed)
+        await self.world.settle()
+
     async def _refund_failed(self, event: told.RefundFailed) -> None:
         await self._show(event.of, _STATUS.VOIDED)
 
     def _pays(self, event: told.Money, kind: TransactionKind) -> None:
         invoices = ", ".join(event.names) or event.meant_for
         owner = event.customer or next((self.owners[one] for one in event.names if one in self.owners), _CUSTOMER)
-        if event.base is not None or event.rate is not None:
-            raise NotTold("value of a payment in the currency of the books")
         self.money[event.id] = _Money(
             kind=kind,
             status=_STATUS.UNKNOWN,
@@ -298,8 +341,8 @@ class Translation:
         )
         await self.world.tell(_PAYTRACE, observed)
 
-    async def _close_batch(self, merchant: str | None, batch: int) -> None:
-        """Let PayTrace settle what is pending, as it does each night; ACH settles by itself."""
+    async def _close_batch(self, merchant: str | None, batch: int) -> bool:
+        """Let PayTrace settle what is pending, as it does each night; False if nothing is. ACH settles by itself."""
         pending = [
             id_
             for id_, money in self.money.items()
@@ -314,6 +357,7 @@ class Translation:
             await self.world.tell(
                 _SETTLEMENT, self._batch(merchant_account, batch, on, sum(one.signed for one in settled))
             )
+        return bool(pending)
 
     def _batch(self, merchant: str, number: int, on: date, net: int) -> SettlementBatchObserved:
         return SettlementBatchObserved(
@@ -335,48 +379,114 @@ class Translation:
     # -- the processor and the bank ------------------------------------------------------------------------------------
 
     async def _fee(self, event: told.Fee) -> None:
-        if event.tax:
-            raise NotTold("tax of a fee")
-        if event.amount < 0:
-            raise NotTold("a fee that is given back")
-        if event.taken_from != "deposit":
-            raise NotTold("a fee that is not taken from a deposit")
-        await self._entry(ProcessorEntryKind.FEE, event.kind, event.amount, event.date, event.of)
+        if event.batch:
+            self.next_batch = _digits(event.batch)
+        if event.taken_from == "bank":
+            await self._entry(ProcessorEntryKind.FEE_STATEMENT, event.kind, event.amount, event.date, tax=event.tax)
+            return
+        is_of_dispute, is_back = event.kind == "chargeback", event.amount < 0
+        kind = _FEES[is_of_dispute, is_back]
+        of, dispute = event.of, event.dispute
+        self.fees[of or ""] = event.date
+        await self._entry(kind, event.kind, abs(event.amount), event.date, of=of, dispute=dispute, tax=abs(event.tax))
+
+    async def _fee_corrected(self, event: told.FeeCorrected) -> None:
+        """Let the processor correct a fee on the day of that fee."""
+        more = event.fees_now - event.fees_before
+        await self._entry(_FEES[False, more < 0], "correction", abs(more), self.fees[event.of], of=event.of)
+
+    async def _fee_statement(self, event: told.FeeStatement) -> None:
+        amount = event.total if event.total is not None else event.amount or 0
+        if event.deducted_from is not None:
+            await self._entry(ProcessorEntryKind.FEE, event.kind, amount, event.date, deposit=event.deducted_from)
+            return
+        statement = f"fee_statement {event.month}"
+        await self._entry(ProcessorEntryKind.FEE_STATEMENT, event.kind, amount, event.date, id_=statement)
 
     async def _reserve_held(self, event: told.ReserveHeld) -> None:
-        await self._entry(ProcessorEntryKind.RESERVE_HELD, "reserve", event.amount, event.date, None)
+        await self._entry(ProcessorEntryKind.RESERVE_HELD, "", event.amount, event.date, deposit=event.deposit)
 
     async def _reserve_released(self, event: told.ReserveReleased) -> None:
-        await self._entry(ProcessorEntryKind.RESERVE_RELEASED, "reserve", event.amount, event.date, None)
+        await self._entry(ProcessorEntryKind.RESERVE_RELEASED, "", event.amount, event.date)
 
-    async def _entry(self, kind: ProcessorEntryKind, words: str, amount: int, on: date, of: str | None) -> None:
+    async def _entry(
+        self,
+        kind: ProcessorEntryKind,
+        fee_kind: str,
+        amount: int,
+        on: date,
+        *,
+        id_: str = "",
+        of: str | None = None,
+        dispute: str | None = None,
+        deposit: str | None = None,
+        tax: int = 0,
+    ) -> None:
+        """Let the processor report a line of its own books."""
         self.count += 1
-        merchant = self.money[of].merchant if of in self.money else MAIN
+        paid = next((one for one in (of, *self._disputed(dispute)) if one in self.money), "")
         entry = ProcessorEntryObserved(
-            settlement_account=self._account(merchant),
-            entry_id=f"E{self.count}",
+            settlement_account=self._account(self.money[paid].merchant if paid else MAIN),
+            entry_id=id_ or f"E{self.count}",
             kind=kind,
-            raw_kind=words,
+            raw_kind=kind.value,
+            fee_kind=fee_kind,
             amount_minor=amount,
+            tax_minor=tax,
             currency=self.story.currency,
             entered_on=on,
+            deposit_id=deposit,
+            dispute_id=dispute,
+            paytrace_transaction_id=of,
             observed_at=self.world.now,
             raw="{}",
         )
         await self.world.tell(_SETTLEMENT, entry)
 
     async def _deposit_report(self, event: told.DepositReport) -> None:
-        number = int("".join(filter(str.isdigit, event.batch or "")) or 100 + len(self.batches))
-        self.batches[event.id] = number
-        await self._close_batch(event.merchant_account, number)
-        raise NotTold("a report of what a deposit brings")
+        """Let the processor say what a deposit will bring; before it, PayTrace settles what is pending.
+
+        A report that names what was captured signs its parts; one that names a gross amount lists what is taken off it.
+        """
+        number = _digits(event.batch) if event.batch else self.next_batch or 100 + len(self.batches)
+        self.next_batch = None
+        is_settled = await self._close_batch(event.merchant_account, number)
+        if is_settled:
+            self.batches[event.id] = number
+        gross = event.gross if isinstance(event.gross, int) else None if event.gross else event.captured or 0
+        off = -1 if event.captured is not None else 1
+        others = {"corrections": sum(event.corrections or ()), **{name: getattr(event, name) or 0 for name in _OTHERS}}
+        report = DepositReported(
+            settlement_account=self._account(event.merchant_account),
+            deposit_id=event.id,
+            reported_on=event.date,
+            gross_minor=gross,
+            refunds_minor=(event.refunds or 0) - sum(event.refunds_returned or ()),
+            returns_minor=event.returns or 0,
+            chargebacks_minor=off * (event.chargebacks or 0) - (event.chargebacks_returned or 0),
+            fees_minor=off * (event.fees or 0),
+            tax_minor=event.tax or 0,
+            reserve_minor=(event.reserve or 0) - (event.reserve_released or 0),
+            other_parts={name: minor for name, minor in others.items() if minor},
+            net_minor=event.net,
+            currency=self.story.currency,
+            batch_number=number if is_settled else None,
+            source_file=event.file or "",
+            observed_at=self.world.now,
+            raw="{}",
+        )
+        self.files.setdefault(event.file or "", []).append((_SETTLEMENT, report))
+        await self.world.tell(_SETTLEMENT, report)
 
     async def _bank_line(self, event: told.BankLine) -> None:
-        for name in ("fee_included", "fee_excluded", "credited", "pays", "base", "currency"):
-            if getattr(event, name) is not None:
-                raise NotTold(f"{name} of a bank line")
-        if event.names:
+        if event.names or event.base is not None:
             raise NotTold("a bank line that pays invoices")
+        if event.currency is not None:
+            raise NotTold("a bank line in another currency")
+        file, _, remark = (event.file or "").partition(" (")
+        for day in _REPEATS.findall(remark):
+            for topic, record in self._lines_of(day):
+                await self.world.tell(topic, replace(record, observed_at=self.world.now))
         await self._close_batch(None, 900 + self.count)
         self.count += 1
         line = BankLineObserved(
@@ -385,18 +495,26 @@ class Translation:
             direction=BankDirection.CREDIT if event.amount >= 0 else BankDirection.DEBIT,
             raw_direction="",
             amount_minor=abs(event.amount),
+            fee_included_minor=event.fee_included or 0,
+            fee_excluded_minor=event.fee_excluded or 0,
             currency=self.story.currency,
             booked_on=event.date,
+            deposit_id=event.deposit or event.pays,
             batch_number=self.batches.get(event.deposit or ""),
             text=f"PAYTRACE {event.deposit or ''}".strip(),
             bank_reference="",
-            statement="statement",
+            statement=file,
             observed_at=self.world.now,
             raw="{}",
         )
         self.bank_lines[f"bank_line {event.date}"] = line.bank_line_id
-        self.files.setdefault(event.file or "", []).append((_SETTLEMENT, line))
+        self.files.setdefault(file, []).append((_SETTLEMENT, line))
         await self.world.tell(_SETTLEMENT, line)
+
+    def _lines_of(self, day: str) -> list[tuple[str, Any]]:
+        told_before = [pair for pairs in self.files.values() for pair in pairs]
+        lines = [(topic, one) for topic, one in told_before if isinstance(one, BankLineObserved)]
+        return [(topic, line) for topic, line in lines if str(line.booked_on).endswith(day)]
 
     async def _file_again(self, event: told.FileAgain) -> None:
         for topic, record in self.files.get(event.file, []):
@@ -425,7 +543,7 @@ class Translation:
         )
         await self.world.tell(_DISPUTES, observed)
 
-    def _disputed(self, dispute: str) -> Sequence[str]:
+    def _disputed(self, dispute: str | None) -> Sequence[str]:
         facts = [one for one in self.story.given if isinstance(one, told.DisputeFact) and one.dispute == dispute]
         return [one.of for one in facts if one.of]
 
@@ -588,8 +706,8 @@ _TELLERS: Mapping[type[told.Event], Any] = {
     told.Refund: Translation._refund,
     told.RefundFailed: Translation._refund_failed,
     told.Fee: Translation._fee,
-    told.FeeCorrected: Translation._not_told,
-    told.FeeStatement: Translation._not_told,
+    told.FeeCorrected: Translation._fee_corrected,
+    told.FeeStatement: Translation._fee_statement,
     told.ReserveHeld: Translation._reserve_held,
     told.ReserveReleased: Translation._reserve_released,
     told.DepositReport: Translation._deposit_report,
@@ -600,12 +718,26 @@ _TELLERS: Mapping[type[told.Event], Any] = {
     told.WriteOffWanted: Translation._write_off_wanted,
     told.Approval: Translation._approval,
     told.WriteOff: Translation._write_off,
-    told.RatePublished: Translation._not_told,
+    told.RatePublished: Translation._rate_published,
 }
+
+
+def _terms(text: str) -> dict[str, Any]:
+    """Read terms of payment as a story writes them: "2 % in 10 days, net 30"; raises NotTold."""
+    if not text:
+        return {}
+    found = _TERMS.match(text)
+    if found is None:
+        raise NotTold(f"terms of payment {text!r}")
+    return {"discount_percent": found[1], "discount_days": int(found[2])}
 
 
 def _customer(number: str) -> dict[str, str]:
     return {"number": number, "name": f"Customer {number}", "vault_customer_id": number}
+
+
+def _digits(name: str) -> int:
+    return int("".join(filter(str.isdigit, name)))
 
 
 def _given(text: str | None) -> str | None:

@@ -40,6 +40,7 @@ pytestmark = pytest.mark.journey
 
 # What the scripted day has no records for; the golden scenarios fill these (tests/unit/projections).
 LEFT_EMPTY = {
+    "fct_alerts",
     "fct_decisions",
     "fct_proposals",
     "fct_dispute_events",

@@ -31,6 +31,7 @@ from schemas.records.receivables import (
 from schemas.records.rules import AdoptRules
 from schemas.values.references import vault_token
 from schemas.wire.codec import to_json
+from streams.rules.catalogue import kind_of
 from tests.replay.line import RULES
 from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, observation, open_item
 from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispute, statement, unmatch
@@ -74,10 +75,10 @@ def confirmed(minute: int, reference: str, item: str, minor: int) -> Reported:
     return decided(ConfirmMatch, minute, posting_reference=reference, **meaning)
 
 
-def rate(on: date, text: str, *, minute: int, provider: str = "ecb") -> Reported:
-    """A provider publishes what a dollar is worth in euro."""
+def rate(on: date, text: str, *, minute: int, provider: str = "ecb", pair: str = "USD/EUR") -> Reported:
+    """A provider publishes what one currency is worth in another."""
     told: dict[str, Any] = {
-        "currency_pair": "USD/EUR",
+        "currency_pair": pair,
         "rate_on": on,
         "rate": text,
         "rate_provider": provider,
@@ -281,7 +282,7 @@ def adopted(name: str, minute: int, text: str, version: int) -> Reported:
         rules_name=name,
         version=version,
         text=text,
-        partitions={RECEIVABLES: 1},
+        partitions=dict.fromkeys(kind_of(name).inboxes, 1),
         command_id=f"{name}-{version}",
         requested_by="mweber",
         authenticated_by="session",
@@ -444,6 +445,7 @@ def paid_in_another_currency() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         seen(Status.PENDING_SETTLEMENT, minute=1, currency="EUR"),
+        rate(NOON.date(), "1.0857", minute=2, pair="EUR/USD"),
     ]
 
 

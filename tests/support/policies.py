@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import alerts, disputes, rates, receivables, settlement
+from streams.domain import alerts, disputes, payments, rates, receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
@@ -20,6 +20,7 @@ from streams.rules.catalogue import (
     alert_policy,
     deposit_policy,
     disputes_policy,
+    payments_policy,
     rates_policy,
     receivables_policy,
 )
@@ -30,6 +31,7 @@ RECEIVABLES = receivables_policy(
 )
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 DISPUTES = disputes_policy(text_of(DISPUTE_DEADLINES.shipped))
+PAYMENTS = payments_policy(text_of(ACCOUNT_MAPPING.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 
 
@@ -49,6 +51,8 @@ def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[An
         return lambda state, record: settlement.decide(state, record, DEPOSITS)
     if context is disputes:
         return lambda state, record: disputes.decide(state, record, DISPUTES)
+    if context in (payments, payments.decider):
+        return lambda state, record: payments.decide(state, record, PAYMENTS)
     if context is rates:
         return lambda state, record: rates.decide(state, record, RATES)
     return context.decide  # type: ignore[no-any-return]

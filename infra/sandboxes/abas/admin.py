@@ -215,6 +215,8 @@ def _seed_open_items(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
     seeds = TypeAdapter(list[OpenItemSeed]).validate_json(raw)
     customers = {seed.customer_number: _customer(sandbox, seed.customer_number) for seed in seeds}
     amounts = [from_major(seed.amount, seed.currency).major for seed in seeds]  # refuses what the currency can't hold
+    for seed in seeds:
+        _refuse_closed_sales(sandbox, seed.booked_on)
     with sandbox.store.transaction():
         ids = [
             add_open_item(
@@ -250,6 +252,7 @@ def _seed_credit_memos(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
     ids: list[str] = []
     with sandbox.store.transaction():
         for seed in seeds:
+            _refuse_closed_sales(sandbox, seed.booked_on)
             credited = sandbox.store.record(_named(sandbox, OPEN_ITEM, "docNo", seed.invoice_number))
             memo = add_open_item(
                 sandbox.store,
@@ -264,6 +267,12 @@ def _seed_credit_memos(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
             )
             ids.append(memo.id)
     return {"ids": ids}
+
+
+def _refuse_closed_sales(sandbox: Sandbox, booked_on: date | None) -> None:
+    """Refuse what sales books on a day of a month that is closed there; what has no day is booked before all of it."""
+    if booked_on is not None and f"sales/{booked_on.isoformat()[:7]}" in sandbox.faults.closed_periods:
+        raise Refusal(f"sales has closed {booked_on.isoformat()[:7]}")
 
 
 def _set_company(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def _entry(sandbox: Sandbox, entry: Record) -> dict[str, Any]:
         "posting_reference": values.get("yposref", ""),
         "reverses_reference": values.get("yreverses", ""),
         "posted_on": values.get("postDate") or values.get("docDate", ""),
+        "value_on": values.get("docDate", ""),
         "text": values.get("text", ""),
         "currency": currency,
         "rows": [
@@ -103,6 +104,7 @@ def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
         "amount_minor": from_major(abs(amount), currency).minor,
         "currency": currency,
         "value_on": values.get("valDate", ""),
+        "posted_on": values.get("postDate") or values.get("valDate", ""),
         "reason": values.get("yreason", ""),
         "posted_at": values["erfass"],
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 from infra.sandboxes.abas.faults import ErpFault, Faults, Question, business_refusal, locked_by
 from infra.sandboxes.abas.infosystems import InfosystemDef
-from infra.sandboxes.abas.ledger import post_entry, post_payment
+from infra.sandboxes.abas.ledger import post_entry, post_payment, refuse_closed
 from infra.sandboxes.abas.selection import Path, resolve_among
 from infra.sandboxes.abas.store import Record, Store, Stored
 from infra.sandboxes.abas.tables import ENTRY, OPEN_ITEM, PAYMENT, TABLES, Column, Kind, TableDef, column_of
@@ -253,9 +253,10 @@ class Sessions:
             return
         if editor.infosystem is None and (not column.writable or editor.action not in _WRITING_ACTIONS):
             raise business_refusal(f"Variable {name} can't be changed", _NOT_PERMITTED, name)
-        values[column.english] = accept_value(
-            self.store, column, action.get("value", action.get("text")), name, self.faults
-        )
+        accepted = accept_value(self.store, column, action.get("value", action.get("text")), name, self.faults)
+        if column.english in ("postDate", "ypostdate") and accepted:
+            refuse_closed(self.faults, str(accepted), name)
+        values[column.english] = accepted
 
     def _ask(self, editor: Editor, action: dict[str, Any]) -> None:
         """Ask before a payment is saved, when the switch says so, and before each entry; only `yes` goes on."""

@@ -166,4 +166,6 @@ class Faults(BaseModel):
     statuses: dict[str, int] = {}  # HTTP status by category, to try what a real abas may send
     locked: list[str] = []  # record ids that somebody else has open
     locked_s: dict[str, float] = {}  # the same for so many seconds from now; nobody saves a document of such a customer
-    closed_periods: list[str] = []  # posting periods, "2026-10"
+    # "2026-10" in every area, "finance/2026-10" for payments and entries, "sales/2026-10" for invoices
+    closed_periods: list[str] = []
+    first_period: str = "2000-01"  # before it there are no fiscal years

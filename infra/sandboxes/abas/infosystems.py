@@ -62,6 +62,7 @@ def _post(store: Store, faults: Faults, head: dict[str, Stored]) -> Rows:
             "curr": head.get("ycurr", ""),
             "method": head.get("ymethod", ""),
             "valDate": head.get("yvaldate", ""),
+            "postDate": head.get("ypostdate", ""),
             "reverses": head.get("yreverses", ""),
             "yreason": head.get("yreason", ""),
             "ykind": head.get("ykind", ""),
@@ -90,6 +91,7 @@ _POSTING_NAMES = {
     "curr": "ycurr",
     "amount": "yamount",
     "valDate": "yvaldate",
+    "postDate": "ypostdate",
     "reverses": "yreverses",
     "ykind": "ykind",
 }
@@ -134,6 +136,7 @@ POSTING = InfosystemDef(
         _column("ycurr", Kind.REFERENCE, "900:5"),
         _column("ymethod", Kind.ENUMERATION),
         _column("yvaldate", Kind.DATE),
+        _column("ypostdate", Kind.DATE),
         _column("yreverses", Kind.REFERENCE, "900:2"),
         _column("yreason", Kind.STRING),
         _column("ykind", Kind.STRING),

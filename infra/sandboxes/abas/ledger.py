@@ -13,7 +13,8 @@ from infra.sandboxes.abas.store import Record, Store, Stored
 from infra.sandboxes.abas.tables import ACCOUNT, CURRENCY, CUSTOMER, ENTRY, OPEN_ITEM, PAYMENT
 from schemas.values.money import from_major
 
-PERIOD_CLOSED = 4101
+# abas' own numbers (reference, section 8): closed, and before all years that it knows.
+PERIOD_CLOSED, BEFORE_ALL_PERIODS = 2202, 1294
 ALREADY_PAID = 4102
 CURRENCY_DIFFERS = 4103
 UNKNOWN_CUSTOMER = 4104
@@ -68,7 +69,7 @@ def post_entry(
     """
     if not values.get("docDate"):
         raise business_refusal("Document date is missing", NO_DOCUMENT_DATE, names["docDate"])
-    _refuse_closed(faults, str(values.get("postDate") or values["docDate"]), names["postDate"])
+    refuse_closed(faults, str(values.get("postDate") or values["docDate"]), names["postDate"])
     total = Decimal(0)
     for row in rows:
         account = store.record(str(row.get("account") or ""))
@@ -110,8 +111,11 @@ def _personal(
     return found
 
 
-def _refuse_closed(faults: Faults, day: str, field: str) -> None:
-    if day[:7] in faults.closed_periods:
+def refuse_closed(faults: Faults, day: str, field: str, area: str = "finance") -> None:
+    """Refuse a posting date: when it is set, and again on saving, for a month may be closed in between."""
+    if day < faults.first_period:
+        raise business_refusal(f"Posting date {day} is before all fiscal years", BEFORE_ALL_PERIODS, field)
+    if day[:7] in faults.closed_periods or f"{area}/{day[:7]}" in faults.closed_periods:
         raise business_refusal(f"Posting period {day[5:7]}/{day[:4]} is closed", PERIOD_CLOSED, field)
 
 
@@ -193,7 +197,8 @@ def _check(
         raise business_refusal("Amount is missing", AMOUNT_MISSING, names["amount"])
     if not _fits(amount, str(currency.values["swd"]) if currency is not None else ""):
         raise business_refusal("Amount has too many decimal places", AMOUNT_MISSING, names["amount"])
-    _refuse_closed(faults, str(values.get("valDate") or store.now().date().isoformat()), names["valDate"])
+    posted_on = values.get("postDate") or values.get("valDate") or store.now().date().isoformat()
+    refuse_closed(faults, str(posted_on), names["postDate" if values.get("postDate") else "valDate"])
     if item is not None and Decimal(str(item.values["totalAmt"])) < 0:
         _refuse_beyond_credit(item, amount, names)
         return item, store.record(str(values.get("reverses") or ""))

@@ -182,6 +182,7 @@ PAYMENT = TableDef(
         Column("curr", "waehr", Kind.REFERENCE, "900:5"),
         Column("method", "zart", Kind.ENUMERATION),
         Column("valDate", "valuta", Kind.DATE),
+        Column("postDate", "budat", Kind.DATE),
         Column("reverses", "storno", Kind.REFERENCE, "900:2"),
         Column("yposref", "yposref", Kind.STRING),
         Column("ypaytraceid", "ypaytraceid", Kind.STRING),

@@ -29,11 +29,13 @@ from schemas.records.payments import (
     PaymentSettled,
     PaymentStatusRecognized,
     PaymentStatusUnrecognized,
+    PaymentValued,
     PaymentVoided,
     RefundApplied,
     RefundIssued,
     RefundReversed,
     RefundSettled,
+    ValuationAsked,
 )
 from schemas.values.business_day import business_day
 
@@ -58,6 +60,8 @@ PAYMENT_RECORDS = (
     PaymentStatusUnrecognized,
     PaymentStatusRecognized,
     PaymentContradicted,
+    PaymentValued,
+    ValuationAsked,
 )
 
 
@@ -156,6 +160,10 @@ def _detail(record: Any) -> str:
             return record.detail
         case PaymentChargedBack() | PaymentChargebackReversed():
             return f"dispute {record.dispute_id}: {record.raw_stage}"
+        case ValuationAsked():
+            return record.currency_pair
+        case PaymentValued():
+            return f"1 {record.currency} = {record.rate} {record.base_currency}, {record.rate_provider}"
         case _:
             return ""
 

@@ -61,6 +61,44 @@ WHERE record_type IN ('EntryWaiting', 'PaymentMatched', 'RefundMatched', 'Postin
     AND posting_reference NOT IN posted
     AND posting_reference NOT IN stopped
 UNION ALL
+-- Money in a foreign currency goes on once it is valued; until then nothing of its transaction does.
+SELECT
+    'rates',
+    'NO_RATE_YOUNG_ENOUGH',
+    concat('no exchange rate ', pair, ' is young enough for ', toString(asked_for)),
+    paytrace_transaction_id,
+    '',
+    0,
+    '',
+    invoice,
+    minor,
+    currency,
+    since,
+    last_at,
+    last_recorded_at,
+    topic,
+    partition,
+    offset
+FROM
+(
+    SELECT
+        paytrace_transaction_id,
+        anyIf(detail, record_type = 'ValuationAsked') AS pair,
+        anyIf(value_on, record_type = 'ValuationAsked') AS asked_for,
+        max(invoice_number) AS invoice,
+        sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS minor,
+        anyIf(currency, record_type = 'ValuationAsked') AS currency,
+        minIf(occurred_at, record_type = 'ValuationAsked') AS since,
+        max(occurred_at) AS last_at,
+        max(recorded_at) AS last_recorded_at,
+        anyIf(source_topic, record_type = 'ValuationAsked') AS topic,
+        anyIf(source_partition, record_type = 'ValuationAsked') AS partition,
+        anyIf(source_offset, record_type = 'ValuationAsked') AS offset
+    FROM fct_payment_events FINAL
+    GROUP BY paytrace_transaction_id
+    HAVING countIf(record_type = 'ValuationAsked') > 0 AND countIf(record_type = 'PaymentValued') = 0
+)
+UNION ALL
 -- No document takes a chargeback out of abas yet, so a person books it; it waits until the dispute is won back.
 SELECT
     'disputes',

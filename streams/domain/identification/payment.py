@@ -29,6 +29,8 @@ _MOVEMENT_FIELDS = (
     "movement",
     "amount_minor",
     "currency",
+    "base_minor",
+    "base_currency",
     "method",
     "invoice_number",
     "vault_customer_id",

@@ -11,7 +11,9 @@ money:
 - a capture is reversed at most once, by whatever reversed it first;
 - what disputes take is kept beside the facts of PayTrace, which shows none: the last fact of each dispute decides;
 - observations that cannot both be true are shown to a person, besides the facts that they prove;
-- a transaction waits, visibly, while its latest observation can't be read: an unknown word, an amount that is none.
+- a transaction waits, visibly, while its latest observation can't be read: an unknown word, an amount that is none;
+- money in a foreign currency is valued once, by what the source booked or by an exchange rate; until then its movements
+  wait here, and they go out together (valuation.py).
 
 `occurred_at` of an event is the `observed_at` of the observation that proved it: when Saldo learned of it. `value_on`
 is the business day of the money, by the rules of value_dates.py.
@@ -48,6 +50,7 @@ from schemas.records.payments import (
     PaymentSettled,
     PaymentStatusRecognized,
     PaymentStatusUnrecognized,
+    PaymentValued,
     PaymentVoided,
     RefundApplied,
     RefundIssued,
@@ -58,13 +61,18 @@ from schemas.records.payments import (
     TransactionObserved,
     TransactionStatus,
     UnrecognizedReason,
+    ValuationAsked,
     VoidReason,
 )
+from schemas.records.rates import RateAnswered, RateAsked
 from schemas.records.settlement import MoneySettled
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
+from schemas.values.exchange import pair_of
 from schemas.values.references import tokens_of
 from streams.domain.output import Output
+from streams.domain.payments.policy import Policy
+from streams.domain.payments.valuation import Move, Valuation, booked_by
 from streams.domain.payments.value_dates import Days, reversed_on
 
 Event: TypeAlias = PaymentsEvents
@@ -171,6 +179,10 @@ class State:
     contradictions: frozenset[str] = frozenset()
     # What each dispute takes now, by account and case number; one that was won back stands at 0.
     disputes: dict[str, int] = field(default_factory=dict)
+    # The base currency in which a value was asked for, the valuation once there is one, and what waited for it.
+    asked_in: str = ""
+    valuation: Valuation | None = None
+    held: tuple[Move, ...] = ()
 
     @property
     def captured_minor(self) -> int:
@@ -264,18 +276,21 @@ CONTRADICTIONS = (
 )
 
 
-def decide(state: State, record: PaymentsObservations) -> tuple[Event, ...]:
+def decide(state: State, record: PaymentsObservations, policy: Policy) -> tuple[Event, ...]:
     """Return what this record proves that was not known before.
 
     Ensures: a record whose news is known yields (); any order of a transaction's observations ends in the same state.
     """
     match record:
         case TransactionObserved():
-            return _on_observation(state, record)
+            events = _on_observation(state, record)
+            return _valued(reduce(evolve, events, state), record, policy) + events
         case RefundLinked():
             return _on_refund_linked(state, record)
         case DisputeReported():
             return _on_dispute(state, record)
+        case RateAnswered():
+            return _on_rate(state, record)
         case _:
             assert_never(record)
 
@@ -283,6 +298,8 @@ def decide(state: State, record: PaymentsObservations) -> tuple[Event, ...]:
 def evolve(state: State, event: PaymentsEvents) -> State:
     """Remember one event; accepts any event in any state."""
     known = _with_event(state, event)
+    if known.asked_in and known.valuation is None:
+        known = replace(known, held=(*known.held, *_moves(known, event)))
     observation = _observation_of(event)
     if observation is None:
         return known
@@ -339,6 +356,10 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
             return state
         case PaymentContradicted():
             return replace(state, contradictions=state.contradictions | {event.detail})
+        case ValuationAsked():
+            return replace(state, asked_in=event.currency_pair.partition("/")[2])
+        case PaymentValued():
+            return replace(state, valuation=Valuation(event.base_currency, event.rate))
         case _:
             assert_never(event)
 
@@ -351,28 +372,39 @@ def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     Units:   a movement's amount is non-negative, its direction is in its name; a change carries the difference.
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
     """
-    return _to_identification(state, event) + _to_settlement(state, event) + _to_gateway(event)
+    return tuple(_output(state, move) for move in _moves_now(state, event)) + _to_rates(event) + _to_gateway(event)
 
 
-def _to_identification(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
+def _moves_now(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
+    """Return the movements that go out with this event: its own, or those that waited for the valuation."""
+    if isinstance(event, PaymentValued):
+        return state.held
+    return () if state.asked_in and state.valuation is None else _moves(state, event)
+
+
+def _moves(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
+    return () if state.identity is None else _to_identification(state, event) + _to_settlement(state, event)
+
+
+def _to_identification(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
     """Return each movement of money, for its payer to be found."""
     match event:
         case PaymentCaptured():
-            return _movement(state, event, Movement.CAPTURED, event.amount_minor)
+            return (_movement(event, Movement.CAPTURED, 0, event.amount_minor),)
         case CaptureAmountChanged():
-            movement, amount_minor = _change(event)
-            return _movement(state, event, movement, amount_minor, suffix=_change_suffix(state, event))
+            suffix = _change_suffix(state, event)
+            return (_movement(event, _change(event), event.previous_minor, event.amount_minor, suffix=suffix),)
         case CaptureReversed():
-            return _movement(state, event, _reversal(event), event.amount_minor)
+            return (_movement(event, _reversal(event), 0, event.amount_minor),)
         case RefundIssued():
-            return _movement(state, event, Movement.REFUNDED, event.amount_minor)
+            return (_movement(event, Movement.REFUNDED, 0, event.amount_minor),)
         case RefundReversed():
-            return _movement(state, event, Movement.REFUND_VOIDED, event.amount_minor)
+            return (_movement(event, Movement.REFUND_VOIDED, 0, event.amount_minor),)
         case _:
             return ()
 
 
-def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
+def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
     """Return what the bank must pay out or reverse: a card payment once it is settled, an ACH debit once it is cleared.
 
     A card payment is settled with its latest amount; what a later observation changes is reported as a difference, so
@@ -383,23 +415,36 @@ def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     match event:
         case PaymentSettled():
             amount_minor = state.captured_minor if Fact.CAPTURED in state.facts else event.amount_minor
-            return _settled(state, event, Movement.CAPTURED, amount_minor, event.batch_number)
+            return _settled(event, Movement.CAPTURED, 0, amount_minor, event.batch_number)
         case RefundSettled():
-            return _settled(state, event, Movement.REFUNDED, event.amount_minor, event.batch_number)
+            return _settled(event, Movement.REFUNDED, 0, event.amount_minor, event.batch_number)
         case CaptureAmountChanged() if is_ach or Fact.SETTLED in state.facts:
-            movement, amount_minor = _change(event)
             suffix = _change_suffix(state, event)
-            return _settled(state, event, movement, amount_minor, suffix=suffix)
+            return _settled(event, _change(event), event.previous_minor, event.amount_minor, suffix=suffix)
         case PaymentCaptured() if is_ach:
-            return _settled(state, event, Movement.CAPTURED, event.amount_minor)
+            return _settled(event, Movement.CAPTURED, 0, event.amount_minor)
         case CaptureReversed() if is_ach:
-            return _settled(state, event, _reversal(event), event.amount_minor)
+            return _settled(event, _reversal(event), 0, event.amount_minor)
         case RefundIssued() if is_ach:
-            return _settled(state, event, Movement.REFUNDED, event.amount_minor)
+            return _settled(event, Movement.REFUNDED, 0, event.amount_minor)
         case RefundReversed() if is_ach:
-            return _settled(state, event, Movement.REFUND_VOIDED, event.amount_minor)
+            return _settled(event, Movement.REFUND_VOIDED, 0, event.amount_minor)
         case _:
             return ()
+
+
+def _to_rates(event: PaymentsEvents) -> tuple[Output, ...]:
+    if not isinstance(event, ValuationAsked):
+        return ()
+    asked = RateAsked(
+        currency_pair=event.currency_pair,
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        value_on=event.value_on,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        occurred_at=event.occurred_at,
+    )
+    return (Output(Topic.RATES_INBOX, asked),)
 
 
 def _to_gateway(event: PaymentsEvents) -> tuple[Output, ...]:
@@ -442,6 +487,62 @@ def _proved_by(state: State, reading: frozenset[Fact], seen: TransactionObserved
         more = rule(known, reading, seen)
         events, known = events + more, reduce(evolve, more, known)
     return events
+
+
+def _valued(state: State, seen: TransactionObserved, policy: Policy) -> tuple[Event, ...]:
+    """Value money that is in a foreign currency, or ask for a rate; `state` is the one after this observation.
+
+    The value stands before the money, so that its movements carry it.
+    """
+    identity = state.identity
+    if identity is None or state.valuation is not None or identity.currency == policy.base_currency:
+        return ()
+    rate = booked_by(seen, policy.base_currency) if seen.currency == identity.currency else None
+    if rate is not None:
+        return (
+            PaymentValued(
+                paytrace_transaction_id=seen.paytrace_transaction_id,
+                currency=identity.currency,
+                base_currency=policy.base_currency,
+                rate=rate,
+                rate_on=None,
+                rate_provider="booked",
+                occurred_at=seen.observed_at,
+            ),
+        )
+    value_on = state.captured_on or state.refunded_on
+    if state.asked_in or value_on is None:
+        return ()
+    return (
+        ValuationAsked(
+            paytrace_transaction_id=seen.paytrace_transaction_id,
+            currency_pair=pair_of(identity.currency, policy.base_currency),
+            amount_minor=state.captured_minor or state.refund_minor,
+            currency=identity.currency,
+            value_on=value_on,
+            occurred_at=seen.observed_at,
+        ),
+    )
+
+
+def _on_rate(state: State, answer: RateAnswered) -> tuple[Event, ...]:
+    """Take the first answer to what was asked; a payment that is valued stays as it is."""
+    identity = state.identity
+    if identity is None or state.valuation is not None or not state.asked_in:
+        return ()
+    if answer.currency_pair != pair_of(identity.currency, state.asked_in):
+        return ()
+    return (
+        PaymentValued(
+            paytrace_transaction_id=answer.paytrace_transaction_id,
+            currency=identity.currency,
+            base_currency=state.asked_in,
+            rate=answer.rate,
+            rate_on=answer.rate_on,
+            rate_provider=answer.rate_provider,
+            occurred_at=answer.occurred_at,
+        ),
+    )
 
 
 def _on_refund_linked(state: State, link: RefundLinked) -> tuple[Event, ...]:
@@ -805,65 +906,77 @@ def _identifying(reported: Identity | TransactionObserved | PaymentCaptured | Re
     return {name: getattr(reported, name) for name in _IDENTIFYING}
 
 
-def _movement(
-    state: State, event: PaymentsEvents, movement: Movement, amount_minor: int, suffix: str = ""
-) -> tuple[Output, ...]:
-    if state.identity is None:
-        return ()
-    transaction_id, identity = event.paytrace_transaction_id, state.identity
-    to_identify = PaymentToIdentify(
-        movement_id=f"{transaction_id}:{movement}{suffix}",
-        paytrace_transaction_id=transaction_id,
+def _movement(event: Any, movement: Movement, from_minor: int, to_minor: int, *, suffix: str = "") -> Move:
+    return Move(
         movement=movement,
-        amount_minor=amount_minor,
-        currency=identity.currency,
-        method=identity.method,
-        invoice_number=identity.invoice_number,
-        vault_customer_id=identity.vault_customer_id,
-        tokens=tokens_of(
-            transaction_id, identity.vault_customer_id, identity.invoice_number, identity.customer_reference
-        ),
+        from_minor=from_minor,
+        to_minor=to_minor,
+        name=f"{event.paytrace_transaction_id}:{movement}{suffix}",
+        transaction_id=event.paytrace_transaction_id,
         value_on=_value_on(event),
         occurred_at=event.occurred_at,
     )
-    return (Output(Topic.IDENTIFICATION_INBOX, to_identify),)
 
 
 def _settled(
-    state: State,
-    event: PaymentsEvents,
+    event: Any,
     movement: Movement,
-    amount_minor: int,
+    from_minor: int,
+    to_minor: int,
     batch_number: int | None = None,
     *,
     suffix: str = "",
-) -> tuple[Output, ...]:
+) -> tuple[Move, ...]:
     """Return one line for the bank. A settlement has a time of its own; other money counts on its value date."""
-    if state.identity is None or not amount_minor:
+    if from_minor == to_minor:
         return ()
-    identity = state.identity
-    settled_at, moved_on = event.occurred_at, _value_on(event)
+    move = _movement(event, movement, from_minor, to_minor, suffix=suffix)
     if isinstance(event, PaymentSettled | RefundSettled):
-        settled_at, moved_on = event.settled_at, event.settled_on or business_day(event.settled_at)
+        on = event.settled_on or business_day(event.settled_at)
+        return (replace(move, settled_at=event.settled_at, value_on=on, batch_number=batch_number),)
+    return (replace(move, settled_at=event.occurred_at),)
+
+
+def _output(state: State, move: Move) -> Output:
+    """Return a movement as the context that it is for hears of it, with its value in base currency."""
+    identity = state.identity
+    assert identity is not None, "money has its identity from its first fact on"
+    about: dict[str, Any] = {
+        "paytrace_transaction_id": move.transaction_id,
+        "movement": move.movement,
+        "amount_minor": abs(move.to_minor - move.from_minor),
+        "currency": identity.currency,
+        **move.value(identity.currency, state.valuation),
+        "method": identity.method,
+        "occurred_at": move.occurred_at,
+    }
+    if move.settled_at is None:
+        tokens = tokens_of(
+            move.transaction_id, identity.vault_customer_id, identity.invoice_number, identity.customer_reference
+        )
+        to_identify = PaymentToIdentify(
+            **about,
+            movement_id=move.name,
+            invoice_number=identity.invoice_number,
+            vault_customer_id=identity.vault_customer_id,
+            tokens=tokens,
+            value_on=move.value_on,
+        )
+        return Output(Topic.IDENTIFICATION_INBOX, to_identify)
     settled = MoneySettled(
+        **about,
         settlement_account=f"{identity.merchant}/{identity.currency}",
-        line_id=f"{event.paytrace_transaction_id}:{movement}{suffix}",
-        paytrace_transaction_id=event.paytrace_transaction_id,
-        movement=movement,
-        amount_minor=amount_minor,
-        currency=identity.currency,
-        method=identity.method,
-        batch_number=batch_number,
-        settled_at=settled_at,
-        moved_on=moved_on,
-        occurred_at=event.occurred_at,
+        line_id=move.name,
+        batch_number=move.batch_number,
+        settled_at=move.settled_at,
+        moved_on=move.value_on,
     )
-    return (Output(Topic.SETTLEMENT_INBOX, settled),)
+    return Output(Topic.SETTLEMENT_INBOX, settled)
 
 
-def _change(event: CaptureAmountChanged) -> tuple[Movement, int]:
-    delta = event.amount_minor - event.previous_minor
-    return (Movement.AMOUNT_INCREASED if delta > 0 else Movement.AMOUNT_DECREASED), abs(delta)
+def _change(event: CaptureAmountChanged) -> Movement:
+    is_more = event.amount_minor > event.previous_minor
+    return Movement.AMOUNT_INCREASED if is_more else Movement.AMOUNT_DECREASED
 
 
 def _reversal(event: CaptureReversed) -> Movement:

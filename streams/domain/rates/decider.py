@@ -29,6 +29,7 @@ from schemas.records.rates import (
     RateObserved,
     RateRecorded,
 )
+from schemas.topic import Topic
 from schemas.values.exchange import currencies_of, parse_rate
 from streams.domain.output import Output
 from streams.domain.rates.policy import Policy
@@ -114,9 +115,9 @@ def evolve(state: State, event: RatesEvents) -> State:
             assert_never(event)
 
 
-def route(_state: State, _event: RatesEvents) -> tuple[Output, ...]:
-    """Return nothing: the answers lie in the journal."""
-    return ()
+def route(_state: State, event: RatesEvents) -> tuple[Output, ...]:
+    """Return each answer, for the payment that asked."""
+    return (Output(Topic.PAYMENTS_OBSERVATIONS, event),) if isinstance(event, RateAnswered) else ()
 
 
 def _refuse_unreadable_pair(pair: str) -> None:

@@ -89,6 +89,7 @@ class Entry:
     rule is what booked, without a person, an entry by which no money moves; tax_minor and tax_code are a discount's.
     released_by is the reversal that must be posted before this money may be matched again.
     options are what is suggested for it, best first; posted_at is when abas made the document.
+    posted_on is the posting date that it was asked for with, where the period of its value date is closed.
     """
 
     posting_reference: str
@@ -116,6 +117,7 @@ class Entry:
     on_account: bool = False
     options: tuple[MatchSuggested, ...] = ()
     posted_at: datetime | None = None
+    posted_on: date | None = None
 
     @property
     def is_receipt(self) -> bool:

@@ -93,7 +93,8 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
         case EntryPutOnAccount():
             return replace(entry, on_account=True, abas_open_item_id=None, item_invoice_number="")
         case PostingRequested():
-            return replace(entry, status=EntryStatus.REQUESTED, reverses=event.reverses_reference, options=())
+            requested = replace(entry, status=EntryStatus.REQUESTED, posted_on=event.posted_on, options=())
+            return replace(requested, reverses=event.reverses_reference)
         case EntryPosted():
             return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at)
         case EntryNetted():

@@ -27,13 +27,16 @@ from schemas.records.receivables import (
     RefundMatched,
 )
 from schemas.topic import Topic
+from schemas.values.business_day import business_day
+from schemas.values.refusal_codes import is_period_closed
 from streams.domain.output import Output
+from streams.domain.periods import PARKED_REMEDY, next_period
 from streams.domain.receivables.account import Entry, EntryStatus, State
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.decisions import Command, decide_command
 from streams.domain.receivables.matching import Waits
 from streams.domain.receivables.policy import Policy
-from streams.domain.receivables.posting import about, follow, waiting_event
+from streams.domain.receivables.posting import Posting, about, follow, waiting_event
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 
@@ -55,7 +58,7 @@ def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Even
         case DocumentPosted():
             events = _on_posted(state, record)
         case DocumentRefused():
-            events = _on_refused(state, record)
+            events = _on_refused(state, record, policy)
         case EntryMoved():
             events = _on_moved(state, record)
         case _ if isinstance(record, Command):
@@ -120,6 +123,7 @@ def _document(entry: Entry, event: PostingRequested) -> PostDocument:
         values={role: value for role, value in values.items() if value is not None},
         text=event.text,
         lines=(line,),
+        posted_on=event.posted_on,
         mapping_version="",
         occurred_at=event.occurred_at,
     )
@@ -143,6 +147,8 @@ def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
         movement=payment.movement,
         amount_minor=payment.amount_minor,
         currency=payment.currency,
+        base_minor=payment.base_minor,
+        base_currency=payment.base_currency,
         method=payment.method,
         invoice_number=payment.invoice_number,
         value_on=payment.value_on,
@@ -205,11 +211,19 @@ def _on_posted(state: State, outcome: DocumentPosted) -> tuple[Event, ...]:
     )
 
 
-def _on_refused(state: State, outcome: DocumentRefused) -> tuple[Event, ...]:
+def _on_refused(state: State, outcome: DocumentRefused, policy: Policy) -> tuple[Event, ...]:
     entry = _asked_for(state, outcome)
     if entry is None or entry.status is not EntryStatus.REQUESTED:
         return ()
-    refused = Waits(WaitingReason.POSTING_REFUSED, f"{outcome.code}: {outcome.message}")
+    detail = f"{outcome.code}: {outcome.message}"
+    if is_period_closed(outcome.code):
+        # A text for people is not kept, so what says why, a write-off, is left to a person.
+        may_redate = not entry.is_write_off and policy.choices.for_closed_period(entry.document_kind) != "park"
+        day = next_period(entry.posted_on or entry.value_on, business_day(outcome.occurred_at)) if may_redate else None
+        if day is not None:
+            return (Posting(state, policy, outcome.occurred_at).redated(entry, day),)
+        detail += f"; {PARKED_REMEDY}"
+    refused = Waits(WaitingReason.POSTING_REFUSED, detail)
     return (waiting_event(state, entry, refused, outcome.occurred_at),)
 
 

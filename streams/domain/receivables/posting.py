@@ -216,6 +216,23 @@ class Posting:
             value_on=entry.value_on,
         )
 
+    def redated(self, entry: Entry, posted_on: date) -> PostingRequested:
+        """Return the event that asks for the document once more, posted in another period; its value date stays."""
+        bearer = entry if entry.reverses is None else self.state.entries.get(entry.reverses, entry)
+        item_id = bearer.abas_open_item_id
+        return PostingRequested(
+            **self._about(entry),
+            direction=entry.direction,
+            abas_open_item_id=item_id,
+            document_kind=entry.document_kind,
+            invoice_number=bearer.item_invoice_number or None if item_id else None,
+            reverses_reference=entry.reverses,
+            takes_from_reference=entry.takes_from,
+            text=None,
+            value_on=entry.value_on,
+            posted_on=posted_on,
+        )
+
     def unmatched(self, entry: Entry) -> EntryUnmatched:
         """Return the event that frees a receipt from its match: by a reversal and a new entry where abas holds it."""
         reference, posted = entry.posting_reference, entry.is_posted

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -239,7 +240,7 @@ async def test_money_on_account_pays_an_item_once_and_gives_it_back(
     ("wrong", "code"),
     [
         ({"account": "9999"}, "OTHER/53"),
-        ({"value_on": "2026-10-31"}, "OTHER/4101"),
+        ({"value_on": "2026-10-31"}, "PERIOD_CLOSED/2202"),
         ({"account": "0815"}, "OTHER/1180"),
     ],
 )
@@ -396,3 +397,37 @@ async def test_a_kind_without_a_place_in_the_profile_is_refused(
     assert isinstance(record, RecordRefused)
     assert document.code == record.code == "MISSING_PROFILE/document"
     assert "below documents" in document.message
+
+
+async def test_a_document_is_posted_in_another_period_and_keeps_its_value_day(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    """The month is closed between the decision and the post; both days stand on the document."""
+    reference = fresh("FEE")
+    command = fee(reference, value_on="2026-10-31")
+    sandbox.faults(closed_periods=["finance/2026-10"])
+    outcome = await sink.post(command)
+    assert isinstance(outcome, DocumentRefused)
+    assert outcome.code == "PERIOD_CLOSED/2202"
+    assert isinstance(await sink.post(replace(command, posted_on=date(2026, 11, 1))), DocumentPosted)
+    [entry] = entries(sandbox, reference)
+    assert (entry["posted_on"], entry["value_on"]) == ("2026-11-01", "2026-10-31")
+    assert entries(sandbox, reference) == [entry]
+
+
+async def test_a_day_before_all_periods_is_of_the_same_family(sink: AbasSink) -> None:
+    outcome = await sink.post(fee(fresh("FEE"), value_on="1999-12-31"))
+    assert isinstance(outcome, DocumentRefused)
+    assert outcome.code == "PERIOD_CLOSED/1294"
+
+
+async def test_a_profile_without_a_field_for_the_posting_date_says_so(
+    abas: AbasClient, sandbox: AbasSandboxProcess, either: Profile
+) -> None:
+    way = either.documents["fee"]
+    less = {role: name for role, name in way.inputs.items() if role != "posted_on"}
+    documents = {**either.documents, "fee": way.model_copy(update={"inputs": less})}
+    sink = AbasSink(abas, either.model_copy(update={"documents": documents}), sandbox.settings())
+    outcome = await sink.post(replace(fee(fresh("FEE")), posted_on=date(2026, 12, 1)))
+    assert isinstance(outcome, DocumentRefused)
+    assert outcome.code == "MISSING_PROFILE/posted_on"

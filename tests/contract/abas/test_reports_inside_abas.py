@@ -125,10 +125,7 @@ class Office:
             ["id", *wanted.values()],
             order_option=self._profile.formats.order_option,
         )
-        return [
-            {role: _text(record.head[name].value) for role, name in wanted.items()}
-            async for record in found
-        ]
+        return [{role: _text(record.head[name].value) for role, name in wanted.items()} async for record in found]
 
 
 @pytest.fixture

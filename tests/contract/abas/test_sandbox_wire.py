@@ -292,6 +292,26 @@ def test_a_refused_commit_leaves_the_editor_active_and_locked(sandbox: AbasSandb
     assert data(http.post(path, json={"actions": [{"_type": "Commit"}]}))["meta"]["state"] == "COMMITTED"
 
 
+def test_a_posting_date_in_a_closed_month_is_refused_when_it_is_set(
+    sandbox: AbasSandboxProcess, http: httpx2.Client
+) -> None:
+    sandbox.faults(closed_periods=["finance/2026-10"])
+    opened = http.post("obj/data/6:0/commands/NEW", json={})
+    path = opened.headers["Location"].removeprefix("/mw/r/erp/")
+
+    def set_day(day: str) -> dict[str, Any]:
+        action = {"_type": "SetFieldValue", "fieldName": "budat", "value": day}
+        content: dict[str, Any] = http.post(path, json={"actions": [action]}).json()["content"]
+        return content
+
+    assert set_day("31.10.2026")["error"]["details"][0]["erpNumber"] == 2202
+    assert set_day("31.12.1999")["error"]["details"][0]["erpNumber"] == 1294
+    assert "error" not in set_day("01.11.2026")
+    sandbox.faults(closed_periods=["sales/2026-11"])
+    assert "error" not in set_day("02.11.2026")
+    http.post(f"{path}/commands/CANCEL", json={})
+
+
 def test_a_question_is_asked_and_answered(sandbox: AbasSandboxProcess, http: httpx2.Client) -> None:
     [item] = sandbox.seed(open_item("RE-Q"))
     sandbox.faults(ask_before_saving=True)

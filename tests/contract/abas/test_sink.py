@@ -138,7 +138,7 @@ async def test_a_closed_period_is_a_fact(sandbox: AbasSandboxProcess, sink: Abas
     command = post_receipt(reference, item, value_on=date(2026, 10, 31))
     outcome = await sink.post(command)
     assert isinstance(outcome, DocumentRefused)
-    assert outcome.code == "OTHER/4101"
+    assert outcome.code == "PERIOD_CLOSED/2202"
     assert "Posting period 10/2026 is closed" in outcome.message
     assert outcome.field_name is not None
     assert outcome.occurred_at == command.occurred_at

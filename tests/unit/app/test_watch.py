@@ -16,6 +16,7 @@ from app.status.tasks import TaskStatus
 from schemas import catalog
 from schemas.failures import Unavailable
 from schemas.records.alerts import AlertClosed, AlertOpened, AlertsNotified, NotificationSent
+from schemas.records.disputes import DisputeRecorded
 from schemas.records.erp import DocumentPosted, DocumentRefused, SubjectKind
 from schemas.records.rules import RulesOffered
 from schemas.records.settlement import SettlementLineKind, SettlementLineRecorded
@@ -51,6 +52,7 @@ rules:
   - {{name: money, when: money waits, to: [finance], title: Waits, remedy: Decide}}
   - {{name: residual, when: residual, after: 30m, to: [finance], title: Residual, remedy: Look}}
   - {{name: away, when: tables away, to: [finance], title: Away, remedy: Start}}
+  - {{name: dispute, when: dispute deadline, before_due: 1d, to: [finance], title: Soon, remedy: Answer}}
   - {{name: deposit, when: no deposit, after: 2d, to: [finance], title: No deposit, remedy: Ask}}
 """
 WAITS: Mapping[str, Any] = {
@@ -361,6 +363,20 @@ async def test_deposits_that_stop_coming(here: Installation) -> None:
     assert here.open == []
     await here.at(3 * 1440)
     assert here.open == ["deposit"]
+
+
+async def test_a_dispute_that_must_be_answered(here: Installation) -> None:
+    dispute: DisputeRecorded = example("DisputeRecorded", deadline_on="2026-11-25")
+    await here.written(Topic.DISPUTES_EVENTS, dispute)
+    await here.at(1)
+    assert here.open == []
+    await here.at(4 * 1440)
+    assert here.open == []
+    await here.at(4 * 1440 + 721)
+    assert here.open == ["dispute"]
+    await here.written(Topic.DISPUTES_EVENTS, replace(dispute, deadline_on=None))
+    await here.at(4 * 1440 + 800)
+    assert here.open == []
 
 
 async def test_changed_rules_count_for_what_holds_already(here: Installation) -> None:

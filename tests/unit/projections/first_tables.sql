@@ -656,6 +656,37 @@ ORDER BY (proposal_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Commands that need a second person, and what that person said'
 ;
+CREATE TABLE IF NOT EXISTS fct_alerts
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    alert_id String,
+    about String,
+    condition LowCardinality(String),
+    rule_name LowCardinality(String),
+    severity LowCardinality(String),
+    receivers String,
+    title String,
+    detail String,
+    remedy String,
+    item_count Int64,
+    amount_minor Nullable(Int64),
+    currency LowCardinality(String),
+    person LowCardinality(String),
+    reason String,
+    since_at Nullable(DateTime64(6, 'UTC')),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (alert_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What people were alerted to, who took it on, and what ended it'
+;
 CREATE TABLE IF NOT EXISTS saldo_positions
 (
     source_topic LowCardinality(String),

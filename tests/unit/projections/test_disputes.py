@@ -19,7 +19,7 @@ from schemas.records.payments import TransactionStatus as Status
 from schemas.topic import Topic
 from streams.domain import disputes, payments, settlement
 from tests.support.builders import observation, refund_linked
-from tests.support.policies import DEPOSITS, DISPUTES
+from tests.support.policies import DEPOSITS, DISPUTES, PAYMENTS
 from tests.support.projecting import bridge, project, residual
 from tests.support.scripted import Script
 from tests.support.settlement import bank, dispute
@@ -39,7 +39,7 @@ def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
 
     def pay(record: Any) -> None:
         key = record.paytrace_transaction_id
-        events = payments.decide(states.get(key, payments.INITIAL), record)
+        events = payments.decide(states.get(key, payments.INITIAL), record, PAYMENTS)
         states[key] = reduce(payments.evolve, events, states.get(key, payments.INITIAL))
         for event in events:
             script.write(Topic.PAYMENTS_EVENTS, event)

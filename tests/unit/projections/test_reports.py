@@ -26,7 +26,7 @@ from tests.support.projecting import fill, project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, RECEIVABLES, Script
 from tests.support.settlement import Account, bank, batch, settled
 
-APPROVALS_EVENTS = "approvals.events.v1"
+ALERTS_EVENTS, APPROVALS_EVENTS = "alerts.events.v1", "approvals.events.v1"
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
 VALUES = {
     "paytrace_transaction_id": "1",
@@ -390,6 +390,22 @@ def test_a_bank_line_that_nothing_explains_needs_a_person(store: Store) -> None:
         1,
         600_00,
     )
+
+
+def test_alerts_show_who_took_them_on_and_what_ended_them(store: Store) -> None:
+    script = Script()
+    for number, ends in enumerate(((), ("AlertAcknowledged",), ("AlertAcknowledged", "AlertClosed"))):
+        alert = {"alert_id": f"A{number}"}
+        script.write(ALERTS_EVENTS, example("AlertOpened", **alert))
+        script.write(ALERTS_EVENTS, example("AlertRepeated", **alert, severity="URGENT", amount_minor=1_00))
+        for name in ends:
+            script.write(ALERTS_EVENTS, example(name, **alert))
+    project(store, script.messages)
+    found = [(row["alert_id"], row["status"], row["severity"], row["amount_minor"]) for row in asked(store, "alerts")]
+    assert sorted(found[:2]) == [("A0", "open", "URGENT", 1_00), ("A1", "acknowledged", "URGENT", 1_00)]
+    assert found[2:] == [("A2", "closed", "URGENT", 1_00)]
+    (row,) = [row for row in asked(store, "what_needs_a_person") if row["kind"] == "alerts open"]
+    assert row["item_count"] == 1
 
 
 def test_an_open_proposal_needs_a_second_person_until_it_is_decided_or_expires(store: Store) -> None:

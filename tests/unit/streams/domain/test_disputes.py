@@ -35,7 +35,7 @@ from streams.domain import disputes, payments
 from streams.domain.disputes.case import LOST
 from streams.domain.payments.decider import Stage
 from tests.support.builders import PAYMENT, observation, refund_linked
-from tests.support.policies import DISPUTES
+from tests.support.policies import DISPUTES, PAYMENTS
 from tests.support.settlement import Account, bank, day, dispute, names, noon, statement
 
 BACK, WON = Fact.DEBITED, Fact.CREDITED
@@ -76,7 +76,7 @@ class Line:
         """Decide these observations of payments."""
         for record in records:
             key = record.paytrace_transaction_id
-            for event in payments.decide(self.payments.get(key, payments.INITIAL), record):
+            for event in payments.decide(self.payments.get(key, payments.INITIAL), record, PAYMENTS):
                 self.payments[key] = payments.evolve(self.payments.get(key, payments.INITIAL), event)
                 self.events.append(event)
                 routed = [output.record for output in payments.route(self.payments[key], event)]
@@ -437,5 +437,5 @@ def test_a_repeated_report_changes_no_payment() -> None:
     assert isinstance(moved, DisputeMoneyMoved)
     assert moved.movement is DisputeMovement.CHARGED_BACK
     assert isinstance(reported, DisputeReported)
-    state = reduce(payments.evolve, payments.decide(payments.INITIAL, reported), payments.INITIAL)
-    assert payments.decide(state, reported) == ()
+    state = reduce(payments.evolve, payments.decide(payments.INITIAL, reported, PAYMENTS), payments.INITIAL)
+    assert payments.decide(state, reported, PAYMENTS) == ()

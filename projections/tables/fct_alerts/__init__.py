@@ -1,0 +1,1 @@
+"""fct_alerts: its columns and the function that fills it."""
