@@ -46,6 +46,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "unapplied_cash",
     "declines",
     "days_to_cash",
+    "alerts",
 }
 
 
