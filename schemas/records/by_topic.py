@@ -93,6 +93,21 @@ from schemas.records.identification import (
     ReferenceRemembered,
     RememberReference,
 )
+from schemas.records.ledger import (
+    BookAgain,
+    BookingDecided,
+    DepositBooked,
+    DepositExplained,
+    DepositReopened,
+    DocumentBooked,
+    DocumentNotBooked,
+    JournalEntryMade,
+    LedgerDocumentPosted,
+    LedgerDocumentRequested,
+    LedgerDocumentsNetted,
+    LedgerDocumentWaiting,
+    MoneyMoved,
+)
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -124,6 +139,7 @@ from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorr
 from schemas.records.receivables import (
     ApplyOnAccount,
     ConfirmMatch,
+    DecideAgain,
     DecisionRefused,
     DecisionTaken,
     EntryHandedOver,
@@ -257,6 +273,25 @@ IdentificationInbox: TypeAlias = (
     | RememberReference
     | ForgetReference
 )
+LedgerEntries: TypeAlias = (
+    JournalEntryMade
+    | LedgerDocumentRequested
+    | LedgerDocumentWaiting
+    | LedgerDocumentPosted
+    | LedgerDocumentsNetted
+    | DepositBooked
+    | BookingDecided
+)
+LedgerInbox: TypeAlias = (
+    MoneyMoved
+    | SettlementLineRecorded
+    | DisputeMoneyMoved
+    | DepositExplained
+    | DepositReopened
+    | DocumentBooked
+    | DocumentNotBooked
+    | BookAgain
+)
 MailCommands: TypeAlias = SendNotification
 MailOutcomes: TypeAlias = NotificationSent | NotificationRefused
 PaymentsEvents: TypeAlias = (
@@ -325,6 +360,7 @@ ReceivablesInbox: TypeAlias = (
     | MatchRefund
     | PutRefundOnAccount
     | HandToFinance
+    | DecideAgain
 )
 RulesEvents: TypeAlias = RulesAccepted | RulesRefused
 RulesInbox: TypeAlias = AdoptRules | RulesOffered

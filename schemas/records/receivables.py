@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records import Record
+from schemas.records.erp import DocumentLine
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.payments import PaymentMethod
 
@@ -82,6 +83,14 @@ class ConfirmMatch(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecideAgain(Record):
+    """Rules were adopted since: decide again what of this customer waits for them. Key: abas_customer_id."""
+
+    abas_customer_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRefused(Record):
     """A person's command was not carried out; nothing else happened."""
 
@@ -148,6 +157,7 @@ class EntryMoved(Record):
     amount_minor: int
     currency: str
     method: PaymentMethod
+    settlement_account: str | None = None
     invoice_number: str | None = None
     takes_back: str | None = None
     money_at: datetime
@@ -333,6 +343,7 @@ class MovementRecorded(Record):
     base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     value_on: date | None = None
     occurred_at: datetime
 
@@ -444,6 +455,7 @@ class PostingRequested(Record):
     currency: str
     abas_open_item_id: str | None = None
     document_kind: str
+    settlement_account: str | None = None
     invoice_number: str | None = None
     reverses_reference: str | None = None
     takes_from_reference: str | None = None
@@ -452,8 +464,10 @@ class PostingRequested(Record):
     tax_minor: int = 0
     tax_code: str | None = None
     value_on: date | None = None
-    posted_on: date | None = None
+    lines: tuple[DocumentLine, ...]
+    mapping_version: str
     occurred_at: datetime
+    posted_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

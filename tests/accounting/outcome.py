@@ -23,6 +23,8 @@ Roles = dict[str, dict[str, int]]  # currency -> role -> minor units, debit posi
 _COUNTED_AS = {
     "cash_receipt_reversal": "reversal",
     "on_account_refund": "reversal",
+    "credit_memo_refund": "reversal",
+    "credit_memo_refund_reversal": "reversal",
     "write_off_reversal": "reversal",
     "on_account_receipt": "on_account",
     "on_account_application": "on_account",
@@ -191,7 +193,7 @@ def _documents(translation: Translation) -> Iterator[str]:
         if kind in _NOT_COUNTED:
             continue
         transaction = command.values.get("paytrace_transaction_id", "")
-        group = (kind, transaction, command.values.get("reason", ""))
+        group = (kind, transaction, command.lines[0].side.value)  # a refund that comes back is one of its own
         if kind in _ONE_PER_TRANSACTION and transaction and group in seen:
             continue
         seen.add(group)

@@ -103,9 +103,9 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
             return replace(put, takes_back=event.takes_back or entry.takes_back)
         case PostingRequested():
             requested = replace(entry, status=EntryStatus.REQUESTED, posted_on=event.posted_on, options=())
-            requested = replace(requested, reverses=event.reverses_reference)
+            asked = replace(requested, reverses=event.reverses_reference, lines=event.lines, reason=None, detail="")
             is_credited = event.document_kind.startswith(CREDIT_MEMO_REFUND)
-            return _credited(requested, event) if is_credited else requested
+            return _credited(asked, event) if is_credited else asked
         case EntryPosted():
             return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at)
         case EntryNetted():
@@ -161,6 +161,7 @@ def _taken_over(state: State, event: EntryMoved) -> State:
         currency=event.currency,
         method=event.method,
         invoice_number=event.invoice_number,
+        settlement_account=event.settlement_account,
         occurred_at=event.money_at,
         value_on=event.value_on or business_day(event.money_at),
         takes_back=event.takes_back,
@@ -248,12 +249,14 @@ def _without_money(event: PostingRequested) -> Entry:
         currency=event.currency,
         method=PaymentMethod.UNKNOWN,
         invoice_number=None,
+        settlement_account=event.settlement_account,
         value_on=event.value_on or business_day(event.occurred_at),
         occurred_at=event.occurred_at,
         status=EntryStatus.REQUESTED,
         abas_open_item_id=event.abas_open_item_id,
         item_invoice_number=event.invoice_number or "",
         reverses=event.reverses_reference,
+        lines=event.lines,
         takes_from=event.takes_from_reference,
         rule=event.rule,
         tax_minor=event.tax_minor,
@@ -364,6 +367,7 @@ def _added(
         currency=movement.currency,
         method=movement.method,
         invoice_number=movement.invoice_number,
+        settlement_account=movement.settlement_account,
         value_on=movement.value_on or business_day(movement.occurred_at),
         occurred_at=movement.occurred_at,
         takes_back=takes_back,
