@@ -48,7 +48,6 @@ NOTHING_OF_IT_THAT_DAY = {
     "declines",
     "deposits_due",
     "days_to_cash",
-    "alerts",
 }
 
 
