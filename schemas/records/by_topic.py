@@ -144,6 +144,7 @@ from schemas.records.receivables import (
     OpenItemRecorded,
     PaymentMatched,
     PaymentReassigned,
+    PaymentStatusChanged,
     PostAgain,
     PostingRequested,
     PutOnAccount,
@@ -304,6 +305,7 @@ ReceivablesEvents: TypeAlias = (
     | PaymentReassigned
     | EntryMoved
     | EntryHandedOver
+    | PaymentStatusChanged
     | DecisionTaken
     | DecisionRefused
 )
