@@ -161,6 +161,7 @@ from schemas.records.receivables import (
     OpenItemRecorded,
     PaymentMatched,
     PaymentReassigned,
+    PaymentStatusChanged,
     PostAgain,
     PostingRequested,
     PutOnAccount,
@@ -343,6 +344,7 @@ ReceivablesEvents: TypeAlias = (
     | PaymentReassigned
     | EntryMoved
     | EntryHandedOver
+    | PaymentStatusChanged
     | DecisionTaken
     | DecisionRefused
 )
