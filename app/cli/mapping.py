@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from app.cli.approvals import ProposalArgument
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
-from app.output.terminal import say
+from app.output.terminal import say, say_json
 from schemas.topic import Topic
 from schemas.values.counting import counted
 
@@ -141,7 +140,7 @@ def schema() -> None:
     """Print the JSON schema of a mapping, by which editors complete and check it."""
     from streams.rules.mapping import editors_schema
 
-    say(json.dumps(editors_schema(), indent=1))
+    say_json(editors_schema(), indent=2)
 
 
 # -- changing ----------------------------------------------------------------------------------------------------------

@@ -79,12 +79,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a proposed mapping would have changed. Units: record_count and document_count count those decided again."""
+    """What a proposed mapping would have changed. record_count is how many records of the period were decided again."""
 
     changes: Sequence[Change]
     undecided: Sequence[str] = field(default=())
     record_count: int = 0
-    document_count: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -123,7 +122,7 @@ async def preview(
     """
     changes: list[Change] = []
     undecided: list[str] = []
-    records = documents = 0
+    records = 0
     for processor in deciders_of_documents(processors):
         proposed = _Proposed(processor, text, period)
         for partition in range(log.partition_count(processor.inbox)):
@@ -135,12 +134,11 @@ async def preview(
             if stopped := then.stopped_because or again.stopped_because:
                 raise ContractBroken(f"{name} can't be decided again: {stopped}")
             before, after = _documents(then, codec), _documents(again, codec)
-            documents += len(before)
             events = [codec.decode_as_written(one.value) for one in again.shadow.records(processor.journal, partition)]
             changes += _changes(before, after, _waiting(events))
             undecided += _undecided(events, past, name)
         records += proposed.record_count
-    return Preview(changes, undecided, records, documents)
+    return Preview(changes, undecided, records)
 
 
 class _Proposed:

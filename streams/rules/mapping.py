@@ -208,7 +208,7 @@ def editors_schema() -> Mapping[str, Any]:
         "additionalProperties": False,
         "properties": {name: {**value, "description": what} for name, what in FACTS.items() if name != "amount"},
     }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Saldo account mapping", **schema}
+    return {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Saldo account mapping"}
 
 
 def _rules(role: str, of_role: Sequence[_Line], wrong: list[tuple[YamlPath, str]]) -> Iterator[AccountRule]:
