@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
     operators.add_group(
         app,
         "mapping",
-        "Accounts, cost centres, tax codes and choices of documents (docs/mapping.md).",
+        "Accounts of documents, and what finance chose.",
         {
             "check": check,
             "preview": preview,
@@ -70,7 +70,7 @@ def register(app: typer.Typer) -> None:
 
 @needs("read")
 def check(file: FileArgument) -> None:
-    """Read a mapping and show what each role gets.
+    """Show what each role gets by a file.
 
     What is wrong is named with file, line and remedy, exit code 2. Nothing is adopted.
     """
@@ -97,9 +97,9 @@ def preview(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Decide the real records of a period again by a mapping and show which documents would differ.
+    """Show which documents of a period would differ.
 
-    Nothing is written. Exit code 0 without a difference, 3 with one.
+    The real records of the period are decided again by the mapping. Nothing is written. Exit code 0 without a difference, 3 with one.
     """
     from app.cli.errors import CannotRun
     from app.proofs.preview import Period
@@ -131,13 +131,13 @@ def preview(
 
 @needs("read")
 def history(bootstrap_servers: BootstrapServers = None, schema_registry_url: SchemaRegistryUrl = None) -> None:
-    """List the versions of the mapping: who proposed, approved and adopted each, why, and what it changed."""
+    """List versions, with who, when, why and what changed."""
     rules.history(NAME, bootstrap_servers, schema_registry_url)
 
 
 @needs("read")
 def schema() -> None:
-    """Print the JSON schema of a mapping, by which editors complete and check it."""
+    """Print the JSON schema of a mapping, for editors."""
     from streams.rules.mapping import editors_schema
 
     say_json(editors_schema(), indent=2)
@@ -154,7 +154,10 @@ def propose(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Propose a mapping; another person approves it, and then it counts."""
+    """Propose a mapping to another person.
+
+    Once it is approved it counts.
+    """
     from app.cli.errors import CannotRun
 
     text, _ = _text_and_version(file)
@@ -174,7 +177,10 @@ def approve(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Approve a mapping that another person proposed; it counts from then on."""
+    """Approve a mapping that another person proposed.
+
+    It counts from then on.
+    """
     command = _proposed(proposal_id, bootstrap_servers)
     rules.say_difference(_in_force(bootstrap_servers, schema_registry_url), command.text)
     approvals.approve(proposal_id, why, wait_s, bootstrap_servers, schema_registry_url)
@@ -189,7 +195,10 @@ def adopt(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Adopt a mapping: at once where the access policy lets one person do that, else it is proposed."""
+    """Adopt a mapping, or propose it.
+
+    It is adopted at once where the access policy lets one person do that.
+    """
     rules.adopt(NAME, why, file, dry_run, wait_s, bootstrap_servers, schema_registry_url)
 
 
@@ -201,7 +210,10 @@ def rollback(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Adopt the text of an older version as a new one. What was decided meanwhile stays as it is."""
+    """Adopt the text of an older version as a new one.
+
+    What was decided meanwhile stays as it is.
+    """
     from app.operators.mapping import version_of
     from app.operators.rules import history as all_of
     from streams.rules.mapping import renumbered
@@ -221,7 +233,10 @@ def export(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Write a version that two people adopted into a file, signed with the key of this installation."""
+    """Write a version into a signed file.
+
+    Only one that two people stand for; it is signed with the key of this installation's operators.
+    """
     from app.cli.errors import CannotRun
     from app.composition.keys import load_known_signer
     from app.operators.mapping import export as as_file
@@ -247,9 +262,9 @@ def import_(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Prove that a file is what another installation exported, and propose it here.
+    """Propose what another installation exported.
 
-    It gets a new version where one as high is in force here.
+    The file's signature is proved first. It gets a new version where one as high is in force here.
     """
     from app.composition.keys import load_ring
     from app.operators.mapping import imported
