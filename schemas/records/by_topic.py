@@ -99,6 +99,7 @@ from schemas.records.ledger import (
     DepositBooked,
     DepositExplained,
     DepositReopened,
+    DepositRestBooked,
     DocumentBooked,
     DocumentNotBooked,
     JournalEntryMade,
@@ -107,6 +108,7 @@ from schemas.records.ledger import (
     LedgerDocumentsNetted,
     LedgerDocumentWaiting,
     MoneyMoved,
+    TryWaitingAgain,
 )
 from schemas.records.payments import (
     AchPaymentFailed,
@@ -159,6 +161,7 @@ from schemas.records.receivables import (
     OpenItemRecorded,
     PaymentMatched,
     PaymentReassigned,
+    PaymentStatusChanged,
     PostAgain,
     PostingRequested,
     PutOnAccount,
@@ -280,6 +283,7 @@ LedgerEntries: TypeAlias = (
     | LedgerDocumentPosted
     | LedgerDocumentsNetted
     | DepositBooked
+    | DepositRestBooked
     | BookingDecided
 )
 LedgerInbox: TypeAlias = (
@@ -288,9 +292,11 @@ LedgerInbox: TypeAlias = (
     | DisputeMoneyMoved
     | DepositExplained
     | DepositReopened
+    | DepositRestExplained
     | DocumentBooked
     | DocumentNotBooked
     | BookAgain
+    | TryWaitingAgain
 )
 MailCommands: TypeAlias = SendNotification
 MailOutcomes: TypeAlias = NotificationSent | NotificationRefused
@@ -338,6 +344,7 @@ ReceivablesEvents: TypeAlias = (
     | PaymentReassigned
     | EntryMoved
     | EntryHandedOver
+    | PaymentStatusChanged
     | DecisionTaken
     | DecisionRefused
 )
