@@ -99,7 +99,8 @@ def preview(
 ) -> None:
     """Show which documents of a period would differ.
 
-    The real records of the period are decided again by the mapping. Nothing is written. Exit code 0 without a difference, 3 with one.
+    The real records of the period are decided again by the mapping. Nothing is written. Exit code 0 without a
+    difference, 3 with one.
     """
     from app.cli.errors import CannotRun
     from app.proofs.preview import Period
