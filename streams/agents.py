@@ -81,8 +81,9 @@ MATCH_OPEN_ITEMS = _decider(
     Topic.RECEIVABLES_INBOX,
     Topic.RECEIVABLES_EVENTS,
     receivables,
-    version=7,
+    version=8,
     rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name, ACCOUNT_MAPPING.name), receivables_policy),
+    reminder=receivables.reminder,
 )
 # Which payment requests of people at abas are carried out at the gateway.
 DECIDE_PAYMENT_REQUESTS = _decider("decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)

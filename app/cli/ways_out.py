@@ -61,6 +61,8 @@ def _of_receipt(row: dict[str, Any]) -> list[str]:
     """
     if row["reason"] == "POSTING_REFUSED":
         return ["post-again", "unmatch"]
+    if row["reason"] == "ACCOUNT_UNMAPPED":
+        return ["adopt-mapping"]
     if row["reason"] == "RECEIPT_NOT_POSTED":
         return [] if re.search(r"A\d+$", row["posting_reference"]) else ["on-account"]
     return [*(["confirm"] if row["invoice_numbers"] else []), "split", "on-account"]
@@ -89,5 +91,6 @@ _SHAPES = {
     "post-again": "saldo decide post-again {reference} --why ...   (mend the cause in abas first)",
     "match-refund": "saldo decide match-refund {reference} PAYMENT --why ...",
     "refund-on-account": "saldo decide refund-on-account {reference} --why ...",
+    "adopt-mapping": "saldo rules adopt account-mapping FILE --why ...   (with a line for it)",
     "hand-to-finance": "saldo decide hand-to-finance {reference} --why ...",
 }

@@ -36,12 +36,21 @@ from connectors.abas.mapping import (
 )
 from connectors.abas.once import Write
 from connectors.abas.posting import Lock, Opening, Saving, act, save_by_editor, save_by_infosystem
-from connectors.abas.profile import REVERSES_DOCUMENT, DocumentWay, Formats, Infosystem, Profile, RecordWay, Rows
+from connectors.abas.profile import (
+    COUNTER_ACCOUNT,
+    REVERSES_DOCUMENT,
+    DocumentWay,
+    Formats,
+    Infosystem,
+    Profile,
+    RecordWay,
+    Rows,
+)
 from connectors.abas.profile import Lock as LockEntry
 from connectors.abas.refusal import abas_words
 from connectors.abas.wire import ErpField, ErpObject
 from connectors.abas.working_set import working_set
-from schemas.documents import ValueType, kinds
+from schemas.documents import ValueType, kinds, roles
 from schemas.records.erp import (
     DocumentLine,
     DocumentPosted,
@@ -471,7 +480,11 @@ def _document_head(command: PostDocument, way: DocumentWay, formats: Formats) ->
         day = posted_on or command.values["value_on"]
         head |= _typed({"posted_on": day}, {"posted_on": ValueType.DAY}, formats, {})
     if way.rows is None:
-        line = command.lines[0]
+        line, counter = command.lines
+        if roles()[counter.role].of is None:
+            head[COUNTER_ACCOUNT] = Put(counter.account)
+        of_counter = {"cost_centre": counter.cost_centre, "tax_code": counter.tax_code}
+        head |= {role: Put(text) for role, text in of_counter.items() if text is not None}
         sign = 1 if line.side.value.lower() == way.amount_side else -1
         head["amount"] = _amount(sign * line.amount_minor, line.currency, formats)
     return {**head, **_typed(command.values, kinds()[command.kind].values, formats, way.codes)}

@@ -75,6 +75,8 @@ _TARGETS = {
     "open_item": "open_item",
     "reverses_document": "payment",
     "currency": "currency",
+    "counter_account": "account",
+    "cost_centre": "cost_centre",
 }
 _CURRENCY_CLASS = "Currency"
 
@@ -141,6 +143,9 @@ _POSTING_INPUTS: Mapping[str, tuple[str, ...]] = {
     "reverses_document": ("yreverses", "ystorno"),
     "reason": ("yreason", "ygrund"),
     "text": ("yreason", "ygrund"),
+    "counter_account": ("ycounteracct", "ygkonto"),
+    "cost_centre": ("ycostcenter", "ykstelle"),
+    "tax_code": ("ytaxcode", "ystrgl"),
 }
 _POSTING_OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "id": ("ydocid",),
@@ -151,7 +156,7 @@ _POSTING_OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "currency": ("ydoccurr",),
     "created": ("ydoccreated",),
 }
-_POSTING_OPTIONAL_OUTPUTS: Mapping[str, str] = {"subject": "ydoccustomer"}
+_POSTING_OPTIONAL_OUTPUTS: Mapping[str, str] = {"subject": "ydoccustomer", "counter_account": "ydocaccount"}
 _EDITOR_INPUTS: Mapping[str, tuple[str, ...]] = {
     "posting_reference": ("yposref", "ypaytraceref"),
     "paytrace_transaction_id": _PAYTRACE_ID,
@@ -164,12 +169,17 @@ _EDITOR_INPUTS: Mapping[str, tuple[str, ...]] = {
     "reverses_document": ("reverses", "storno"),
     "reason": ("yreason",),
     "text": ("yreason",),
+    "counter_account": ("counterAcct", "gkonto"),
+    "cost_centre": ("costCenter", "kstelle"),
+    "tax_code": ("taxCode", "strgl"),
 }
 # The field of another record by which a reference is read.
 _READ_BY: Mapping[str, tuple[str, ...]] = {
     "subject": _NUMBER,
     "currency": ("swd", "such"),
     "reverses_document": ("yposref",),
+    "counter_account": _NUMBER,
+    "cost_centre": _NUMBER,
 }
 _CODES: Mapping[str, str] = {
     "method": '{CARD: "(Other)", ACH: "(Other)", UNKNOWN: "(Other)"}  # guess: the method for processors',
@@ -203,6 +213,7 @@ _KINDS = (
     _Kind("cash_receipt", ()),
     _Kind("cash_receipt_reversal", (), is_reversal=True),
     _Kind("on_account_receipt", ("open_item",), word="ONACCOUNT"),
+    _Kind("on_account_receipt_reversal", ("open_item",), is_reversal=True),
     _Kind("on_account_refund", ("open_item",), word="ONACCOUNT"),
     _Kind("write_off", ("method",), word="WRITEOFF"),
     _Kind("write_off_reversal", ("method",), is_reversal=True),

@@ -14,7 +14,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, model_validator
 
 from connectors.abas.errors import ProfileUnreadable
-from schemas.documents import HEAD_ROLES, Kind, kinds, reversals
+from schemas.documents import HEAD_ROLES, Kind, kinds, reversals, roles
 from schemas.files.owned import Entry, parse_with_lines, text_of
 from schemas.files.yaml_lines import Lines, Misfits, near
 from schemas.files.yaml_lines import Path as YamlPath
@@ -264,11 +264,21 @@ _OUTPUTS = frozenset({"id", "number", "created", "posting_reference", "amount", 
 REVERSES_DOCUMENT = "reverses_document"
 
 
+# The account of the other line, of a document that goes into the head alone.
+COUNTER_ACCOUNT = "counter_account"
+
+
+def may_be_flat(kind: Kind) -> bool:
+    """Return whether the lines of a kind fit into a head: the customer's own, and one other."""
+    return len(kind.lines) == 2 and roles()[kind.lines[0].role].of is not None
+
+
 class DocumentWay(_Way):
     """A document: posted by an editor for a new record or by a posting infosystem, found by its reference.
 
-    One whose other side abas books itself may go into the head alone, without rows: its line's amount and open item are
-    roles of the head then, and amount_side says which side is a positive amount there.
+    One of two lines, the first of them the customer's own, may go into the head alone, without rows: amount and open
+    item of that line are roles of the head then, counter_account, cost_centre and tax_code those of the other one, and
+    amount_side says which side of the first is a positive amount there.
     """
 
     created: FieldName
@@ -283,17 +293,18 @@ class DocumentWay(_Way):
 
     def faults(self, kind: Kind) -> Iterator[tuple[YamlPath, str]]:
         """Path and remedy of what does not fit the kind; every value has a field or is named in without."""
-        is_reversal, is_flat = kind.kind in reversals(), self.rows is None and kind.other_side is not None
+        is_reversal, is_flat = kind.kind in reversals(), self.rows is None and may_be_flat(kind)
         head = {*kind.values, *HEAD_ROLES} - (set() if is_reversal else {"reverses_reference"})
         needed = {*kind.values, "posting_reference"}
         always = {*kind.required, "posting_reference", "subject"}
         taken = frozenset[str]().union(*(line.takes for line in kind.lines)) - {"text"}
+        counter = {COUNTER_ACCOUNT} if is_flat and roles()[kind.lines[1].role].of is None else set[str]()
         if is_reversal and REVERSES_DOCUMENT in self.inputs:
             head.add(REVERSES_DOCUMENT)
         elif is_reversal:
             needed.add("reverses_reference")
         if is_flat:
-            of_line = {"amount", *taken}
+            of_line = {"amount", *counter, *taken}
             head, needed, always = head | of_line, needed | of_line, always | kind.lines[0].requires
         of_row = set[str]() if is_flat else set(_LINE_ROLES)
         yield from self._misfits(head, needed, of_row, of_row and {"account", "debit", "credit", *taken}, always)
@@ -314,7 +325,7 @@ class DocumentWay(_Way):
             yield from found if is_flat else ()
             if missing := sorted(_OUTPUTS - set(call.outputs)):
                 yield (*at, "outputs"), f"has no {', '.join(missing)}; name the field"
-            known = head | _OUTPUTS
+            known = head | _OUTPUTS | {COUNTER_ACCOUNT}
             for role in sorted(set(call.outputs) - known):
                 yield (*at, "outputs", role), f"is no role of the kind; {near(role, known)}"
 

@@ -24,6 +24,7 @@ WORDS: Mapping[str, str] = {
     "REFUND_WITHOUT_PAYMENT": "its payment is not certain",
     "AMOUNT_INCREASED_AFTER_POSTING": "the amount grew after posting",
     "POSTING_REFUSED": "abas refused the posting",
+    "ACCOUNT_UNMAPPED": "the mapping has no account for it",
     "POSTING_IN_PROGRESS": "is being posted",
     "NO_RATE_YOUNG_ENOUGH": "no exchange rate is young enough",
     # what of PayTrace's words can't be read
@@ -56,6 +57,7 @@ WORDS: Mapping[str, str] = {
     "cash_receipt": "receipt posted",
     "cash_receipt_reversal": "receipt reversed",
     "on_account_receipt": "receipt posted on account",
+    "on_account_receipt_reversal": "receipt on account reversed",
     "on_account_refund": "refund posted on account",
     "DocumentRefused": "refused by abas",
     # what was decided

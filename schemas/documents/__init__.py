@@ -31,6 +31,7 @@ from schemas.files.yaml_lines import near
 from schemas.values.money import Money
 
 ROOT = Path(__file__).parent
+PAYER_MONEY = "clearing"  # the role by which a payer's money comes in, and goes back
 _ROLES = "roles.yaml"
 
 _NAME = r"^[a-z][a-z0-9_]*$"
@@ -60,6 +61,7 @@ class Role(Entry):
 
     means: str
     in_erp: bool = True  # False: only our own ledger has it, so no document names it
+    of: Literal["customer"] | None = None  # it is the customer's own account, which no mapping names
 
 
 class Roles(Entry):
@@ -101,7 +103,6 @@ class Kind(Entry):
     requires: frozenset[str] | None = None  # every value, where it says nothing
     codes: Mapping[Name, tuple[str, ...]] = {}
     lines: tuple[LineKind, ...] = ()
-    other_side: Literal["erp"] | None = None  # the ERP books it itself, so that the one line is the subject's
     money: Literal["payer"] | None = None  # what a payer paid: the bridge of PayTrace and the ERP counts it
     reversed_by: str | None = None
     row_values: Mapping[Name, ValueType] = {}
@@ -125,20 +126,18 @@ class Kind(Entry):
             )
         if self.is_document and self.row_values:
             raise ValueError("row_values are for records; drop them: a document has lines")
-        if self.other_side is not None and len(self.lines) != 1:
-            raise ValueError("the ERP books the other side; write one line, that of the subject")
-        if self.money is not None and self.other_side is None:
-            raise ValueError("money of a payer is the one line of a document whose other side the ERP books")
+        if self.money is not None and not any(
+            line.role == PAYER_MONEY and line.side != "either" for line in self.lines
+        ):
+            raise ValueError(f"money of a payer goes through a line {PAYER_MONEY}, on one side; write that line")
         if not self.is_document and self.reversed_by is not None:
             raise ValueError("a record is changed, not reversed; drop reversed_by")
         if len({line.role for line in self.lines}) < len(self.lines):
             raise ValueError("two lines have one role; give each line a role of its own")
         sides = [line.side for line in self.lines]
         is_one_sided = len(sides) == 1 or set(sides) in ({"debit"}, {"credit"})
-        if self.is_document and self.other_side is None and is_one_sided:
-            raise ValueError(
-                "its lines are all on one side; debits and credits are equal, so write both, or other_side: erp"
-            )
+        if self.is_document and is_one_sided:
+            raise ValueError("its lines are all on one side; debits and credits are equal, so write both")
         for line in self.lines:
             if strange := sorted(line.requires - line.takes):
                 raise ValueError(f"line {line.role} requires {', '.join(strange)}, which takes lacks; add it there")
@@ -255,7 +254,8 @@ def payer_money_sign(kind: str) -> int:
     of_kind = kinds().get(kind)
     if of_kind is None or of_kind.money is None:
         return 0
-    return 1 if of_kind.lines[0].side == "credit" else -1
+    side = next(line.side for line in of_kind.lines if line.role == PAYER_MONEY)
+    return 1 if side == "debit" else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,16 +300,16 @@ def _document_faults(command: Any) -> Iterator[Fault]:
     for index, (line, of_kind) in enumerate(zip(command.lines, of_kinds, strict=True)):
         if not line.account.strip():
             yield Fault(f"lines[{index}].account", line.account, f"name the account of the {of_kind.role} line")
+        elif kind.subject == roles()[of_kind.role].of and line.account != command.subject:
+            yield Fault(
+                f"lines[{index}].account", line.account, "write the subject: the line is on the customer's account"
+            )
         sums[line.currency] += line.amount_minor if line.side.value == "DEBIT" else -line.amount_minor
         for name in ("open_item", "cost_centre", "tax_code", "text"):
             if getattr(line, name) is not None and name not in of_kind.takes:
                 yield Fault(f"lines[{index}].{name}", getattr(line, name), f"a {of_kind.role} line takes none")
             if not getattr(line, name) and name in of_kind.requires:
                 yield Fault(f"lines[{index}].{name}", "missing", "give it a value")
-    if kind.other_side is not None:
-        if command.lines[0].account != command.subject:
-            yield Fault("lines[0].account", command.lines[0].account, "write the subject: the line is on its account")
-        sums.clear()
     for currency, minor in sums.items():
         if minor:
             difference = f"{Money(minor, currency).major:f} {currency}"

@@ -124,6 +124,7 @@ from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorr
 from schemas.records.receivables import (
     ApplyOnAccount,
     ConfirmMatch,
+    DecideAgain,
     DecisionRefused,
     DecisionTaken,
     EntryHandedOver,
@@ -325,6 +326,7 @@ ReceivablesInbox: TypeAlias = (
     | MatchRefund
     | PutRefundOnAccount
     | HandToFinance
+    | DecideAgain
 )
 RulesEvents: TypeAlias = RulesAccepted | RulesRefused
 RulesInbox: TypeAlias = AdoptRules | RulesOffered

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records import Record
+from schemas.records.erp import DocumentLine
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.payments import PaymentMethod
 
@@ -78,6 +79,14 @@ class ConfirmMatch(Record):
     authenticated_by: str = ""
     approved_by: str | None = None
     reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideAgain(Record):
+    """Rules were adopted since: decide again what of this customer waits for them. Key: abas_customer_id."""
+
+    abas_customer_id: str
     occurred_at: datetime
 
 
@@ -452,8 +461,10 @@ class PostingRequested(Record):
     tax_minor: int = 0
     tax_code: str | None = None
     value_on: date | None = None
-    posted_on: date | None = None
+    lines: tuple[DocumentLine, ...]
+    mapping_version: str
     occurred_at: datetime
+    posted_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

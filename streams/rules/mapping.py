@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from schemas.documents import kinds
+from schemas.documents import kinds, roles
 from schemas.files.owned import Entry, FileInvalid, parse_with_lines, problems_at
 from schemas.files.yaml_lines import Misfits, near
 from schemas.files.yaml_lines import Path as YamlPath
@@ -133,6 +133,7 @@ def account_mapping(text: str, file: str) -> AccountMapping:
     found, lines = parse_with_lines(text, _Mapping, file=file)
     wrong: list[tuple[YamlPath, str]] = []
     rules = {role: tuple(_rules(role, of_role, wrong)) for role, of_role in found.accounts.items()}
+    wrong += _strange_roles(found.accounts)
     wrong += _never_reached(found.accounts, lambda path: lines.nearest(path))
     if wrong:
         raise FileInvalid(problems_at(wrong, lines, file))
@@ -151,6 +152,17 @@ def _rules(role: str, of_role: Sequence[_Line], wrong: list[tuple[YamlPath, str]
                 wrong.append(((*at, "if"), str(error)))
         account = Account(line.account, line.cost_centre, line.tax_code, line.text)
         yield AccountRule(account, line.values, holds, line.valid_from)
+
+
+def _strange_roles(accounts: Mapping[str, Sequence[_Line]]) -> Iterator[tuple[YamlPath, str]]:
+    mapped = [name for name, role in roles().items() if role.in_erp and role.of is None]
+    for name in accounts.keys() - mapped:
+        role = roles().get(name)
+        if role is None:
+            yield ("accounts", name), f"is no role; {near(name, mapped)}"
+        else:
+            whose = "the account of the customer himself" if role.in_erp else "an account of no ERP"
+            yield ("accounts", name), f"is {whose}; drop it"
 
 
 def _strange_facts(line: _Line) -> Iterator[tuple[YamlPath, str]]:

@@ -65,6 +65,7 @@ class TaskManager:
         await self._guarded(*(task.catch_up() for task in idle))
         # Also for a task that is never idle: what it holds back must not wait for a quiet moment.
         await self._guarded(*(self._task(*tp).retry_held() for tp in sorted(mine)))
+        await self._guarded(*(self._task(*tp).remind() for tp in sorted(mine)))
 
     async def release(self, revoked: Iterable[tuple[str, int]]) -> None:
         """Finish the batches in hand of these partitions, then forget them."""

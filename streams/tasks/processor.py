@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from schemas.records import Record
@@ -35,6 +36,10 @@ class RoutedRecord(Protocol):
         ...
 
 
+def no_reminder(_state: Any, _at: datetime) -> None:
+    """Return no reminder: nothing of this processor waits for rules."""
+
+
 def no_routes(_state: Any, _event: Record) -> tuple[RoutedRecord, ...]:
     """Return the route of a processor whose journal is its only output."""
     return ()
@@ -45,6 +50,7 @@ class Processor(ABC, Generic[S, R, E]):
     """One agent's work, per key: record -> events, evolve(state, event) -> state, route(state, event) -> outputs.
 
     S is the state; R is the union of what the inbox carries and E that of the journal (schemas/records/by_topic.py).
+    `reminder` is the record that has a key decided again by rules that were adopted since; None where it needs none.
     `version` belongs to the shape of the state: raise it and local snapshots are rebuilt from the journal.
     """
 
@@ -60,6 +66,7 @@ class Processor(ABC, Generic[S, R, E]):
     concurrency: int = 1
     is_order_free: bool = False
     rules: RulesUsed | None = None
+    reminder: Callable[[S, datetime], R | None] = no_reminder
 
     @abstractmethod
     async def events(self, state: S, record: R, checked: str | None = None, policy: Any = None) -> tuple[E, ...]:

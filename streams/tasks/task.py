@@ -14,9 +14,11 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from schemas.failures import ContractBroken
+from schemas.records import Record
 from schemas.records.by_topic import TaskEvents
 from schemas.records.tasks import ParkedReplayRequested, RulesAdopted
 from schemas.values.clock import monotonic_s, utc_now
@@ -29,7 +31,7 @@ from streams.tasks.batch import Batch, BreakerOpen, Stop, Verdicts
 from streams.tasks.deciding import BatchDecider
 from streams.tasks.journal import JournalEntry, JournalReader, note
 from streams.tasks.ports import Membership, Observer
-from streams.tasks.processor import Processor
+from streams.tasks.processor import Processor, no_reminder
 from streams.tasks.progress import Progress
 from streams.tasks.rules import Adopted
 from streams.tasks.stores import StateStore
@@ -131,6 +133,7 @@ class Task(Generic[S]):
         self._verdicts = verdicts
         self._rules_ahead: dict[str, RulesAdopted] = {}
         self._rules_looked_to = 0
+        self._reminded: dict[str, int] = {}
         self.stalled_because: str | None = None
         self.breaker_open = False
         self.moved_at = monotonic_s()
@@ -204,6 +207,23 @@ class Task(Generic[S]):
             pause = self._rules.held_first_s * 2.0 ** min(retry.number, 30)
             retry.due = monotonic_s() + min(pause, self._rules.held_longest_s)
 
+    async def remind(self) -> None:
+        """Have the keys decided again that wait for rules, once after each adoption and after each start.
+
+        A reminder is a record in the inbox like any other: it has its place in the order, and a replay repeats what
+        came of it.
+        """
+        progress = self._progress
+        if progress is None or self.processor.reminder is no_reminder or monotonic_s() < self._stalled_until:
+            return
+        adopted = {name: one.number for name, one in progress.rules.items()}
+        if adopted == self._reminded or not await self._owned():
+            return
+        now = utc_now()
+        found = [self.processor.reminder(state, now) for _, state in self._store.items()]
+        await self._log.append([self._to_inbox(record, now) for record in found if record is not None])
+        self._reminded = adopted
+
     def _request(self, key: bytes, number: int) -> Outbound:
         now = utc_now()
         record = ParkedReplayRequested(
@@ -213,6 +233,9 @@ class Task(Generic[S]):
             requested_at=now,
             retry=number,
         )
+        return self._to_inbox(record, now)
+
+    def _to_inbox(self, record: Record, now: datetime) -> Outbound:
         return Outbound.of(
             record,
             topic=self.processor.inbox,
@@ -248,6 +271,7 @@ class Task(Generic[S]):
         self._silent = 0
         self._reset_at = self._looked_to = self._rules_looked_to = 0
         self._rules_ahead.clear()
+        self._reminded.clear()
         self._retries.clear()
 
     async def _restored(self) -> Progress:

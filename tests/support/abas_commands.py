@@ -8,6 +8,7 @@ from typing import Any, Literal
 from connectors.abas.profile import Profile
 from schemas.documents import kinds
 from schemas.records.erp import DocumentLine, PostDocument, Side, SubjectKind
+from tests.support.erp_data import ACCOUNTS
 
 VALUE_ON = date(2026, 11, 20)
 OCCURRED_AT = datetime(2026, 11, 20, 18, 6, 30, tzinfo=UTC)
@@ -28,8 +29,19 @@ def document(
     text: str | None = None,
     **values: str,
 ) -> PostDocument:
-    role = kinds()[kind].lines[0].role
-    line = DocumentLine(role=role, account=customer, side=side, amount_minor=minor, currency=currency, open_item=item)
+    of_kind = kinds()[kind].lines
+    sides = (side, Side.CREDIT if side is Side.DEBIT else Side.DEBIT)
+    lines = tuple(
+        DocumentLine(
+            role=line.role,
+            account=ACCOUNTS.get(line.role, customer),
+            side=of_side,
+            amount_minor=minor,
+            currency=currency,
+            open_item=item if "open_item" in line.takes else None,
+        )
+        for line, of_side in zip(of_kind, sides, strict=True)
+    )
     return PostDocument(
         kind=kind,
         posting_reference=reference,
@@ -38,8 +50,8 @@ def document(
         subject=customer,
         values={"paytrace_transaction_id": transaction, "value_on": value_on.isoformat(), **values},
         text=text,
-        lines=(line,),
-        mapping_version="",
+        lines=lines,
+        mapping_version="1",
         occurred_at=OCCURRED_AT,
     )
 
@@ -76,7 +88,7 @@ def reverse_receipt(
     reference: str, reverses: str, item: str, *, minor: int = 12500, customer: str = "70001"
 ) -> PostDocument:
     return document(
-        "cash_receipt_reversal",
+        "cash_receipt_reversal" if item else "on_account_receipt_reversal",
         reference,
         Side.DEBIT,
         minor,

@@ -184,7 +184,7 @@ def open_item(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A document of a payment that abas was asked for, reported flat: its one line, its values and its head."""
+    """A document of a payment that abas was asked for, reported flat: the customer's line, its values and its head."""
 
     kind: str
     posting_reference: str
@@ -206,7 +206,7 @@ class Asked:
 
 def asked(document: PostDocument) -> Asked:
     """What a command asks of abas."""
-    (line,) = document.lines
+    line = document.lines[0]  # the customer's
     values = dict(document.values)
     reported = Asked(
         kind=document.kind,

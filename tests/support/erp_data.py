@@ -28,6 +28,7 @@ ACCOUNTS: Mapping[str, str] = {
     "fees": "6855",
     "chargeback_fees": "6856",
     "input_tax": "1406",
+    "write_off": "6930",
     "fx_gain": "4840",
     "fx_loss": "6880",
 }
@@ -108,7 +109,7 @@ def document(
         lines=tuple(
             DocumentLine(
                 role=role,
-                account=customer if role == "receivable" and customer is not None else ACCOUNTS[role],
+                account=ACCOUNTS[role] if customer is None else ACCOUNTS.get(role, customer),
                 side=Side.DEBIT if minor > 0 else Side.CREDIT,
                 amount_minor=abs(minor),
                 currency="USD",

@@ -106,6 +106,9 @@ def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
         "value_on": values.get("valDate", ""),
         "posted_on": values.get("postDate") or values.get("valDate", ""),
         "reason": values.get("yreason", ""),
+        "counter_account": _number(sandbox, values.get("counterAcct", ""), "idno"),
+        "cost_centre": _number(sandbox, values.get("costCenter", ""), "idno"),
+        "tax_code": values.get("taxCode", ""),
         "posted_at": values["erfass"],
     }
 

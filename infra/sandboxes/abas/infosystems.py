@@ -66,6 +66,9 @@ def _post(store: Store, faults: Faults, head: dict[str, Stored]) -> Rows:
             "reverses": head.get("yreverses", ""),
             "yreason": head.get("yreason", ""),
             "ykind": head.get("ykind", ""),
+            "counterAcct": head.get("ycounteracct", ""),
+            "costCenter": head.get("ycostcenter", ""),
+            "taxCode": head.get("ytaxcode", ""),
         }
         document = post_payment(store, faults, values, _POSTING_NAMES)
     _show(store, document, head)
@@ -81,6 +84,8 @@ def _show(store: Store, document: Record, head: dict[str, Stored]) -> None:
     head["ydocamount"] = document.values["amount"]
     head["ydoccurr"] = "" if currency is None else currency.values["swd"]
     head["ydoccreated"] = document.values["erfass"]
+    counter = store.record(str(document.values.get("counterAcct") or ""))
+    head["ydocaccount"] = "" if counter is None else counter.values["idno"]
     customer = store.record(str(document.values["customer"]))
     head["ydoccustomer"] = "" if customer is None else customer.values["idno"]
 
@@ -94,6 +99,7 @@ _POSTING_NAMES = {
     "postDate": "ypostdate",
     "reverses": "yreverses",
     "ykind": "ykind",
+    "counterAcct": "ycounteracct",
 }
 
 
@@ -140,6 +146,9 @@ POSTING = InfosystemDef(
         _column("yreverses", Kind.REFERENCE, "900:2"),
         _column("yreason", Kind.STRING),
         _column("ykind", Kind.STRING),
+        _column("ycounteracct", Kind.REFERENCE, "5:1"),
+        _column("ycostcenter", Kind.REFERENCE, "5:2"),
+        _column("ytaxcode", Kind.STRING),
         _column("ypost", Kind.BUTTON),
         _column("ydocid", Kind.STRING),
         _column("ydocno", Kind.STRING),
@@ -149,6 +158,7 @@ POSTING = InfosystemDef(
         _column("ydoccurr", Kind.STRING),
         _column("ydoccreated", Kind.DATETIME),
         _column("ydoccustomer", Kind.STRING),
+        _column("ydocaccount", Kind.STRING),
     ),
     rows=(),
     button="ypost",

@@ -199,6 +199,9 @@ def _check(
         raise business_refusal("Amount has too many decimal places", AMOUNT_MISSING, names["amount"])
     posted_on = values.get("postDate") or values.get("valDate") or store.now().date().isoformat()
     refuse_closed(faults, str(posted_on), names["postDate" if values.get("postDate") else "valDate"])
+    counter = store.record(str(values.get("counterAcct") or ""))
+    if values.get("counterAcct") and (counter is None or counter.values.get("postable") is not True):
+        raise business_refusal("Account can't be posted to", NOT_POSTABLE, names["counterAcct"])
     if item is not None and Decimal(str(item.values["totalAmt"])) < 0:
         _refuse_beyond_credit(item, amount, names)
         return item, store.record(str(values.get("reverses") or ""))

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from infra.sandboxes.abas.chart import open_accounts
 from infra.sandboxes.abas.editors import Editor, Sessions, editor_paths
 from infra.sandboxes.abas.faults import ErpFault, Faults, no_licence
 from infra.sandboxes.abas.ledger import currency_record
@@ -100,9 +101,13 @@ class Sandbox:
         self._begin()
 
     def _begin(self) -> None:
-        """Put in what no abas is without: a currency, which everybody may hold who has no other record to hold."""
+        """Put in what no abas is without.
+
+        A currency, which everybody may hold who has no other record to hold, accounts and a cost centre.
+        """
         with self.store.transaction():
             currency_record(self.store, "USD")
+            open_accounts(self.store)
 
     def set_faults(self, switches: dict[str, Any]) -> None:
         """Change some switches; they are durable like the books.

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from streams.domain.receivables.account import INITIAL, State
 from streams.domain.receivables.changes import Event, evolve
-from streams.domain.receivables.decider import decide, route
+from streams.domain.receivables.decider import decide, reminder, route
 
-__all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
+__all__ = ["INITIAL", "Event", "State", "decide", "evolve", "reminder", "route"]

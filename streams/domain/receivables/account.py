@@ -22,7 +22,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 
-from schemas.records.erp import Side
+from schemas.records.erp import DocumentLine, Side
 from schemas.records.identification import WaitingReason
 from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import DecisionTaken, EntryDirection, MatchSuggested, OpenItemRecorded
@@ -90,6 +90,7 @@ class Entry:
     is_credited says that a refund pays out a credit memo, and opens no invoice.
     rule is what booked, without a person, an entry by which no money moves; tax_minor and tax_code are a discount's.
     released_by is the reversal that must be posted before this money may be matched again.
+    lines are those of the document that was asked for, by the mapping of then.
     options are what is suggested for it, best first; posted_at is when abas made the document.
     posted_on is the posting date that it was asked for with, where the period of its value date is closed.
     """
@@ -118,6 +119,7 @@ class Entry:
     tax_code: str | None = None
     released_by: str | None = None
     on_account: bool = False
+    lines: tuple[DocumentLine, ...] = ()
     options: tuple[MatchSuggested, ...] = ()
     posted_at: datetime | None = None
     posted_on: date | None = None
@@ -147,6 +149,11 @@ class Entry:
         if self.on_account:
             return "on_account_receipt" if self.is_receipt else "on_account_refund"
         return "cash_receipt" if self.is_receipt else "cash_receipt_reversal"
+
+    @property
+    def reversed_by(self) -> str:
+        """The document that takes this one back."""
+        return f"{self.document_kind}_reversal"
 
     @property
     def reversal_reason(self) -> str | None:

@@ -103,9 +103,9 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
             return replace(put, takes_back=event.takes_back or entry.takes_back)
         case PostingRequested():
             requested = replace(entry, status=EntryStatus.REQUESTED, posted_on=event.posted_on, options=())
-            requested = replace(requested, reverses=event.reverses_reference)
+            asked = replace(requested, reverses=event.reverses_reference, lines=event.lines, reason=None, detail="")
             is_credited = event.document_kind.startswith(CREDIT_MEMO_REFUND)
-            return _credited(requested, event) if is_credited else requested
+            return _credited(asked, event) if is_credited else asked
         case EntryPosted():
             return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at)
         case EntryNetted():
@@ -254,6 +254,7 @@ def _without_money(event: PostingRequested) -> Entry:
         abas_open_item_id=event.abas_open_item_id,
         item_invoice_number=event.invoice_number or "",
         reverses=event.reverses_reference,
+        lines=event.lines,
         takes_from=event.takes_from_reference,
         rule=event.rule,
         tax_minor=event.tax_minor,

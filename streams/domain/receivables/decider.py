@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from functools import reduce
 from typing import assert_never
 
 from schemas.failures import Unreadable
 from schemas.records.by_topic import ReceivablesInbox
-from schemas.records.erp import DocumentLine, DocumentPosted, DocumentRefused, PostDocument, SubjectKind
+from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, SubjectKind
 from schemas.records.identification import Movement, PaymentIdentified, WaitingReason
 from schemas.records.payments import RefundLinked
 from schemas.records.receivables import (
+    DecideAgain,
     EntryMoved,
     EntryPosted,
     MovementRecorded,
@@ -31,7 +33,7 @@ from schemas.values.business_day import business_day
 from schemas.values.refusal_codes import is_period_closed
 from streams.domain.output import Output
 from streams.domain.periods import PARKED_REMEDY, next_period
-from streams.domain.receivables.account import CREDIT_MEMO_REFUND, Entry, EntryStatus, State
+from streams.domain.receivables.account import Entry, EntryStatus, State
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.decisions import Command, decide_command
 from streams.domain.receivables.matching import Waits
@@ -61,6 +63,8 @@ def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Even
             events = _on_refused(state, record, policy)
         case EntryMoved():
             events = _on_moved(state, record)
+        case DecideAgain():
+            return follow(state, policy, record.occurred_at)
         case _ if isinstance(record, Command):
             events = decide_command(state, record, policy)
         case _:
@@ -69,6 +73,12 @@ def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Even
         return ()
     at = record.observed_at if isinstance(record, OpenItemObserved) else record.occurred_at
     return events + follow(reduce(evolve, events, state), policy, at)
+
+
+def reminder(state: State, at: datetime) -> DecideAgain | None:
+    """Return what has a customer decided again who waits for an account of the mapping."""
+    waits = any(entry.reason is WaitingReason.ACCOUNT_UNMAPPED for entry in state.waiting)
+    return DecideAgain(abas_customer_id=state.abas_customer_id, occurred_at=at) if waits else None
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
@@ -94,7 +104,7 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
 
 
 def _document(entry: Entry, event: PostingRequested) -> PostDocument:
-    """Return the document of an entry: one line on the customer's account, abas books the other side.
+    """Return the document of an entry: the customer's line, and that of the other side.
 
     Its value date is the business day on which the money moved, however late it is seen, identified or posted; of what
     moves none, the day of the decision.
@@ -106,14 +116,6 @@ def _document(entry: Entry, event: PostingRequested) -> PostDocument:
         "method": entry.method.value if entry.moves_money else None,
         "reason": entry.reversal_reason,
     }
-    line = DocumentLine(
-        role="refund_liability" if event.document_kind.startswith(CREDIT_MEMO_REFUND) else "receivable",
-        account=event.abas_customer_id,
-        side=entry.side,
-        amount_minor=entry.amount_minor,
-        currency=entry.currency,
-        open_item=event.abas_open_item_id,
-    )
     return PostDocument(
         kind=event.document_kind,
         posting_reference=event.posting_reference,
@@ -122,9 +124,9 @@ def _document(entry: Entry, event: PostingRequested) -> PostDocument:
         subject=event.abas_customer_id,
         values={role: value for role, value in values.items() if value is not None},
         text=event.text,
-        lines=(line,),
+        lines=event.lines,
         posted_on=event.posted_on,
-        mapping_version="",
+        mapping_version=event.mapping_version,
         occurred_at=event.occurred_at,
     )
 
@@ -237,8 +239,8 @@ def _asked_for(state: State, outcome: DocumentPosted | DocumentRefused) -> Entry
         return None
     if entry.status not in (EntryStatus.REQUESTED, EntryStatus.HANDED_OVER) and not entry.is_refused:
         return None
-    amounts = [(line.amount_minor, line.currency) for line in outcome.lines]
-    if amounts != [(entry.amount_minor, entry.currency)]:
+    amounts = dict.fromkeys((line.amount_minor, line.currency) for line in outcome.lines)
+    if list(amounts) != [(entry.amount_minor, entry.currency)]:
         named = " and ".join(f"{minor} {currency}" for minor, currency in amounts) or "no amount"
         raise Unreadable(
             f"{type(outcome).__name__} of {outcome.posting_reference} names {named}, "

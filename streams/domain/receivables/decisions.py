@@ -40,6 +40,7 @@ from streams.domain.decided import decided
 from streams.domain.receivables.account import GIVEN_UP, Entry, EntryKind, EntryStatus, State
 from streams.domain.receivables.by_rule import OnAccount
 from streams.domain.receivables.changes import Event, evolve
+from streams.domain.receivables.lines import NoAccount
 from streams.domain.receivables.matching import Option, Part, evidence
 from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.posting import Posting, about
@@ -109,7 +110,7 @@ def decide_command(state: State, command: Command, policy: Policy) -> tuple[Even
         items = items or _items_of_entry(state, command)
         try:
             events = _carried_out(state, command, Posting(state, policy, command.occurred_at, command.decided_by))
-        except Refused as why:
+        except (Refused, NoAccount) as why:
             refused = str(why)
     return decided(
         command,

@@ -10,6 +10,7 @@ of its own, that are looked up and posted one by one.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -35,6 +36,7 @@ from schemas.values.money import Money
 from streams.domain.receivables.account import GIVEN_UP, Entry, EntryKind, EntryStatus, Move, State
 from streams.domain.receivables.by_rule import OnAccount, Rest, noted, oldest_first, placed, rests
 from streams.domain.receivables.changes import Event, evolve
+from streams.domain.receivables.lines import NoAccount, lines_of
 from streams.domain.receivables.matching import Found, Link, Matching, Option, Part, Waits, evidence, match_refund
 from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.refunds import credited_shares, excess_of, refund_beyond
@@ -204,15 +206,19 @@ class Posting:
         """Return the event that asks abas for the document of this entry, or of this part of one.
 
         A reversal is asked against a posted receipt; text is what the document says for people.
+
+        Raises: NoAccount where the mapping has none for one of its lines.
         """
         is_reversal = entry.moves_money and not (entry.is_receipt or entry.on_account or entry.is_credited)
         receipt = self.state.receipt_to_reverse(entry) if is_reversal else None
         reverses = None if entry.moves_money and not entry.is_credited else entry.reverses
+        reversed_one = receipt or self.state.entries.get(reverses or "")
+        kind = entry.document_kind if reversed_one is None else reversed_one.reversed_by
         return PostingRequested(
             **self._about(entry),
             direction=entry.direction,
             abas_open_item_id=item_id,
-            document_kind=entry.document_kind,
+            document_kind=kind,
             invoice_number=(receipt or entry).item_invoice_number or None if item_id else None,
             reverses_reference=receipt.posting_reference if receipt is not None else reverses,
             takes_from_reference=entry.takes_back if entry.is_credited else entry.takes_from,
@@ -221,6 +227,8 @@ class Posting:
             tax_code=entry.tax_code,
             text=text,
             value_on=entry.value_on,
+            lines=lines_of(entry, kind, self.state.abas_customer_id, item_id, self.policy.mapping, reversed_one),
+            mapping_version=str(self.policy.mapping.version),
         )
 
     def redated(self, entry: Entry, posted_on: date) -> PostingRequested:
@@ -231,13 +239,15 @@ class Posting:
             **self._about(entry),
             direction=entry.direction,
             abas_open_item_id=item_id,
-            document_kind=entry.document_kind,
+            document_kind=entry.document_kind if bearer is entry else bearer.reversed_by,
             invoice_number=bearer.item_invoice_number or None if item_id else None,
             reverses_reference=entry.reverses,
             takes_from_reference=entry.takes_from,
             text=None,
             value_on=entry.value_on,
             posted_on=posted_on,
+            lines=entry.lines,
+            mapping_version=str(self.policy.mapping.version),
         )
 
     def unmatched(self, entry: Entry) -> EntryUnmatched:
@@ -305,7 +315,11 @@ class Posting:
             self._owe_rest_again,
             self._apply_on_account,
         )
-        return next((events for step in steps if (events := step())), ())
+        for step in steps:
+            with contextlib.suppress(NoAccount):  # nothing of this step goes on without an account of the mapping
+                if events := step():
+                    return events
+        return ()
 
     def _net_nothing(self) -> tuple[Event, ...]:
         """Net an entry of no money (a zero-amount card check, an increase reversed again): it needs no document."""
@@ -376,19 +390,21 @@ class Posting:
 
     def _request_on_account(self) -> tuple[Event, ...]:
         """Ask on account for what a person put there, also if its amount changed since."""
-        stays = (receipt for receipt in self._receipts() if receipt.on_account and not receipt.is_refused)
+        stays = (one for one in self._receipts() if one.on_account and not one.is_refused and not self._unmapped(one))
         return next(((self.requested(receipt, None),) for receipt in stays), ())
 
     def _request_again(self) -> tuple[Event, ...]:
         """Apply the money of a refund that was voided after its reversal was posted to the same item as before."""
         for receipt in self._receipts():
+            if receipt.is_refused or self._unmapped(receipt):
+                continue
             refund = self._voided_refund(receipt)
-            if refund is not None and refund.is_credited and refund.is_posted and not receipt.is_refused:
+            if refund is not None and refund.is_credited and refund.is_posted:
                 back = replace(receipt, is_credited=True, reverses=refund.posting_reference, takes_back=None)
                 back = replace(back, item_invoice_number=refund.item_invoice_number)
                 said = f"refund {refund.posting_reference} came back: the customer is owed it again"
                 return (self.requested(back, refund.abas_open_item_id, text=said),)
-            again = None if receipt.is_refused else self._item_again(receipt)
+            again = self._item_again(receipt)
             if isinstance(again, Option):
                 return self.applied(receipt, again)
         return ()
@@ -467,8 +483,10 @@ class Posting:
 
     def _give_up_rest(self) -> tuple[Event, ...]:
         """Give up what is left of a paid item: a discount in time, or a rest within the limit."""
-        rest = next(rests(self.state, self.policy.choices), None)
-        return () if rest is None else self.given_up(rest)
+        for rest in rests(self.state, self.policy.choices):
+            with contextlib.suppress(NoAccount):  # then it stays open, and a person who writes it off reads why
+                return self.given_up(rest)
+        return ()
 
     def _owe_rest_again(self) -> tuple[Event, ...]:
         """Take back what a rule gave up of an item whose payments all went back."""
@@ -600,6 +618,8 @@ class Posting:
         if entry.is_receipt and self.state.is_held_back(entry):
             detail = f"reversal {entry.released_by} of the wrong match is not posted yet"
             return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
+        if entry.is_receipt and (unmapped := self._unmapped(entry)):
+            return Waits(WaitingReason.ACCOUNT_UNMAPPED, unmapped)
         if entry.is_receipt:
             again = self._item_again(entry)
             return again if isinstance(again, Waits) else None
@@ -609,6 +629,14 @@ class Posting:
             return link
         detail = f"payment {entry.payment_id} has no receipt in abas of which {amount} could be reversed"
         return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
+
+    def _unmapped(self, receipt: Entry) -> str:
+        """Say which account the document of a receipt lacks; empty where it lacks none."""
+        try:
+            lines_of(receipt, receipt.document_kind, self.state.abas_customer_id, None, self.policy.mapping, None)
+        except NoAccount as why:
+            return str(why)
+        return ""
 
     def _item_again(self, receipt: Entry) -> Option | Waits | None:
         """Find the item that a refund's reversal opened again, for the receipt of its void; None for other receipts."""

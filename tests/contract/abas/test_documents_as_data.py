@@ -223,7 +223,7 @@ async def test_money_on_account_pays_an_item_once_and_gives_it_back(
 
     def applied(kind: str, reference: str, minor: int, reverses: str | None = None) -> PostDocument:
         about = {"paytrace_transaction_id": "395970002", "invoice_number": "RE-1"}
-        lines = {"receivable": minor}
+        lines = {"receivable": minor, "on_account": -minor}
         return document(kind, reference, lines, customer="70001", open_item=item, reverses=reverses, **about)
 
     command = applied("on_account_application", first, -11_00)

@@ -38,6 +38,7 @@ VALUES = {
 }
 
 NOTHING_OF_IT_THAT_DAY = {
+    "alerts",
     "unreadable_records",
     "payments_that_do_not_balance",
     "contested_payers",
@@ -161,6 +162,8 @@ def write_off_requested() -> PostingRequested:
         amount_minor=50,
         currency="USD",
         text="freight",
+        lines=(),
+        mapping_version="1",
         occurred_at=NOW,
     )
 

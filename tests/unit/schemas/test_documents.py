@@ -92,13 +92,17 @@ def test_a_command_comes_back_as_it_was(command: Any) -> None:
             "it is never negative",
         ),
         (
-            replace(RECEIPT, lines=(replace(RECEIPT.lines[0], account="70002"),)),
+            replace(RECEIPT, lines=(replace(RECEIPT.lines[0], account="70002"), RECEIPT.lines[1])),
             "lines[0].account",
             "write the subject",
         ),
-        (replace(RECEIPT, lines=(replace(RECEIPT.lines[0], open_item=None),)), "lines[0].open_item", "give it a value"),
         (
-            replace(RECEIPT, lines=(replace(RECEIPT.lines[0], side=Side.DEBIT),)),
+            replace(RECEIPT, lines=(replace(RECEIPT.lines[0], open_item=None), RECEIPT.lines[1])),
+            "lines[0].open_item",
+            "give it a value",
+        ),
+        (
+            replace(RECEIPT, lines=(replace(RECEIPT.lines[0], side=Side.DEBIT), RECEIPT.lines[1])),
             "lines",
             "has the lines receivable CREDIT",
         ),

@@ -173,7 +173,7 @@ def test_money_on_account_is_taken_back_like_any_other() -> None:
     command = book.sent()[-1]
     assert command.kind == "on_account_receipt"
     book.given(done(command), identified(Movement.VOIDED, minute=9))
-    reversal = book.sent("cash_receipt_reversal")[-1]
+    reversal = book.sent("on_account_receipt_reversal")[-1]
     assert (reversal.reverses_reference, reversal.abas_open_item_id, reversal.amount_minor) == (RECEIPT, None, 100_00)
 
 

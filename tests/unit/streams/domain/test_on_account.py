@@ -193,7 +193,7 @@ def test_applied_money_that_is_asked_back_comes_from_the_items_first(movement: M
     assert documents(book)[3:] == [
         ("on_account_application_reversal", "i2", 40_00),
         ("on_account_application_reversal", "i1", 30_00),
-        ("cash_receipt_reversal", None, 70_00),
+        ("on_account_receipt_reversal", None, 70_00),
     ]
     assert book.state.available == {"i1": 30_00, "i2": 60_00}
 
@@ -204,14 +204,14 @@ def test_a_void_of_an_overpayment_frees_what_was_applied_and_opens_each_item_onc
     assert documents(book)[3:] == [
         ("cash_receipt_reversal", "i1", 100_00),
         ("on_account_application_reversal", "i2", 20_00),
-        ("cash_receipt_reversal", None, 20_00),
+        ("on_account_receipt_reversal", None, 20_00),
     ]
 
 
 def test_a_refund_takes_what_is_on_account_before_it_opens_an_invoice() -> None:
     book = posted(ledger(open_item("i1", 100_00), paid(120_00, "RE-1")))
     posted(book.given(identified(Movement.REFUNDED, 20_00, payment="9", invoice="RE-1", minute=5)))
-    assert documents(book)[2:] == [("cash_receipt_reversal", None, 20_00)]
+    assert documents(book)[2:] == [("on_account_receipt_reversal", None, 20_00)]
     assert on_account(book) == 0
 
 
@@ -220,7 +220,7 @@ def test_of_applied_money_only_what_is_asked_back_is_freed_and_the_rest_is_appli
     assert documents(book) == [("cash_receipt", "i1", 70_00)]
     other = posted(ledger(paid(70_00, None), policy=OLDEST_FIRST).given(open_item("i1", 60_00, minute=2)))
     posted(other.given(back(Movement.REFUNDED, 70_00, payment="9")))
-    assert documents(other)[-1] == ("cash_receipt_reversal", None, 70_00)
+    assert documents(other)[-1] == ("on_account_receipt_reversal", None, 70_00)
 
 
 def test_what_abas_refused_to_apply_is_given_back_without_a_document() -> None:
@@ -229,7 +229,7 @@ def test_what_abas_refused_to_apply_is_given_back_without_a_document() -> None:
     book.given(refused(book.sent("on_account_application")[0]))
     assert on_account(book) == 40_00
     posted(book.given(back(Movement.VOIDED, 70_00)))
-    assert documents(book)[-1] == ("cash_receipt_reversal", None, 70_00)
+    assert documents(book)[-1] == ("on_account_receipt_reversal", None, 70_00)
     assert book.sent("on_account_application_reversal") == []
 
 

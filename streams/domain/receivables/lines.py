@@ -1,0 +1,74 @@
+"""Which lines does the document of an entry have? The customer's own, and the other side by the mapping in force.
+
+What takes a document back is on the accounts of that document, whatever the mapping says by now.
+"""
+
+from __future__ import annotations
+
+from schemas.documents import LineKind, kinds, roles
+from schemas.records.erp import DocumentLine, Side
+from schemas.values.money import Money
+from streams.domain.accounts import Account, AccountMapping, Facts, Unmapped
+from streams.domain.receivables.account import Entry
+
+
+class NoAccount(Exception):
+    """The mapping has no account for a line; the text says for which, and what to do."""
+
+
+def lines_of(
+    entry: Entry, kind: str, customer: str, item_id: str | None, mapping: AccountMapping, reversed_one: Entry | None
+) -> tuple[DocumentLine, ...]:
+    """Return the lines of an entry's document, in the order of its kind.
+
+    reversed_one is the entry of the document that this one takes back, where it does.
+
+    Raises: NoAccount.
+    """
+    before = {} if reversed_one is None else {line.role: line for line in reversed_one.lines}
+    lines: list[DocumentLine] = []
+    for of_kind in kinds()[kind].lines:
+        own, takes = roles()[of_kind.role].of is not None, of_kind.takes
+        account = Account(customer) if own else _account(of_kind, before, entry, kind, customer, mapping)
+        lines.append(
+            DocumentLine(
+                role=of_kind.role,
+                account=account.number,
+                side=Side(of_kind.side.upper()),
+                amount_minor=entry.amount_minor,
+                currency=entry.currency,
+                open_item=item_id if own and "open_item" in takes else None,
+                cost_centre=account.cost_centre if "cost_centre" in takes else None,
+                tax_code=(entry.tax_code or account.tax_code) if "tax_code" in takes else None,
+                text=account.text if "text" in takes else None,
+            )
+        )
+    return tuple(lines)
+
+
+def _account(
+    of_kind: LineKind,
+    before: dict[str, DocumentLine],
+    entry: Entry,
+    kind: str,
+    customer: str,
+    mapping: AccountMapping,
+) -> Account:
+    if of_kind.role in before:
+        line = before[of_kind.role]
+        return Account(line.account, line.cost_centre, line.tax_code, line.text)
+    found = mapping.accounts.of(of_kind.role, _facts(entry, kind, customer), entry.value_on)
+    if isinstance(found, Unmapped):
+        raise NoAccount(found.why)
+    return found
+
+
+def _facts(entry: Entry, kind: str, customer: str) -> Facts:
+    facts = {
+        "kind": kind,
+        "currency": entry.currency,
+        "method": entry.method.value,
+        "customer": customer,
+        "amount": str(Money(entry.amount_minor, entry.currency).major),
+    }
+    return facts if entry.reversal_reason is None else {**facts, "reason": entry.reversal_reason}
