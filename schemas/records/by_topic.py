@@ -99,6 +99,7 @@ from schemas.records.ledger import (
     DepositBooked,
     DepositExplained,
     DepositReopened,
+    DepositRestBooked,
     DocumentBooked,
     DocumentNotBooked,
     JournalEntryMade,
@@ -107,6 +108,7 @@ from schemas.records.ledger import (
     LedgerDocumentsNetted,
     LedgerDocumentWaiting,
     MoneyMoved,
+    TryWaitingAgain,
 )
 from schemas.records.payments import (
     AchPaymentFailed,
@@ -281,6 +283,7 @@ LedgerEntries: TypeAlias = (
     | LedgerDocumentPosted
     | LedgerDocumentsNetted
     | DepositBooked
+    | DepositRestBooked
     | BookingDecided
 )
 LedgerInbox: TypeAlias = (
@@ -289,9 +292,11 @@ LedgerInbox: TypeAlias = (
     | DisputeMoneyMoved
     | DepositExplained
     | DepositReopened
+    | DepositRestExplained
     | DocumentBooked
     | DocumentNotBooked
     | BookAgain
+    | TryWaitingAgain
 )
 MailCommands: TypeAlias = SendNotification
 MailOutcomes: TypeAlias = NotificationSent | NotificationRefused
