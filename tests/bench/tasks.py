@@ -33,6 +33,7 @@ from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import observation
 from tests.support.kafka import TestBroker, client_options, make_topics
+from tests.support.policies import by_shipped_rules
 from tests.support.signing import RING
 from tests.support.worker_process import outbound, produce, read_all
 
@@ -110,7 +111,7 @@ def row(what: str, seconds: float, count: int, floor_s: float) -> str:
 def new_task(log: KafkaLog, store: StateStore[payments.State]) -> Task[payments.State]:
     """The task of fold-payments on its one partition."""
     return Task(
-        FOLD_PAYMENTS,
+        by_shipped_rules(FOLD_PAYMENTS),
         0,
         log=log,
         store=store,

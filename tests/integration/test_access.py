@@ -159,7 +159,7 @@ def test_apply_grants_what_is_missing_and_withdraws_what_nobody_states(
     assert (differs.exit_code, differs.out.strip()) == (1, f"withdraw  saldo-viewer may WRITE topic {name}")
     assert saldo("topics", "apply", "--acls").exit_code == 0
     left = {found.user for found in acls.observe(cluster) if (found.name, found.operation) == (name, "WRITE")}
-    assert left == {"saldo-worker", "saldo-operators", "somebody-else"}
+    assert left == {"saldo-worker", "saldo-operators", "saldo-source-reports", "somebody-else"}
 
 
 def _binding(topic: str, user: str) -> AclBinding:

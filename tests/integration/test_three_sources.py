@@ -40,6 +40,7 @@ from tests.support.ingress import INBOX, SECRET, SILENT_PATH, IngressProcess, in
 from tests.support.kafka import client_options, kafka_env, running_broker
 from tests.support.paytrace_payer import authorized
 from tests.support.paytrace_sandbox import VISA, Sandbox, sandbox_in_process
+from tests.support.policies import by_shipped_rules
 from tests.support.scan import read_messages, scan_logs, scan_topics
 from tests.support.signing import RING
 from tests.support.worker_process import make_our_topics
@@ -142,7 +143,7 @@ async def fold(broker: str) -> None:
     log = KafkaLog({**client_options(broker), "log_level": 2})
     for partition in range(log.partition_count(INBOX)):
         task = Task(
-            FOLD_PAYMENTS,
+            by_shipped_rules(FOLD_PAYMENTS),
             partition,
             log=log,
             store=MemoryStore(),

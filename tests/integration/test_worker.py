@@ -16,7 +16,7 @@ import pytest
 from schemas.records.payments import TransactionStatus
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import source_position
-from streams.agents import FOLD_PAYMENTS
+from streams.agents import FOLD_PAYMENTS as ADOPTING_FOLD
 from streams.domain import payments
 from streams.log import kafka as kafka_module
 from streams.log.cluster import Cluster
@@ -30,6 +30,7 @@ from streams.tasks.stores import MemoryStore, digest
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import observation
 from tests.support.kafka import TestBroker, client_options, make_topics, running_broker, unique
+from tests.support.policies import by_shipped_rules
 from tests.support.signing import RING
 from tests.support.worker_process import (
     SESSION_S,
@@ -66,6 +67,9 @@ async def log(broker: str) -> AsyncIterator[KafkaLog]:
 def observations(first: int, count: int) -> Iterator[Outbound]:
     for number in range(first, first + count):
         yield outbound(INBOX, observation(TransactionStatus.PENDING_SETTLEMENT, payment=f"8{number:07d}", invoice=None))
+
+
+FOLD_PAYMENTS = by_shipped_rules(ADOPTING_FOLD)
 
 
 def fold_task(log: KafkaLog, partition: int, processor: Any = FOLD_PAYMENTS) -> Task[payments.State]:
