@@ -31,9 +31,10 @@ SHOWN = 10
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `import bank` and `import disputes` below the root."""
+    """Hang `import bank`, `import deposits` and `import disputes` below the root."""
     files = typer.Typer(help="Bring files into the pipeline.", no_args_is_help=True)
     files.command("bank")(import_bank)
+    files.command("deposits")(import_deposits)
     files.command("disputes")(import_disputes)
     app.add_typer(files, name="import")
 
@@ -55,6 +56,12 @@ def import_bank(
     bank_account: Annotated[
         str, typer.Option(help="Last digits of the bank account's number, for a file that holds several accounts.")
     ] = "",
+    no_merchant: Annotated[
+        bool,
+        typer.Option(
+            "--no-merchant", help="Lines that do not say for which merchant account they are; none is guessed."
+        ),
+    ] = False,
     through: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day that the file covers; default its last.")
     ] = None,
@@ -77,10 +84,11 @@ def import_bank(
     from reconcile.files.errors import MatchFileError
     from reconcile.files.profile import Defaults, load_profile
     from schemas.files.owned import FileInvalid
+    from streams.domain.settlement.explaining import NO_MERCHANT
 
     settings = load_settings()
     paytrace = settings.paytrace.of(merchant)
-    label = paytrace.merchant
+    label = NO_MERCHANT if no_merchant else paytrace.merchant
     try:
         selection = Selection(
             label,
@@ -157,6 +165,47 @@ def import_disputes(
             writing.send(connection.kafka, Topic.FILES, found.received, codec)
             written = writing.send(connection.kafka, Topic.DISPUTES_INBOX, found.facts, codec) if found.facts else ()
         say(f"wrote {counted(len(written), 'record')} to {Topic.DISPUTES_INBOX}")
+    if found.bad:
+        raise typer.Exit(EXIT_BAD_ROWS)
+
+
+@needs("import-bank")
+def import_deposits(
+    file: Annotated[Path, typer.Argument(help="Deposit report of the processor: CSV, XLSX.", dir_okay=False)],
+    merchant: Annotated[
+        str | None,
+        typer.Option(help="Merchant account whose deposits these are; needed where the settings have several."),
+    ] = None,
+    profile: Annotated[Path | None, typer.Option(help="YAML that says what the columns mean.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written.")] = False,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Bring the deposits of a report of the processor: what is in each, and what the bank should bring.
+
+    A deposit counts once, however often it comes; one that says other amounts than before is the newest.
+    Exit code 3: some rows could not be read; they are listed, the others are written.
+    """
+    from app.cli.errors import CannotRun
+    from app.settings.settings import load_settings
+    from app.topics import writing
+    from reconcile.files.deposits import load_deposit_profile, read_deposits
+    from reconcile.files.errors import MatchFileError
+    from schemas.files.owned import FileInvalid
+
+    paytrace = load_settings().paytrace.of(merchant)
+    try:
+        known = load_deposit_profile(profile)
+        found = read_deposits(file, paytrace.merchant, paytrace.currency, datetime.now(UTC), known)
+    except (MatchFileError, FileInvalid) as error:
+        raise CannotRun(str(error)) from error
+    say(f"{file.name} ({found.digest}): {counted(len(found.deposits), 'deposit')}")
+    _report_notes(found.notes, found.bad)
+    if found.deposits and not dry_run:
+        connection = connect(bootstrap_servers, schema_registry_url, role=IMPORT)
+        with connection.codec() as codec:
+            written = writing.send(connection.kafka, INBOX, list(found.deposits), codec)
+        say(f"wrote {counted(len(written), 'record')} to {INBOX}")
     if found.bad:
         raise typer.Exit(EXIT_BAD_ROWS)
 

@@ -133,6 +133,10 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
     "disputes to answer": ("dispute to answer|disputes to answer", "saldo report disputes"),
     "chargebacks to book": ("chargeback to book in abas by hand|chargebacks to book in abas by hand", "saldo waiting"),
     "bank lines unexplained": ("bank line unexplained|bank lines unexplained", "saldo report deposit_breaks"),
+    "rests of deposits": (
+        "rest of a deposit on unidentified receipts|rests of deposits on unidentified receipts",
+        "saldo report deposit_breaks",
+    ),
     "deposits overdue": ("deposit overdue|deposits overdue", "saldo report deposit_breaks"),
     "alerts open": ("alert that nobody took on|alerts that nobody took on", "saldo alerts list"),
     "proposals open": ("proposal needs a second person|proposals need a second person", "saldo approvals list"),

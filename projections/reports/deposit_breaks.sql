@@ -1,6 +1,6 @@
--- Which deposits does nothing explain, and which money has no deposit?
+-- Which deposits does nothing explain, what is left of others, and which money has no deposit?
 -- One row for each bank line that is a break or a suggestion (with its code for `saldo deposits`), for each batch or day of
--- money that is overdue and not paid out since, and for each line that was refused because its id stands for another one;
+-- money that is overdue and not paid out since, for each rest of a matched bank line that nothing explains yet, and for each line that was refused because its id stands for another one;
 -- largest first.
 -- period day: book day
 WITH
@@ -36,6 +36,21 @@ FROM
         source_offset
     FROM rpt_bank_lines_now
     WHERE status IN ('break', 'suggested')
+    UNION ALL
+    SELECT
+        lines.settlement_account, 'rest', 'REST', arrayStringConcat(lines.evidence, '; '), lines.rest_minor, lines.rest_minor,
+        toString(lines.currency), lines.booked_on, lines.bank_line_id, suggested.line_ids, suggested.suggestion_code, lines.text,
+        toString(lines.source_topic), lines.source_partition, lines.source_offset
+    FROM rpt_bank_lines_now AS lines
+    LEFT JOIN
+    (
+        SELECT settlement_account, bank_line_id, line_ids, if(record_type = 'DepositRestSuggested', suggestion_code, '') AS suggestion_code
+        FROM fct_deposit_events FINAL
+        WHERE record_type IN ('DepositRestSuggested', 'DepositMatchRejected', 'DepositMatched')
+        ORDER BY settlement_account, bank_line_id, source_offset DESC, row_index DESC
+        LIMIT 1 BY settlement_account, bank_line_id
+    ) AS suggested ON suggested.settlement_account = lines.settlement_account AND suggested.bank_line_id = lines.bank_line_id
+    WHERE lines.rest_minor != 0
     UNION ALL
     SELECT
         settlement_account,

@@ -11,6 +11,6 @@ SELECT
     toString(any(currency)) AS currency,
     max(occurred_at) AS suggested_at
 FROM fct_deposit_events FINAL
-WHERE record_type = 'DepositMatchSuggested' AND bank_line_id = {id:String}
+WHERE record_type IN ('DepositMatchSuggested', 'DepositRestSuggested') AND bank_line_id = {id:String}
 GROUP BY settlement_account, suggestion_code
 ORDER BY suggested_at DESC, settlement_account, suggestion_code

@@ -80,6 +80,16 @@ FROM
     GROUP BY currency
     UNION ALL
     SELECT
+        'rests of deposits',
+        toString(currency),
+        count(),
+        sum(abs(toInt128(rest_minor))),
+        toDateTime64(min(booked_on), 3, 'UTC')
+    FROM rpt_bank_lines_now
+    WHERE rest_minor != 0
+    GROUP BY currency
+    UNION ALL
+    SELECT
         'deposits overdue',
         currency,
         count(),
@@ -135,4 +145,4 @@ FROM
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
     'erp records refused', 'disputes to answer', 'chargebacks to book',
-    'bank lines unexplained', 'deposits overdue', 'proposals open'], kind), currency
+    'bank lines unexplained', 'rests of deposits', 'deposits overdue', 'proposals open'], kind), currency

@@ -9,6 +9,7 @@ from projections.tables.fct_alerts.row import TABLE as FCT_ALERTS
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
+from projections.tables.fct_deposit_reports.row import TABLE as FCT_DEPOSIT_REPORTS
 from projections.tables.fct_dispute_deadlines.row import TABLE as FCT_DISPUTE_DEADLINES
 from projections.tables.fct_dispute_events.row import TABLE as FCT_DISPUTE_EVENTS
 from projections.tables.fct_documents.row import TABLE as FCT_DOCUMENTS
@@ -44,6 +45,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_DOCUMENTS,
     FCT_SETTLEMENT_BATCHES,
     FCT_SETTLEMENT_LINES,
+    FCT_DEPOSIT_REPORTS,
     FCT_DEPOSIT_EVENTS,
     FCT_SETTLEMENT_DAYS,
     FCT_FEE_SCHEDULES,

@@ -210,6 +210,7 @@ class EntryPutOnAccount(Record):
     currency: str
     decided_by: str | None = None
     detail: str
+    takes_back: str | None = None
     direction: EntryDirection = EntryDirection.RECEIPT
     occurred_at: datetime
 

@@ -409,6 +409,22 @@ def money_on_account_by_rule() -> Sequence[Reported]:
     ]
 
 
+def refunds_against_credit_memos() -> Sequence[Reported]:
+    """One without a memo opens the invoice; one with pays it out, and comes back; one of too much stands on account."""
+    memo = open_item("c1", -30_00, invoice="GS-1", minute=4, amount_minor=-30_00, credits_invoice="RE-1")
+    sent = {"kind": Kind.REFUND, "invoice": "RE-1"}
+    return [
+        choosing(0, unapplied="on_account"),
+        *invoiced("i1", 100_00, "RE-1"),
+        seen(Status.PENDING_SETTLEMENT, minute=1),
+        seen(Status.PENDING_SETTLEMENT, 20_00, minute=3, payment="9001", **sent),
+        (RECEIVABLES, memo),
+        seen(Status.PENDING_SETTLEMENT, 30_00, minute=5, payment="9002", **sent),
+        seen(Status.VOIDED, 30_00, minute=6, payment="9002", **sent),
+        seen(Status.PENDING_SETTLEMENT, 90_00, minute=7, payment="9003", **sent),
+    ]
+
+
 def wrong_match_unmatched() -> Sequence[Reported]:
     undone = decided(UnmatchEntry, 2, posting_reference=f"PT{PAYMENT}")
     return [
@@ -600,6 +616,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     rules_adopted_between_two_decisions,
     divided_by_hand_and_put_on_account,
     money_on_account_by_rule,
+    refunds_against_credit_memos,
     wrong_match_unmatched,
     tie_rejected_in_part,
     rates_known_asked_for_and_corrected,

@@ -28,6 +28,15 @@ DOCUMENTS = {
         "PT79388123V-2",
         "PT79388123V-3",
     ],
+    "refunds_against_credit_memos": [
+        "PT79388123",
+        "PT9001",
+        "PT9002",
+        "PT9002V",
+        "PT9003S1",
+        "PT9003S2S1",
+        "PT9003S2S2",
+    ],
     "money_on_account_by_rule": [
         "PT2",
         "PT2P1",

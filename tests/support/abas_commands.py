@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from connectors.abas.profile import Profile
+from schemas.documents import kinds
 from schemas.records.erp import DocumentLine, PostDocument, Side, SubjectKind
 
 VALUE_ON = date(2026, 11, 20)
@@ -27,9 +28,8 @@ def document(
     text: str | None = None,
     **values: str,
 ) -> PostDocument:
-    line = DocumentLine(
-        role="receivable", account=customer, side=side, amount_minor=minor, currency=currency, open_item=item
-    )
+    role = kinds()[kind].lines[0].role
+    line = DocumentLine(role=role, account=customer, side=side, amount_minor=minor, currency=currency, open_item=item)
     return PostDocument(
         kind=kind,
         posting_reference=reference,
@@ -104,6 +104,22 @@ def on_account(reference: str, minor: int = 25_00) -> PostDocument:
 def refund_on_account(reference: str, minor: int = 25_00) -> PostDocument:
     return document(
         "on_account_refund", reference, Side.DEBIT, minor, transaction=reference.removeprefix("PT"), method="CARD"
+    )
+
+
+def refund_of_memo(reference: str, memo: str, minor: int) -> PostDocument:
+    """A refund that pays out a credit memo."""
+    kind, transaction = "credit_memo_refund", reference.removeprefix("PT")
+    return document(
+        kind, reference, Side.DEBIT, minor, transaction=transaction, item=memo, method="CARD", reason="REFUND"
+    )
+
+
+def refund_of_memo_came_back(reference: str, refund: str, memo: str, minor: int) -> PostDocument:
+    """What takes that refund back."""
+    kind, transaction = "credit_memo_refund_reversal", reference.removeprefix("PT")
+    return document(
+        kind, reference, Side.CREDIT, minor, transaction=transaction, item=memo, reverses=refund, method="CARD"
     )
 
 

@@ -54,6 +54,7 @@ class DepositEventRow:
     deposit_minor: int
     fee_minor: int
     rest_minor: int
+    carried_minor: int
     expected_fee_minor: int
     open_minor: int
     currency: Word
@@ -84,6 +85,7 @@ def project(record: Any, at: Coordinates) -> tuple[DepositEventRow, ...]:
             deposit_minor=_deposit_minor(record),
             fee_minor=getattr(record, "fee_minor", 0),
             rest_minor=getattr(record, "rest_minor", 0),
+            carried_minor=getattr(record, "carried_minor", 0),
             expected_fee_minor=getattr(record, "expected_fee_minor", 0),
             open_minor=getattr(record, "difference_minor", getattr(record, "open_minor", 0)),
             currency=getattr(record, "currency", ""),

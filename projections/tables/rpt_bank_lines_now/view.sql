@@ -13,7 +13,11 @@ latest AS
 -- What is left of a match, and since when: what later lines explained is taken off it.
 rests AS
 (
-    SELECT settlement_account, bank_line_id, sum(if(record_type = 'DepositMatched', rest_minor, -rest_minor)) AS rest_minor
+    SELECT
+        settlement_account,
+        bank_line_id,
+        sum(if(record_type = 'DepositMatched', rest_minor, -rest_minor)) AS rest_minor,
+        groupArrayIf((source_offset, line_ids), record_type = 'DepositRestExplained') AS explained
     FROM fct_deposit_events FINAL
     WHERE record_type IN ('DepositMatched', 'DepositRestExplained', 'DepositUnmatched')
     GROUP BY settlement_account, bank_line_id
@@ -36,7 +40,9 @@ SELECT
     latest.detail AS detail,
     latest.evidence AS evidence,
     latest.suggestion_code AS suggestion_code,
-    latest.line_ids AS line_ids,
+    -- With the lines that explained its rest since.
+    arrayDistinct(arrayConcat(latest.line_ids,
+        arrayFlatten(arrayMap(one -> one.2, arrayFilter(one -> one.1 > latest.source_offset, rests.explained))))) AS line_ids,
     latest.rule AS rule,
     latest.decided_by AS decided_by,
     latest.why AS why,

@@ -64,6 +64,7 @@ class EntryStatus(StrEnum):
 
 RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFUND_VOID, EntryKind.RELEASED})
 # What gives up a part of an open item, and what reverses it.
+CREDIT_MEMO_REFUND = "credit_memo_refund"
 GIVEN_UP = {
     EntryKind.WRITE_OFF: EntryKind.WRITE_OFF_REVERSAL,
     EntryKind.CASH_DISCOUNT: EntryKind.CASH_DISCOUNT_REVERSAL,
@@ -86,6 +87,7 @@ class Entry:
     movement's own.
     takes_back is the receipt that a reversal is meant for, reverses the document that it was requested against.
     takes_from is the receipt on account whose money an application gives to an open item.
+    is_credited says that a refund pays out a credit memo, and opens no invoice.
     rule is what booked, without a person, an entry by which no money moves; tax_minor and tax_code are a discount's.
     released_by is the reversal that must be posted before this money may be matched again.
     options are what is suggested for it, best first; posted_at is when abas made the document.
@@ -110,6 +112,7 @@ class Entry:
     item_invoice_number: str = ""
     reverses: str | None = None
     takes_from: str | None = None
+    is_credited: bool = False
     rule: str = ""
     tax_minor: int = 0
     tax_code: str | None = None
@@ -139,6 +142,8 @@ class Entry:
         """Its document, by schemas/documents."""
         if not self.moves_money:
             return self.kind.value.lower()
+        if self.is_credited:
+            return CREDIT_MEMO_REFUND if not self.is_receipt else f"{CREDIT_MEMO_REFUND}_reversal"
         if self.on_account:
             return "on_account_receipt" if self.is_receipt else "on_account_refund"
         return "cash_receipt" if self.is_receipt else "cash_receipt_reversal"
@@ -190,6 +195,11 @@ class Entry:
         return self.is_waiting and self.reason is WaitingReason.POSTING_REFUSED
 
     @property
+    def pays_out(self) -> bool:
+        """A refund that takes money of a receipt and leaves its invoice paid."""
+        return not self.is_receipt and (self.is_credited or self.on_account)
+
+    @property
     def is_posted(self) -> bool:
         """Confirmed by abas."""
         return self.status is EntryStatus.POSTED
@@ -218,6 +228,10 @@ class Move:
 def number_of(item: OpenItemRecorded) -> str:
     """Return the invoice number of an item as numbers are compared."""
     return normalised_invoice(item.invoice_number) or ""
+
+
+def _credits(memo: OpenItemRecorded, invoice: OpenItemRecorded, number: str) -> bool:
+    return memo.currency == invoice.currency and normalised_invoice(memo.credits_invoice) == number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,7 +318,10 @@ class State:
         taken: dict[str, int] = defaultdict(int)
         for entry in self.entries.values():
             receipt = entry.reverses or entry.takes_back
-            if receipt is not None and counts(entry):
+            if entry.is_credited and entry.is_receipt:  # a refund that came back gives its receipt back what it took
+                refund = self.entries.get(entry.reverses or "")
+                taken[refund.takes_back or "" if refund else ""] -= entry.amount_minor if entry.is_posted else 0
+            elif receipt is not None and counts(entry):
                 taken[receipt] += entry.amount_minor
         return taken
 
@@ -315,7 +332,7 @@ class State:
 
     @cached_property
     def _asked_back(self) -> Mapping[str, int]:
-        return self._taken_back(lambda entry: entry.is_at_abas and entry.reverses is not None)
+        return self._taken_back(lambda entry: entry.is_at_abas and (entry.reverses is not None or entry.pays_out))
 
     @cached_property
     def _confirmed_back(self) -> Mapping[str, int]:
@@ -327,7 +344,8 @@ class State:
 
     def able_to_give_back(self, payment_id: str | None) -> list[tuple[Entry, int]]:
         """Return the receipts of a payment and what nothing reverses yet of each, in minor units, increases first."""
-        receipts = (entry for entry in self.family(payment_id) if entry.is_receipt and entry.is_live)
+        family = self.family(payment_id)
+        receipts = (entry for entry in family if entry.is_receipt and entry.is_live and not entry.is_credited)
         able = [(receipt, left) for receipt in receipts if (left := self.unclaimed_minor(receipt)) > 0]
         return sorted(able, key=lambda pair: (pair[0].kind is not EntryKind.INCREASE, not pair[0].on_account))
 
@@ -340,7 +358,8 @@ class State:
         meant = self.entries.get(reversal.takes_back or "")
         if meant is not None and meant.is_live and self.can_bear_once_freed(meant, reversal):
             return meant if meant.is_posted and self._can_bear(meant, reversal) else None
-        able = [one for one in self.family(reversal.payment_id) if one.is_receipt and one.is_posted]
+        family = self.family(reversal.payment_id)
+        able = [one for one in family if one.is_receipt and one.is_posted and not one.is_credited]
         on_account_first = sorted(able, key=lambda receipt: not receipt.on_account)
         return next((receipt for receipt in on_account_first if self._can_bear(receipt, reversal)), None)
 
@@ -448,6 +467,40 @@ class State:
             if item.is_open
         }
         return {item_id: minor for item_id, minor in left.items() if minor > 0}
+
+    @cached_property
+    def credits(self) -> Mapping[str, int]:
+        """What may still be paid out of credit memos, by abas_open_item_id: they are items with negative amounts.
+
+        Units:   minor units of the item's currency, above zero.
+        Ensures: never more than the memo less what we paid out of it, and never more than abas showed open of it less
+                 what it cannot have shown yet.
+        """
+        paid: dict[str, int] = defaultdict(int)
+        unseen: dict[str, int] = defaultdict(int)
+        for entry in self.entries.values():
+            item = self.items.get(entry.abas_open_item_id or "") if entry.is_credited else None
+            if item is None or (not entry.is_posted if entry.is_receipt else not entry.is_at_abas):
+                continue
+            minor = -entry.amount_minor if entry.is_receipt else entry.amount_minor
+            paid[item.abas_open_item_id] += minor
+            if entry.posted_at is None or entry.posted_at >= item.occurred_at:
+                unseen[item.abas_open_item_id] += minor
+        left = {
+            item_id: min(-item.open_minor - max(0, unseen[item_id]), -item.amount_minor - paid[item_id])
+            for item_id, item in self.items.items()
+            if item.amount_minor < 0 and (item.is_open or unseen[item_id])
+        }
+        return {item_id: minor for item_id, minor in left.items() if minor > 0}
+
+    def credits_of(self, invoice_item_id: str | None) -> list[tuple[str, int]]:
+        """Return the credit memos of an invoice that have something left, with it, in order of their ids."""
+        invoice = self.items.get(invoice_item_id or "")
+        if invoice is None or not number_of(invoice):
+            return []
+        number = number_of(invoice)
+        memos = ((self.items[item_id], minor) for item_id, minor in sorted(self.credits.items()))
+        return [(memo.abas_open_item_id, minor) for memo, minor in memos if _credits(memo, invoice, number)]
 
     @cached_property
     def _holders(self) -> Mapping[str, tuple[Entry, ...]]:

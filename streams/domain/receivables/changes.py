@@ -30,7 +30,15 @@ from schemas.records.receivables import (
     RefundMatched,
 )
 from schemas.values.business_day import business_day
-from streams.domain.receivables.account import WITHOUT_MONEY, Entry, EntryKind, EntryStatus, Move, State
+from streams.domain.receivables.account import (
+    CREDIT_MEMO_REFUND,
+    WITHOUT_MONEY,
+    Entry,
+    EntryKind,
+    EntryStatus,
+    Move,
+    State,
+)
 
 EntryEvent: TypeAlias = (
     EntryWaiting
@@ -91,10 +99,13 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
             item, number = event.abas_open_item_id, event.invoice_number
             return replace(entry, abas_open_item_id=item, item_invoice_number=number, on_account=False)
         case EntryPutOnAccount():
-            return replace(entry, on_account=True, abas_open_item_id=None, item_invoice_number="")
+            put = replace(entry, on_account=True, abas_open_item_id=None, item_invoice_number="")
+            return replace(put, takes_back=event.takes_back or entry.takes_back)
         case PostingRequested():
             requested = replace(entry, status=EntryStatus.REQUESTED, posted_on=event.posted_on, options=())
-            return replace(requested, reverses=event.reverses_reference)
+            requested = replace(requested, reverses=event.reverses_reference)
+            is_credited = event.document_kind.startswith(CREDIT_MEMO_REFUND)
+            return _credited(requested, event) if is_credited else requested
         case EntryPosted():
             return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at)
         case EntryNetted():
@@ -109,6 +120,12 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
             return replace(entry, payment_id=payment, on_account=False, reason=None, detail="", options=())
         case _:
             assert_never(event)
+
+
+def _credited(entry: Entry, event: PostingRequested) -> Entry:
+    """Return a refund that pays out a credit memo, or what came back of one."""
+    credited = replace(entry, is_credited=True, abas_open_item_id=event.abas_open_item_id)
+    return replace(credited, takes_back=event.takes_from_reference or entry.takes_back)
 
 
 # -- decisions, parts, moves -------------------------------------------------------------------------------------------

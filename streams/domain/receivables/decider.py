@@ -31,7 +31,7 @@ from schemas.values.business_day import business_day
 from schemas.values.refusal_codes import is_period_closed
 from streams.domain.output import Output
 from streams.domain.periods import PARKED_REMEDY, next_period
-from streams.domain.receivables.account import Entry, EntryStatus, State
+from streams.domain.receivables.account import CREDIT_MEMO_REFUND, Entry, EntryStatus, State
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.decisions import Command, decide_command
 from streams.domain.receivables.matching import Waits
@@ -107,7 +107,7 @@ def _document(entry: Entry, event: PostingRequested) -> PostDocument:
         "reason": entry.reversal_reason,
     }
     line = DocumentLine(
-        role="receivable",
+        role="refund_liability" if event.document_kind.startswith(CREDIT_MEMO_REFUND) else "receivable",
         account=event.abas_customer_id,
         side=entry.side,
         amount_minor=entry.amount_minor,

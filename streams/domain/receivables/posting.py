@@ -35,8 +35,9 @@ from schemas.values.money import Money
 from streams.domain.receivables.account import GIVEN_UP, Entry, EntryKind, EntryStatus, Move, State
 from streams.domain.receivables.by_rule import OnAccount, Rest, noted, oldest_first, placed, rests
 from streams.domain.receivables.changes import Event, evolve
-from streams.domain.receivables.matching import Found, Matching, Option, Part, Waits, evidence, match_refund
+from streams.domain.receivables.matching import Found, Link, Matching, Option, Part, Waits, evidence, match_refund
 from streams.domain.receivables.policy import Policy
+from streams.domain.receivables.refunds import credited_shares, excess_of, refund_beyond
 from streams.domain.suggestion_codes import suggestion_code
 
 
@@ -112,7 +113,13 @@ class Posting:
 
     def on_account(self, entry: Entry, detail: str) -> tuple[Event, ...]:
         """Return the events that post an entry without an open item, by a person or by rule; detail says why."""
-        put = EntryPutOnAccount(**self._about(entry), direction=entry.direction, decided_by=self.by, detail=detail)
+        put = EntryPutOnAccount(
+            **self._about(entry),
+            direction=entry.direction,
+            decided_by=self.by,
+            detail=detail,
+            takes_back=None if entry.is_receipt else entry.takes_back,
+        )
         return put, self.requested(replace(entry, on_account=True), None)
 
     def applied_from_account(self, receipt: Entry, part: Part, text: str) -> PostingRequested:
@@ -198,9 +205,9 @@ class Posting:
 
         A reversal is asked against a posted receipt; text is what the document says for people.
         """
-        is_reversal = entry.moves_money and not (entry.is_receipt or entry.on_account)
+        is_reversal = entry.moves_money and not (entry.is_receipt or entry.on_account or entry.is_credited)
         receipt = self.state.receipt_to_reverse(entry) if is_reversal else None
-        reverses = None if entry.moves_money else entry.reverses
+        reverses = None if entry.moves_money and not entry.is_credited else entry.reverses
         return PostingRequested(
             **self._about(entry),
             direction=entry.direction,
@@ -208,7 +215,7 @@ class Posting:
             document_kind=entry.document_kind,
             invoice_number=(receipt or entry).item_invoice_number or None if item_id else None,
             reverses_reference=receipt.posting_reference if receipt is not None else reverses,
-            takes_from_reference=entry.takes_from,
+            takes_from_reference=entry.takes_back if entry.is_credited else entry.takes_from,
             rule=entry.rule,
             tax_minor=entry.tax_minor,
             tax_code=entry.tax_code,
@@ -250,7 +257,7 @@ class Posting:
         return RefundMatched(**about, refund_transaction_id=refund.transaction_id, rule=rule)
 
     def _split(
-        self, entry: Entry, amounts: Sequence[int], takes_back: Sequence[str] = ()
+        self, entry: Entry, amounts: Sequence[int], takes_back: Sequence[str | None] = ()
     ) -> tuple[tuple[str, ...], tuple[Event, ...]]:
         """Return references for the parts and the events that make them; an entry of one part stays as it is."""
         rest = entry.amount_minor - sum(amounts)
@@ -280,6 +287,7 @@ class Posting:
         steps = (
             self._net_nothing,
             self._net_voided_refund,
+            self._divide_voided_refund,
             self._net_receipt,
             self._link_refund,
             self._move_receipt,
@@ -287,6 +295,8 @@ class Posting:
             self._request_again,
             self._request_matched,
             self._place_by_rule,
+            self._pay_out_credit,
+            self._divide_excess,
             self._divide_reversal,
             self._request_reversal,
             self._free_on_account,
@@ -312,6 +322,21 @@ class Posting:
                 return self._netted_together(entry, (refund,))
         return ()
 
+    def _divide_voided_refund(self) -> tuple[Event, ...]:
+        """Divide what came back of a refund as the refund was divided."""
+        for entry in self.state.waiting:
+            refund = self._voided_refund(entry)
+            if refund is None or refund.status is not EntryStatus.SPLIT:
+                continue
+            family = self.state.family(refund.payment_id)
+            parts = [one for one in family if one.transaction_id == refund.transaction_id and one.is_live]
+            parts = [one for one in parts if one.kind is EntryKind.REFUND]
+            amounts = [one.amount_minor for one in parts]
+            if len(parts) > 1 and sum(amounts) == entry.amount_minor:
+                _, events = self._split(entry, amounts, [one.posting_reference for one in parts])
+                return events
+        return ()
+
     def _net_receipt(self) -> tuple[Event, ...]:
         """Net a receipt that still waits with reversals that take it back in whole, never in part."""
         for receipt in self._receipts():
@@ -327,8 +352,10 @@ class Posting:
     def _link_refund(self) -> tuple[Event, ...]:
         for refund in self.state.waiting:
             if refund.kind is EntryKind.REFUND and refund.payment_id is None and not refund.on_account:
-                link = match_refund(refund, self.state)
-                if not isinstance(link, Waits):
+                link: Link | Waits | None = match_refund(refund, self.state)
+                if isinstance(link, Waits) and self.policy.choices.unapplied == "on_account":
+                    link = refund_beyond(refund, self.state)
+                if isinstance(link, Link):
                     return (self.refund_matched(refund, link.payment_id, link.rule),)
         return ()
 
@@ -355,6 +382,12 @@ class Posting:
     def _request_again(self) -> tuple[Event, ...]:
         """Apply the money of a refund that was voided after its reversal was posted to the same item as before."""
         for receipt in self._receipts():
+            refund = self._voided_refund(receipt)
+            if refund is not None and refund.is_credited and refund.is_posted and not receipt.is_refused:
+                back = replace(receipt, is_credited=True, reverses=refund.posting_reference, takes_back=None)
+                back = replace(back, item_invoice_number=refund.item_invoice_number)
+                said = f"refund {refund.posting_reference} came back: the customer is owed it again"
+                return (self.requested(back, refund.abas_open_item_id, text=said),)
             again = None if receipt.is_refused else self._item_again(receipt)
             if isinstance(again, Option):
                 return self.applied(receipt, again)
@@ -373,6 +406,36 @@ class Posting:
             found = placed(receipt, self.state, matching.found(receipt), self.policy.choices)
             if found is not None:
                 return self.divided(receipt, found.parts, found.option)
+        return ()
+
+    def _pay_out_credit(self) -> tuple[Event, ...]:
+        """Let a refund pay out the credit memos of its invoices; without one, by policy, it goes on account."""
+        for refund in self._reversals():
+            if refund.kind is EntryKind.REFUND and refund.payment_id is not None and not refund.on_account:
+                shares = credited_shares(refund, self.state, self.policy.choices)
+                if len(shares) == 1 and shares[0].amount_minor == refund.amount_minor:
+                    meant = replace(refund, takes_back=shares[0].receipt)
+                    if shares[0].memo_id is None:
+                        return self.on_account(meant, "paid back, and to be credited")
+                    return (self.requested(replace(meant, is_credited=True), shares[0].memo_id),)
+                if shares:
+                    amounts = [share.amount_minor for share in shares]
+                    _, events = self._split(refund, amounts, [*(share.receipt for share in shares), None])
+                    return events
+        return ()
+
+    def _divide_excess(self) -> tuple[Event, ...]:
+        """Put on account what a refund is more than is left of its payment: the customer owes it, no invoice does."""
+        if self.policy.choices.unapplied != "on_account":
+            return ()
+        for refund in self._reversals():
+            excess = excess_of(refund, self.state)
+            if excess is None:
+                continue
+            kept = refund.amount_minor - excess.amount_minor
+            references, events = self._split(refund, [kept] if kept else [], [None, None])
+            share = replace(refund, posting_reference=references[-1], amount_minor=excess.amount_minor)
+            return events + self.on_account(share, excess.detail)
         return ()
 
     def _divide_reversal(self) -> tuple[Event, ...]:
@@ -568,5 +631,7 @@ class Posting:
         return Option((Part(item, receipt.amount_minor),), "refund-voided", said, found.differs)
 
     def _voided_refund(self, entry: Entry) -> Entry | None:
-        """Return the refund that this entry voids."""
-        return self.state.refund(entry.transaction_id) if entry.kind is EntryKind.REFUND_VOID else None
+        """Return the refund that this entry voids, or the part of one that it is meant for."""
+        if entry.kind is not EntryKind.REFUND_VOID:
+            return None
+        return self.state.entries.get(entry.takes_back or "") or self.state.refund(entry.transaction_id)

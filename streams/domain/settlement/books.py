@@ -119,6 +119,7 @@ class OpenDeposit:
     book_on: date
     batch_number: int | None
     deposit_id: str | None = None
+    text: str = ""
     suggested: DepositMatchSuggested | None = None
     broken: DepositBreakFound | None = None
     rejected: tuple[tuple[str, ...], ...] = ()
@@ -385,6 +386,7 @@ def _with_line(state: State, event: SettlementLineRecorded) -> State:
             book_on=event.book_on,
             batch_number=event.batch_number,
             deposit_id=event.deposit_id,
+            text=event.text,
         )
         running = replace(running, deposited_minor=running.deposited_minor + signed)
         deposits = {**state.deposits, event.line_id: deposit}

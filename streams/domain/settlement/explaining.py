@@ -71,6 +71,8 @@ _RULES = {
 }
 MOST_LINES = 10_000  # an event names each line; so many of 40 bytes stay well below a record's 1 MiB
 STATEMENT_REACH = timedelta(days=45)  # a statement of fees is debited within the month after it
+NO_MERCHANT = "unassigned"  # merchant of bank lines that do not say which one they are for
+SHORTEST_ID = 4  # a shorter word of a bank's text may be anything
 SAME_BATCH = timedelta(days=1)  # transactions of a batch and the batch itself, by settle time
 
 _KINDS = {
@@ -211,8 +213,17 @@ class _Books:
             self.by_key.setdefault(self.key_of[line.line_id], []).append(line)
         self.named = {id_: self.keys.of_deposit(deposit) for id_, deposit in state.deposits.items()}
         self.named_batches = frozenset(self.named.values()) - {""}
-        self.named_deposits = frozenset(one.deposit_id for one in state.deposits.values() if one.deposit_id)
+        self.deposit_of = {id_: self._deposit_named_by(deposit) for id_, deposit in state.deposits.items()}
+        self.named_deposits = frozenset(self.deposit_of.values()) - {None}
         self.ordered = ordered
+
+    def _deposit_named_by(self, deposit: OpenDeposit) -> str | None:
+        """Return the deposit that a bank line names: in a field of its own, or the one whose id its words hold."""
+        if deposit.deposit_id is not None:
+            return deposit.deposit_id
+        words = frozenset(deposit.text.split())
+        held = [id_ for id_ in self.state.reports if len(id_) >= SHORTEST_ID and id_ in words]
+        return held[0] if len(held) == 1 else None
 
     def settled_on(self, line: OpenLine) -> date:
         """Settle date of a payment by its batch, in the merchant's own zone; otherwise the day of the money."""
@@ -234,6 +245,7 @@ class _Question:
         self._deposit = deposit
         self._at = at
         self._key = books.named[deposit.bank_line_id]
+        self._deposit_id = books.deposit_of[deposit.bank_line_id]
         self._near = self._eligible()
 
     def answer(self) -> Finding:
@@ -246,18 +258,30 @@ class _Question:
         statement = self._fee_statement()
         if statement is not None:
             return statement
-        report = self._state.reports.get(deposit.deposit_id or "")
+        report = self._state.reports.get(self._deposit_id or "")
         if report is not None:
             return self._by_report(report, BY_REPORT)
         if self._key:
             return self._by_key()
         announced = self._announced()
+        if self._state.account.startswith(NO_MERCHANT):
+            return self._unassigned(announced)
         if len(announced) == 1 and not self._rivals():
             return self._by_report(announced[0], BY_REPORTED_NET)
         if announced:
             names = ", ".join(report.reported.deposit_id for report in announced)
             return self._break(BreakReason.SEVERAL_WAYS, f"equal candidates: {names}{self._beside()}", 0)
         return self._by_sums()
+
+    def _unassigned(self, announced: Sequence[Report]) -> Finding:
+        """Tell which deposits of which merchant accounts a line may be that names none; it is never decided here."""
+        names = ", ".join(report.reported.deposit_id for report in announced)
+        if not announced:
+            detail = "it names no merchant account, and no account has reported a deposit of its amount"
+            return self._break(BreakReason.NO_RECORDS, detail, self._deposit.deposit_minor)
+        what = f"{len(announced)} equal candidates" if len(announced) > 1 else "one candidate"
+        detail = f"{what}: {names}; dismiss it here and import it for its merchant account"
+        return self._break(BreakReason.SEVERAL_WAYS, detail, 0)
 
     def _by_sums(self) -> Finding:
         """Judge a bank line that names nothing that is known."""
@@ -295,14 +319,14 @@ class _Question:
         """Return whether no other bank line names the batch or deposit of a line."""
         if self._books.key_of[line.line_id] in self._books.named_batches - {self._key}:
             return False
-        return line.deposit_id == self._deposit.deposit_id or line.deposit_id not in self._books.named_deposits
+        return line.deposit_id == self._deposit_id or line.deposit_id not in self._books.named_deposits
 
     def _unnamed(self, reason: BreakReason) -> BreakReason:
-        return BreakReason.DEPOSIT_UNKNOWN if self._deposit.deposit_id else reason
+        return BreakReason.DEPOSIT_UNKNOWN if self._deposit_id else reason
 
     def _nothing(self) -> str:
         nothing = "no settled money of the days before it is open"
-        named = self._deposit.deposit_id
+        named = self._deposit_id
         return f"nobody reported deposit {named}, and {nothing}" if named else nothing
 
     # -- a statement of fees, and a deposit that the processor reported ------------------------------------------------
@@ -332,7 +356,7 @@ class _Question:
 
     def _statements_of_its_amount(self) -> list[FeeStatementRecorded]:
         deposit = self._deposit
-        if deposit.deposit_id is not None or self._key:
+        if self._deposit_id is not None or self._key:
             return []
         return [
             statement
@@ -349,7 +373,7 @@ class _Question:
     def _announced(self) -> list[Report]:
         """Return reported deposits that no bank line has brought and that bring just this amount."""
         deposit = self._deposit
-        if deposit.deposit_id is not None:
+        if self._deposit_id is not None:
             return []
         return [
             report
@@ -637,7 +661,7 @@ class _Question:
         shared: dict[str, Any] = {
             "settlement_account": self._state.account,
             "bank_line_id": deposit.bank_line_id,
-            "deposit_id": deposit_id or deposit.deposit_id,
+            "deposit_id": deposit_id or self._deposit_id,
             "line_ids": line_ids,
             "records_minor": deposit.deposit_minor + fee + rest_minor,
             "deposit_minor": deposit.deposit_minor,

@@ -21,6 +21,7 @@ from schemas.records.settlement import (
     BankDirection,
     BankLineObserved,
     BankStatementEnded,
+    BreakReason,
     CardTypeObserved,
     CardTypeRecorded,
     ConfirmDepositMatch,
@@ -45,6 +46,7 @@ from schemas.records.settlement import (
     SettlementRequestRefused,
     UnmatchDeposit,
 )
+from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from streams.domain.output import Output
 from streams.domain.settlement.books import (
@@ -55,13 +57,14 @@ from streams.domain.settlement.books import (
     Batch,
     Event,
     KnownLine,
+    OpenDeposit,
     OpenLine,
     State,
     evolve,
     refusal_id,
 )
 from streams.domain.settlement.days import day_end, restated
-from streams.domain.settlement.explaining import Keys, findings, is_complete, keys_of, payments_of
+from streams.domain.settlement.explaining import NO_MERCHANT, Keys, findings, is_complete, keys_of, payments_of
 from streams.domain.settlement.policy import Policy
 from streams.domain.settlement.reported import sum_of_parts
 from streams.domain.settlement.requests import Request, answer
@@ -133,9 +136,21 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
             assert_never(record)
 
 
-def route(_state: State, _event: Event) -> tuple[Output, ...]:
-    """Return what other contexts must hear: nothing."""
-    return ()
+def route(_state: State, event: Event) -> tuple[Output, ...]:
+    """Announce a reported deposit to the account of lines that name no merchant, so that they are not guessed there."""
+    if not isinstance(event, DepositReportRecorded) or event.settlement_account.startswith(NO_MERCHANT):
+        return ()
+    announced = DepositReported(
+        settlement_account=f"{NO_MERCHANT}/{event.currency}",
+        deposit_id=f"{event.settlement_account}/{event.deposit_id}",
+        reported_on=event.reported_on,
+        other_parts={},
+        net_minor=event.net_minor,
+        currency=event.currency,
+        observed_at=event.occurred_at,
+        raw="{}",
+    )
+    return (Output(Topic.SETTLEMENT_INBOX, announced),)
 
 
 # -- lines ----------------------------------------------------------------------------------------------------------
@@ -256,7 +271,7 @@ def _may_pay_out(state: State, opened: OpenLine) -> list[str]:
     """Open bank lines to be asked about again, now that this line is open."""
     if opened.kind not in PAYMENT_KINDS:
         return [*state.deposits]
-    waiting = [id_ for id_, one in state.deposits.items() if _is_reported_in_full(state, one.deposit_id, opened)]
+    waiting = [id_ for id_, one in state.deposits.items() if _is_reported_in_full(state, one, opened)]
     keys = keys_of(state)
     batch = keys.batch_of(opened)
     if batch is not None and is_complete(batch, payments_of(state, keys, batch.batch_id)):
@@ -264,10 +279,11 @@ def _may_pay_out(state: State, opened: OpenLine) -> list[str]:
     return waiting
 
 
-def _is_reported_in_full(state: State, deposit_id: str | None, opened: OpenLine) -> bool:
-    """Return whether what is open may be all that was captured for a reported deposit."""
-    report = state.reports.get(deposit_id or "")
-    if report is None or opened.moved_on > report.reported.reported_on:
+def _is_reported_in_full(state: State, deposit: OpenDeposit, opened: OpenLine) -> bool:
+    """Return whether what is open may be all that was captured for the reported deposit that a bank line names."""
+    named = deposit.broken is not None and deposit.broken.reason is BreakReason.REPORT_DIFFERS
+    report = state.reports.get(deposit.deposit_id or next((id_ for id_ in state.reports if id_ in deposit.text), ""))
+    if report is None or not named or opened.moved_on > report.reported.reported_on:
         return False
     gross = report.reported.gross_minor
     of_its_days = (line for line in state.lines().values() if line.moved_on <= report.reported.reported_on)
@@ -319,7 +335,8 @@ def _on_report(state: State, seen: DepositReported, policy: Policy) -> tuple[Eve
     waiting = [
         id_
         for id_, one in state.deposits.items()
-        if one.deposit_id == seen.deposit_id or (one.deposit_id is None and one.paid_minor == seen.net_minor)
+        if one.deposit_id == seen.deposit_id
+        or (one.deposit_id is None and (one.paid_minor == seen.net_minor or seen.deposit_id in one.text))
     ]
     return (recorded, *_asked(after, waiting, seen.observed_at, policy))
 

@@ -13,6 +13,8 @@ from schemas.records.erp import DocumentPosted, DocumentRefused
 from tests.support.abas_commands import (
     on_account,
     post_receipt,
+    refund_of_memo,
+    refund_of_memo_came_back,
     refund_on_account,
     reverse_receipt,
     reverse_write_off,
@@ -60,6 +62,30 @@ async def test_a_refund_on_account_takes_no_receipt_back_and_is_posted_once(
     assert (outcome.lines[0].amount_minor, outcome.reverses_reference) == (25_00, None)
     assert await sink.post(refund_on_account(reference)) == outcome
     assert held(sandbox, reference) == [("reversal", 25_00, "")]
+
+
+async def test_a_refund_pays_out_its_credit_memo_and_owes_it_again_when_it_comes_back(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    invoice, memo_number = fresh(), fresh()
+    [item] = sandbox.seed(open_item(invoice))
+    paid, refund = fresh(), fresh()
+    await sink.post(post_receipt(paid, item))
+    memo = {"number": memo_number, "customer_number": "70001", "amount": "25.00", "currency": "USD"}
+    [credit] = sandbox.admin("POST", "credit-memos", [memo | {"invoice_number": invoice}])["ids"]
+
+    def left() -> int:
+        return next(
+            int(one["open_minor"]) for one in sandbox.admin("GET", "books")["open_items"] if one["id"] == credit
+        )
+
+    assert left() == -25_00
+    assert isinstance(await sink.post(refund_of_memo(refund, credit, 25_00)), DocumentPosted)
+    assert left() == 0
+    back = refund_of_memo_came_back(f"{refund}V", refund, credit, 25_00)
+    outcome = await sink.post(back)
+    assert isinstance(outcome, DocumentPosted)
+    assert (await sink.post(back), left()) == (outcome, -25_00)
 
 
 async def test_money_on_account_is_reversed_without_an_item(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:

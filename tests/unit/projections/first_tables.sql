@@ -318,6 +318,29 @@ ORDER BY (settlement_account, line_id, source_topic, source_partition, source_of
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each line between gateway and bank, once, with the day of the bridge on which it counts'
 ;
+CREATE TABLE IF NOT EXISTS fct_deposit_reports
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    settlement_account LowCardinality(String),
+    deposit_id String,
+    reported_on Date32,
+    gross_minor Nullable(Int64),
+    net_minor Int64,
+    difference_minor Int64,
+    currency LowCardinality(String),
+    source_file String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, deposit_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each deposit as the processor reported it; the newest of a deposit has its highest source_offset'
+;
 CREATE TABLE IF NOT EXISTS fct_deposit_events
 (
     source_topic LowCardinality(String),
@@ -334,6 +357,7 @@ CREATE TABLE IF NOT EXISTS fct_deposit_events
     deposit_minor Int64,
     fee_minor Int64,
     rest_minor Int64,
+    carried_minor Int64,
     expected_fee_minor Int64,
     open_minor Int64,
     currency LowCardinality(String),

@@ -45,6 +45,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "handed_to_finance",
     "unapplied_cash",
     "declines",
+    "deposits_due",
     "days_to_cash",
 }
 

@@ -13,6 +13,7 @@ from projections.store.client import Store
 from schemas.records.identification import Movement
 from schemas.records.settlement import ProcessorEntryKind
 from schemas.topic import Topic
+from tests.support.policies import DEPOSITS
 from tests.support.projecting import project
 from tests.support.scripted import Script
 from tests.support.settlement import (
@@ -24,6 +25,7 @@ from tests.support.settlement import (
     dismiss,
     disputed_money,
     entry,
+    reported,
     settled,
     statement,
     unmatch,
@@ -58,17 +60,13 @@ def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
 
 def test_every_day_says_what_its_agent_stated(store: Store, account: Account) -> None:
     found = {row["day"]: row for row in asked(store, "deposit_days")}
-    for number, reported in account.days.items():
+    for number, stated in account.days.items():
         row = found[day(number).isoformat()]
-        assert row["status"] == ("CLOSED" if reported.is_closed else "NOT CLOSED")
+        assert row["status"] == ("CLOSED" if stated.is_closed else "NOT CLOSED")
         assert int(row["residual_minor"]) == 0
-        assert int(row["opening_minor"]) == reported.opening_minor
-        assert (
-            int(row["closing_minor"])
-            == reported.closing_minor
-            == reported.in_transit_minor - reported.unexplained_minor
-        )
-        assert -int(row["deposited_minor"]) == reported.deposited_minor
+        assert int(row["opening_minor"]) == stated.opening_minor
+        assert int(row["closing_minor"]) == stated.closing_minor == stated.in_transit_minor - stated.unexplained_minor
+        assert -int(row["deposited_minor"]) == stated.deposited_minor
     assert found[day(4).isoformat()]["status"] == "RUNNING"
     assert found[day(0).isoformat()]["captured_minor"] == 100_00
     assert found[day(1).isoformat()]["charged_back_minor"] == -10_00
@@ -163,3 +161,33 @@ def test_drill_down_names_every_record_of_a_day(store: Store, account: Account) 
         "2:REFUNDED": -20_00,
         "f1": -1_50,
     }
+
+
+def test_a_rest_is_a_term_of_the_bridge_waits_for_a_person_and_leaves_when_it_is_explained(store: Store) -> None:
+    account = Account(policy=DEPOSITS)
+    account.report(settled("1", 100_00, 0), reported("PO-1", 1, gross=100_00, net=100_00))
+    account.report(settled("9", 30_00, 1), reported("PO-2", 1, gross=30_00, net=30_00))
+    account.report(bank("b1", 99_00, 2, deposit="PO-1"), statement(3))
+    _projected(store, account)
+    days = {row["day"]: row for row in asked(store, "deposit_days")}
+    assert int(days[day(2).isoformat()]["rest_minor"]) == -1_00
+    assert {int(row["residual_minor"]) for row in days.values()} == {0}
+    (row,) = [row for row in asked(store, "deposit_breaks") if row["status"] == "rest"]
+    assert (row["id"], int(row["amount_minor"])) == ("b1", 1_00)
+    needed = {row["kind"]: int(row["amount_minor"]) for row in asked(store, "what_needs_a_person")}
+    assert needed["rests of deposits"] == 1_00
+    found = asked(store, "deposits_due", day=day(3).isoformat())
+    assert [(row["deposit_id"], int(row["in_transit_minor"])) for row in found] == [("PO-2", 30_00)]
+    found = asked(store, "deposits_due", day=day(1).isoformat())
+    assert [row["deposit_id"] for row in found] == ["PO-1", "PO-2"]
+    account.report(entry("rent", 1_00, 4, ProcessorEntryKind.FEE, deposit="PO-1"), statement(5))
+    _projected(store, account)
+    assert [row for row in asked(store, "deposit_breaks") if row["status"] == "rest"] == []
+    assert {int(row["residual_minor"]) for row in asked(store, "deposit_days")} == {0}
+
+
+def _projected(store: Store, account: Account) -> None:
+    script = Script()
+    for event in account.events:
+        script.write(Topic.SETTLEMENT_EVENTS, event)
+    project(store, script.messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from schemas.records.settlement import (
     ProcessorEntryKind,
     SettlementRequestRefused,
 )
+from streams.domain import settlement
 from tests.support.policies import DEPOSITS
 from tests.support.settlement import (
     Account,
@@ -377,3 +379,28 @@ def test_the_day_states_its_rest(account: Account) -> None:
     account.report(statement(3))
     stated: Any = account.days[2]
     assert (stated.rest_minor, stated.fee_minor, stated.residual_minor, stated.is_closed) == (1_00, 0, 0, True)
+
+
+# -- whose deposit it is -----------------------------------------------------------------------------------------------
+
+
+def test_a_bank_line_names_its_deposit_in_its_words(account: Account) -> None:
+    account.report(settled("P1", 100_00, 0), replace(bank("b1", 99_00, 2), text="PAYTRACE PAYOUT-77 INC"))
+    account.report(reported("PAYOUT-77", 1, gross=100_00, net=100_00))
+    assert account.of(DepositMatched)[0].deposit_id == "PAYOUT-77"
+    assert account.of(DepositMatched)[0].rest_minor == 1_00
+
+
+def test_a_line_without_a_merchant_goes_to_nobody_and_its_candidates_are_told() -> None:
+    accounts = {merchant: Account(policy=DEPOSITS) for merchant in ("A", "B", "unassigned")}
+    for merchant in ("A", "B"):
+        report = replace(reported(f"D{merchant}", 1, gross=75_00, net=75_00), settlement_account=f"{merchant}/USD")
+        (event,) = accounts[merchant].report(report)
+        (announced,) = settlement.route(accounts[merchant].state, event)
+        accounts["unassigned"].report(announced.record)
+    lost = accounts["unassigned"]
+    assert [output for event in lost.events for output in settlement.route(lost.state, event)] == []
+    lost.report(replace(bank("b1", 75_00, 2), settlement_account="unassigned/USD"))
+    (broken,) = lost.of(DepositBreakFound)
+    assert broken.detail.startswith("2 equal candidates: A/USD/DA, B/USD/DB")
+    assert not lost.of(DepositMatched)

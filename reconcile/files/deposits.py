@@ -1,0 +1,231 @@
+"""A deposit report of a processor as records of the settlement context: CSV or XLSX, one deposit a row, any columns.
+
+Decides which column is which category, by a profile that is data, and whether what was taken is written with a minus.
+That is proved: the way counts by which more rows come to their own net. Rows whose parts are not their net are brought
+all the same, since the net is what the bank pays, and each is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from reconcile.files.bank_lines import batch_number_in
+from reconcile.files.errors import BadRow, FileUnreadable
+from reconcile.files.kinds import kind_of
+from reconcile.files.masking import masked
+from reconcile.files.tables import Broken, Table, read_table
+from reconcile.files.texts import Text
+from reconcile.files.values import BadValue, amount_minor, date_order, decimal_mark, read_date
+from schemas.checks.plausibility import findings_of
+from schemas.checks.sensitive import mask_sensitive
+from schemas.files.owned import Entry, read_owned
+from schemas.records.settlement import DepositReported
+from schemas.values.counting import counted
+from schemas.values.money import is_currency
+
+Meaning = Literal[
+    "deposit",
+    "date",
+    "gross",
+    "refunds",
+    "returns",
+    "chargebacks",
+    "fees",
+    "tax",
+    "reserve",
+    "net",
+    "currency",
+    "batch",
+]
+NEEDED: tuple[Meaning, ...] = ("deposit", "date", "net")
+TAKEN: tuple[Meaning, ...] = ("refunds", "returns", "chargebacks", "fees", "tax", "reserve")
+_SHIPPED = Path(__file__).with_name("deposit_profile.yaml")
+_NO_WORD = re.compile(r"[\W_]+")
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class DepositProfile(Entry):
+    """Headers by meaning; others are columns without an account of ours. What is empty is found out."""
+
+    columns: Mapping[Meaning, Annotated[tuple[Text, ...], BeforeValidator(_as_list)]] = Field(default_factory=dict)
+    others: tuple[Text, ...] = ()
+    decimal: Literal["", ".", ","] = ""
+    date_format: str = ""
+    encoding: Text = ""
+    delimiter: str = ""
+    sheet: Text = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DepositFile:
+    """What a file says. Shapes: deposits in the order of its rows."""
+
+    digest: str
+    deposits: tuple[DepositReported, ...]
+    bad: tuple[BadRow, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row as it is written. Units: amounts in minor units, with the signs of the file."""
+
+    number: int
+    cells: Mapping[str, str]
+    amounts: Mapping[str, int]
+    others: Mapping[str, int]
+    currency: str
+    date: Any
+
+    def difference(self, taken_sign: int) -> int:
+        """Net less the parts, where what was taken counts with this sign."""
+        taken = sum(self.amounts.get(name, 0) for name in TAKEN)
+        return self.amounts["net"] - self.amounts.get("gross", 0) - taken_sign * taken - sum(self.others.values())
+
+
+def load_deposit_profile(path: Path | None) -> DepositProfile:
+    """Return the profile that ships with Saldo, with what a file of one's own adds; raises FileInvalid."""
+    shipped = read_owned(_SHIPPED, DepositProfile)
+    if path is None:
+        return shipped
+    own = read_owned(path, DepositProfile)
+    columns = {name: (*own.columns.get(name, ()), *names) for name, names in shipped.columns.items()}
+    return own.model_copy(update={"columns": columns, "others": (*own.others, *shipped.others)})
+
+
+def read_deposits(
+    path: Path, merchant: str, currency: str, observed_at: datetime, profile: DepositProfile
+) -> DepositFile:
+    """Read a deposit report.
+
+    Units:   currency counts where a row names none.
+    Ensures: the same file gives the same records but for observed_at.
+    Raises:  FileUnreadable for what is no table, or has no columns for deposit, date and net.
+    """
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    kind = kind_of(path)
+    table = read_table(path, kind, profile.encoding, profile.delimiter, profile.sheet, lambda row: _score(row, profile))
+    at, others = _columns(path, table, profile)
+    bad = list(table.bad)
+    rows: list[_Row] = []
+    mark = profile.decimal or decimal_mark(line[at["net"]] for line in table.sample)
+    for number, row in table.each():
+        if (row and isinstance(row[0], Broken)) or not any(_cell(row, column) for column in at.values()):
+            continue
+        try:
+            rows.append(_read(number, row, at, others, mark, currency))
+        except BadValue as error:
+            bad.append(BadRow(path.name, number, str(error)))
+    sign, notes = _taken_sign(rows, has_gross="gross" in at)
+    order = date_order((line[at["date"]] for line in table.sample), profile.date_format, profile.decimal == ",")
+    deposits: list[DepositReported] = []
+    for one in rows:
+        try:
+            on = read_date(one.date, order)
+            if on is None:
+                raise BadValue("no date")
+            taken: dict[str, Any] = {f"{name}_minor": -sign * one.amounts.get(name, 0) for name in TAKEN}
+            record = DepositReported(
+                settlement_account=f"{merchant}/{one.currency}",
+                deposit_id=mask_sensitive(one.cells["deposit"]),
+                reported_on=on,
+                gross_minor=one.amounts.get("gross"),
+                **taken,
+                other_parts=dict(one.others),
+                net_minor=one.amounts["net"],
+                currency=one.currency,
+                batch_number=_batch(one.cells.get("batch", "")),
+                source_file=digest,
+                observed_at=observed_at,
+                raw=json.dumps({name: mask_sensitive(text) for name, text in one.cells.items()}, ensure_ascii=False),
+            )
+            if findings := findings_of(record):
+                raise BadValue("; ".join(map(str, findings)))
+            deposits.append(record)
+        except BadValue as error:
+            bad.append(BadRow(path.name, one.number, str(error)))
+    return DepositFile(digest, tuple(deposits), tuple(bad), (*table.notes, *notes))
+
+
+def _read(
+    number: int, row: Sequence[Any], at: Mapping[Meaning, int], others: Mapping[str, int], mark: str, currency: str
+) -> _Row:
+    cells: dict[str, str] = {name: text for name, column in at.items() if (text := _cell(row, column))}
+    if "deposit" not in cells or "net" not in cells:
+        raise BadValue("names no deposit" if "deposit" not in cells else "has no net amount")
+    coin = cells.get("currency", "").upper() or currency
+    if not is_currency(coin):
+        raise BadValue(f"currency {masked(coin)!r} is none of ISO 4217")
+    wanted = [name for name in ("gross", "net", *TAKEN) if name in cells]
+    amounts: dict[str, int] = {name: amount_minor(row[at[name]], mark, coin) for name in wanted}
+    more = {header: amount_minor(row[column], mark, coin) for header, column in others.items() if _cell(row, column)}
+    return _Row(number, cells, amounts, {name: minor for name, minor in more.items() if minor}, coin, row[at["date"]])
+
+
+def _taken_sign(rows: Sequence[_Row], *, has_gross: bool) -> tuple[int, list[str]]:
+    """Return -1 where what was taken is written without a minus, +1 where with one, and what is to be told of it."""
+    closing = {sign: sum(not row.difference(sign) for row in rows) for sign in (-1, 1)}
+    if not has_gross or closing[-1] == closing[1]:
+        written = any(row.amounts.get(name, 0) < 0 for row in rows for name in TAKEN)
+        sign = 1 if written else -1
+        how = "with" if written else "without"
+        reason = "the file has no gross amounts" if not has_gross else "its sums prove neither way"
+        notes = [f"what was taken is read as written {how} a minus, by the signs alone: {reason}"]
+        if closing[-1] == len(rows) and has_gross:
+            notes = []  # nothing was taken
+    else:
+        sign, notes = (1 if closing[1] > closing[-1] else -1), []
+    wrong = [row for row in rows if has_gross and row.difference(sign)]
+    if wrong:
+        names = ", ".join(masked(row.cells["deposit"]) for row in wrong[:5])
+        notes.append(f"the parts of {counted(len(wrong), 'deposit')} are not the net: {names}")
+    return sign, notes
+
+
+def _batch(text: str) -> int | None:
+    digits = text.strip("Bb# ")
+    return int(digits) if digits.isdecimal() and 0 < int(digits) < 1000 else batch_number_in(text)
+
+
+def _columns(path: Path, table: Table, profile: DepositProfile) -> tuple[dict[Meaning, int], dict[str, int]]:
+    headers = [_plain(header) for header in table.headers]
+    found: dict[Meaning, int] = {}
+    for meaning, names in profile.columns.items():
+        free = [headers.index(name) for name in map(_plain, names) if name in headers]
+        free = [column for column in free if column not in found.values()]
+        if free:
+            found[meaning] = free[0]
+    missing = [meaning for meaning in NEEDED if meaning not in found]
+    if missing:
+        has = ", ".join(str(header) for header in table.headers)
+        what = f"no column for {' and '.join(missing)} among: {has}"
+        raise FileUnreadable(path, what, "Name the headers below columns: of a profile (docs/settlement.md)")
+    known = {_plain(name) for name in profile.others}
+    others = {name: at for at, name in enumerate(headers) if name in known and at not in found.values()}
+    return found, others
+
+
+def _score(row: Sequence[Any], profile: DepositProfile) -> int:
+    known = {_plain(name) for names in (*profile.columns.values(), profile.others) for name in names}
+    return 2 * sum(1 for cell in row if isinstance(cell, str) and _plain(cell) in known)
+
+
+def _cell(row: Sequence[Any], column: int) -> str:
+    value = row[column] if column < len(row) else None
+    return "" if value is None else " ".join(str(value).split())
+
+
+def _plain(text: Any) -> str:
+    return _NO_WORD.sub(" ", str(text or "")).strip().lower()
