@@ -145,4 +145,4 @@ FROM
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
     'erp records refused', 'disputes to answer', 'chargebacks to book',
-    'bank lines unexplained', 'rests of deposits', 'deposits overdue', 'proposals open'], kind), currency
+    'bank lines unexplained', 'rests of deposits', 'deposits overdue', 'proposals open', 'alerts open'], kind), currency

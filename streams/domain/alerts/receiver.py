@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Final
 
 from schemas.checks.attribution import why_not_attributed
@@ -24,7 +23,6 @@ from streams.domain.alerts.policy import Policy, Receiver, rank
 from streams.domain.alerts.subject import RECEIVER, refusal
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
-_NONE: Final[Mapping[str, AlertLine]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ def notified(state: Queue, event: AlertsNotified) -> Queue:
     closed = {line.alert_id for line in state.pending.values() if line.change is AlertChange.CLOSED}
     return replace(
         state,
-        pending=_NONE,
+        pending={},
         told=(state.told | set(state.pending)) - closed,
         wake_at=None,
         sent_at=event.occurred_at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ class Subject:
     """
 
     noted: AlertConditionNoted | None = None
-    alert: AlertOpened | AlertRepeated | None = None
+    alert: AlertOpened | None = None
     is_open: bool = False
     closed_by: str = ""
     openings: int = 0
@@ -117,7 +117,8 @@ def noted(state: Subject, event: AlertConditionNoted) -> Subject:
 def alerted(state: Subject, event: AlertOpened | AlertRepeated) -> Subject:
     """Remember what is said of the open alert."""
     openings = state.openings + isinstance(event, AlertOpened)
-    return replace(state, alert=event, is_open=True, closed_by="", openings=openings)
+    said = AlertOpened(**{one.name: getattr(event, one.name) for one in fields(AlertOpened)})
+    return replace(state, alert=said, is_open=True, closed_by="", openings=openings)
 
 
 def answered(state: Subject, event: AlertAcknowledged | AlertClosed | AlertCommandRefused) -> Subject:
@@ -184,11 +185,10 @@ def _alert(state: Subject, seen: AlertConditionNoted, rule: AlertRule | None, no
             return (_ended(seen.about, alert.alert_id, now),)
         is_escalated = rank(rule.severity) > rank(alert.severity)
         receivers = alert.receivers if not is_escalated else tuple(sorted({*alert.receivers, *rule.to}))
-        fields = {**_fields(seen, rule, now), "receivers": receivers, "alert_id": alert.alert_id}
-        said = [*_SAID, *_MEASURED]
-        if all(getattr(alert, name) == fields[name] for name in said):
+        saying = {**_fields(seen, rule, now), "receivers": receivers, "alert_id": alert.alert_id}
+        if all(getattr(alert, name) == saying[name] for name in (*_SAID, *_MEASURED)):
             return ()
-        return (AlertRepeated(**fields, is_escalated=is_escalated),)
+        return (AlertRepeated(**saying, is_escalated=is_escalated),)
     if rule is None:
         return ()
     if state.closed_by and seen.holds and alert is not None and rank(rule.severity) <= rank(alert.severity):

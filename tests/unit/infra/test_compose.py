@@ -26,7 +26,15 @@ ENV = {
 def test_every_process_of_saldo_up_runs_here() -> None:
     commands = {" ".join(service["command"]) for service in OURS.values()}
     assert {
-        *("run worker", "run projector", "run source paytrace", "run source abas", "serve ingress", "topics apply"),
+        *(
+            "run worker",
+            "run projector",
+            "run source paytrace",
+            "run source abas",
+            "run watch",
+            "serve ingress",
+            "topics apply",
+        ),
     } <= commands
 
 

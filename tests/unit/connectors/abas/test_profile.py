@@ -99,7 +99,7 @@ ROWS = "        debit: debitAmt\n"
             r"fee\.without: debit can't be left out",
         ),
         (
-            "      posting_reference: yposref\n      value_on",
+            "      posting_reference: yposref\n      posted_on",
             "      value_on",
             r"fee\.inputs: has no posting_reference",
         ),

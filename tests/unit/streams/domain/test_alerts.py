@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from schemas.records.alerts import (
     CloseAlert,
     SendTestMessage,
 )
+from streams.domain import alerts
 from streams.domain.alerts.hours import Hours
 from streams.rules.alerts import read_alert_rules
 from tests.support.alerts import POLICY, RULES, WASHED, World, again, at, said, seen
@@ -271,6 +273,16 @@ def test_never_more_than_one_alert_is_open_and_none_stays_open_when_it_ended(
                 open_now.remove(event.alert_id)
     world.tell(seen(500, holds=False))
     assert len(world.of(AlertOpened)) == len(world.of(AlertClosed))
+
+
+def test_every_state_can_be_kept_on_disk() -> None:
+    world = World()
+    world.tell(*(seen(120, about=f"washed up/{number}") for number in range(3)), seen(125), seen(126, detail="more"))
+    world.tell(seen(61, about="flood/USD", amount_minor=2000, currency="USD"))
+    world.pass_until(200)
+    world.tell(said(AcknowledgeAlert, 201, alert_id=world.of(AlertOpened)[-1].alert_id, about="flood/USD"))
+    for state in (*world.states.values(), alerts.INITIAL):
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=alerts.State) == state
 
 
 # -- hours -----------------------------------------------------------------------------------------------------------
