@@ -15,6 +15,7 @@ NAMES = sorted(path.parent.name for path in ROOT.glob("*/input.jsonl"))
 DOCUMENTS = {
     "chargeback_after_posting": ["PT79388123"],
     "chargeback_that_flips": ["PT79388123"],
+    "dispute_lost_after_its_deadline_then_won": ["PT79388123"],
     "ach_cleared_then_returned": ["PT79388123", "PT79388123N"],
     "amount_differs": ["PT79388123"],
     "clock_of_paytrace_days_ahead": ["PT79388123"],
