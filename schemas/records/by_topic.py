@@ -103,6 +103,7 @@ from schemas.records.payments import (
     DisputeReported,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentChargebackLost,
     PaymentChargebackReversed,
     PaymentChargedBack,
     PaymentContradicted,
@@ -278,6 +279,7 @@ PaymentsEvents: TypeAlias = (
     | RefundApplied
     | PaymentChargedBack
     | PaymentChargebackReversed
+    | PaymentChargebackLost
     | PaymentStatusUnrecognized
     | PaymentStatusRecognized
     | PaymentContradicted

@@ -344,6 +344,7 @@ class MovementRecorded(Record):
     invoice_number: str | None = None
     value_on: date | None = None
     occurred_at: datetime
+    dispute_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -465,6 +466,7 @@ class PostingRequested(Record):
     mapping_version: str
     occurred_at: datetime
     posted_on: date | None = None
+    dispute_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -226,6 +226,7 @@ def asked(document: PostDocument) -> Asked:
         occurred_at=document.occurred_at,
         document=document,
     )
+    values.pop("dispute", None)  # of the kinds of disputes; the document has it
     assert values == {}
     assert list(faults(document)) == [], "the kind allows it"
     return reported

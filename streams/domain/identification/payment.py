@@ -35,6 +35,7 @@ _MOVEMENT_FIELDS = (
     "invoice_number",
     "vault_customer_id",
     "value_on",
+    "dispute_id",
     "occurred_at",
 )
 

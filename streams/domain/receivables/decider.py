@@ -115,6 +115,7 @@ def _document(entry: Entry, event: PostingRequested) -> PostDocument:
         "invoice_number": event.invoice_number,
         "method": entry.method.value if entry.moves_money else None,
         "reason": entry.reversal_reason,
+        "dispute": event.dispute_id,
     }
     return PostDocument(
         kind=event.document_kind,
@@ -154,6 +155,7 @@ def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
         method=payment.method,
         invoice_number=payment.invoice_number,
         value_on=payment.value_on,
+        dispute_id=payment.dispute_id,
         occurred_at=payment.occurred_at,
     )
     return (recorded,)
