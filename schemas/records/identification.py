@@ -126,6 +126,7 @@ class PaymentAwaitsReference(Record):
     base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     token: str
     reason: WaitingReason
@@ -150,6 +151,7 @@ class PaymentIdentified(Record):
     base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     abas_customer_id: str
     identified_by: str
@@ -174,6 +176,7 @@ class PaymentPassedOn(Record):
     base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     payment_token: str
     tokens: tuple[str, ...]
@@ -197,6 +200,7 @@ class PaymentToIdentify(Record):
     base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     tokens: tuple[str, ...]
     value_on: date | None = None
