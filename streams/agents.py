@@ -83,7 +83,7 @@ MATCH_OPEN_ITEMS = _decider(
     Topic.RECEIVABLES_INBOX,
     Topic.RECEIVABLES_EVENTS,
     receivables,
-    version=8,
+    version=9,
     rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name, ACCOUNT_MAPPING.name), receivables_policy),
     reminder=receivables.reminder,
 )
@@ -106,7 +106,7 @@ RECONCILE_DEPOSITS = _decider(
     Topic.SETTLEMENT_INBOX,
     Topic.SETTLEMENT_EVENTS,
     settlement,
-    version=5,
+    version=6,
     rules=RulesUsed((DEPOSIT_MATCHING.name,), deposit_policy),
     is_order_free=True,
 )
@@ -117,8 +117,10 @@ KEEP_LEDGER = _decider(
     Topic.LEDGER_INBOX,
     Topic.LEDGER_ENTRIES,
     ledger,
+    version=2,
     rules=RulesUsed((ACCOUNT_MAPPING.name,), ledger_policy),
     is_order_free=True,
+    reminder=ledger.reminder,
 )
 # What a currency was worth on a day; a payment that asks waits until there is a rate young enough.
 KEEP_RATES = _decider(

@@ -99,6 +99,7 @@ from schemas.records.ledger import (
     DepositBooked,
     DepositExplained,
     DepositReopened,
+    DepositRestBooked,
     DocumentBooked,
     DocumentNotBooked,
     JournalEntryMade,
@@ -107,6 +108,7 @@ from schemas.records.ledger import (
     LedgerDocumentsNetted,
     LedgerDocumentWaiting,
     MoneyMoved,
+    TryWaitingAgain,
 )
 from schemas.records.payments import (
     AchPaymentFailed,
@@ -160,6 +162,7 @@ from schemas.records.receivables import (
     OpenItemRecorded,
     PaymentMatched,
     PaymentReassigned,
+    PaymentStatusChanged,
     PostAgain,
     PostingRequested,
     PutOnAccount,
@@ -281,6 +284,7 @@ LedgerEntries: TypeAlias = (
     | LedgerDocumentPosted
     | LedgerDocumentsNetted
     | DepositBooked
+    | DepositRestBooked
     | BookingDecided
 )
 LedgerInbox: TypeAlias = (
@@ -289,9 +293,11 @@ LedgerInbox: TypeAlias = (
     | DisputeMoneyMoved
     | DepositExplained
     | DepositReopened
+    | DepositRestExplained
     | DocumentBooked
     | DocumentNotBooked
     | BookAgain
+    | TryWaitingAgain
 )
 MailCommands: TypeAlias = SendNotification
 MailOutcomes: TypeAlias = NotificationSent | NotificationRefused
@@ -340,6 +346,7 @@ ReceivablesEvents: TypeAlias = (
     | PaymentReassigned
     | EntryMoved
     | EntryHandedOver
+    | PaymentStatusChanged
     | DecisionTaken
     | DecisionRefused
 )

@@ -436,6 +436,7 @@ def test_a_repeated_report_changes_no_payment() -> None:
     moved, booked, reported = (output.record for output in disputes.route(disputes.INITIAL, event))
     assert isinstance(moved, DisputeMoneyMoved)
     assert moved.movement is DisputeMovement.CHARGED_BACK
+    assert booked == moved, "the ledger hears the same"
     assert isinstance(reported, DisputeReported)
     state = reduce(payments.evolve, payments.decide(payments.INITIAL, reported, PAYMENTS), payments.INITIAL)
     assert payments.decide(state, reported, PAYMENTS) == ()
