@@ -51,6 +51,7 @@ from connectors.abas.profile import Lock as LockEntry
 from connectors.abas.refusal import abas_words
 from connectors.abas.wire import ErpField, ErpObject
 from connectors.abas.working_set import working_set
+from connectors.common.address import Address, is_same_place
 from schemas.documents import ValueType, kinds, roles
 from schemas.records.erp import (
     DocumentLine,
@@ -399,7 +400,7 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 
     def _changes(self, current: Saved) -> Iterator[Action]:
         way, formats = self._way, self._profile.formats
-        for role, put in _unlike(_names(way), self._head, current.shown.head, formats):
+        for role, put in _unlike(_names(way), self._asked(current), current.shown.head, formats):
             yield set_field(way.inputs[role], put.text)
         for key, puts, number, shown in self._rows_in(current):
             if number is None:
@@ -410,11 +411,22 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 
     def _differences(self, found: Saved) -> list[str]:
         formats = self._profile.formats
-        differences = list(_differences(_names(self._way), self._head, found.shown.head, formats))
+        differences = list(_differences(_names(self._way), self._asked(found), found.shown.head, formats))
         names = _names(self._row_way)
         for key, puts, _, shown in self._rows_in(found):
             differences += [f"row {key}: {text}" for text in _differences(names, puts, shown, formats)]
         return differences
+
+    def _asked(self, found: Saved) -> Puts:
+        """Return what is asked of the head: of an address that abas holds in another spelling only what it lacks."""
+        names, roles_of = _names(self._way), kinds()[self._command.kind].address
+        parts = {part: role for part, role in roles_of.items() if role in self._head and role in names}
+        asked = Address(**{part: self._head[role].text for part, role in parts.items()})
+        held = Address(**{part: read_text(found.shown.head.get(names[role])) for part, role in parts.items()})
+        if not is_same_place(asked, held):
+            return self._head
+        spelt = {role for part, role in parts.items() if getattr(held, part)}
+        return {role: put for role, put in self._head.items() if role not in spelt}
 
     @property
     def _row_way(self) -> Rows:

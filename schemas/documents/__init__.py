@@ -70,6 +70,9 @@ class Roles(Entry):
     roles: Mapping[Name, Role]
 
 
+AddressPart = Literal["street", "postal_code", "town", "region", "country"]
+
+
 class LineKind(Entry):
     """One line of a document kind, which of its optional fields it may carry, and which of them it must.
 
@@ -106,6 +109,7 @@ class Kind(Entry):
     money: Literal["payer"] | None = None  # what a payer paid: the bridge of PayTrace and the ERP counts it
     reversed_by: str | None = None
     row_values: Mapping[Name, ValueType] = {}
+    address: Mapping[AddressPart, str] = {}  # which values are one postal address: they are compared as a place
 
     @property
     def is_document(self) -> bool:
@@ -124,6 +128,8 @@ class Kind(Entry):
                 "a document has lines and a subject, a record has neither; "
                 f"{'add subject: account or subject: customer' if self.is_document else 'add lines, or drop subject'}"
             )
+        if strange := sorted(set(self.address.values()) - set(self.values)):
+            raise ValueError(f"address names {', '.join(strange)}; {near(strange[0], self.values)}")
         if self.is_document and self.row_values:
             raise ValueError("row_values are for records; drop them: a document has lines")
         if self.money is not None and not any(

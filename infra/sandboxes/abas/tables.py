@@ -102,6 +102,7 @@ CUSTOMER = TableDef(
         Column("street", "str", Kind.STRING),
         Column("zipCode", "plz", Kind.STRING),
         Column("town", "nort", Kind.STRING),
+        Column("ctryCode", "staat", Kind.STRING),
         Column("emailAddr", "email", Kind.STRING),
         Column("ypaytracecust", "ypaytracecust", Kind.STRING),
         Column("yshopref", "yshopref", Kind.STRING),

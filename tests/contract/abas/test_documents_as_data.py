@@ -291,6 +291,22 @@ async def test_a_customer_is_created_changed_and_left_alone(sandbox: AbasSandbox
     assert (held["street"], held["version"]) == ("Mill Lane 2", changed.erp_version)
 
 
+async def test_an_address_in_another_spelling_is_left_as_people_wrote_it(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    key = fresh("SHOP")
+    written = customer(key, street="Hauptstr. 12 a", zip_code="D-76133", country="Deutschland")
+    created = await sink.post(written)
+    assert isinstance(created, RecordSaved)
+    same = customer(key, street="Hauptstraße 12A", zip_code="76133", town="KARLSRUHE", country="DE")
+    assert await sink.post(same) == created
+    [held] = customers(sandbox, key)
+    assert (held["street"], held["town"]) == ("Hauptstr. 12 a", "Karlsruhe")
+    moved = await sink.post(customer(key, street="Hauptstraße 14", zip_code="76133", country="DE"))
+    assert isinstance(moved, RecordSaved)
+    assert [one["street"] for one in customers(sandbox, key)] == ["Hauptstraße 14"]
+
+
 async def test_a_change_decided_on_another_version_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
     key = fresh("SHOP")
     created = await sink.post(customer(key))

@@ -433,10 +433,9 @@ def test_any_order_and_repetition_of_the_facts_gives_the_same_case_and_the_same_
 
 def test_a_repeated_report_changes_no_payment() -> None:
     (event,) = disputes.decide(disputes.INITIAL, named(dispute("CB1", 100_00, 4)), DISPUTES)
-    moved, booked, reported = (output.record for output in disputes.route(disputes.INITIAL, event))
+    moved, *_, reported = (output.record for output in disputes.route(disputes.INITIAL, event))
     assert isinstance(moved, DisputeMoneyMoved)
     assert moved.movement is DisputeMovement.CHARGED_BACK
-    assert booked == moved, "the ledger hears the same"
     assert isinstance(reported, DisputeReported)
     state = reduce(payments.evolve, payments.decide(payments.INITIAL, reported, PAYMENTS), payments.INITIAL)
     assert payments.decide(state, reported, PAYMENTS) == ()
