@@ -120,6 +120,7 @@ from schemas.records.payments import (
     DisputeReported,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentChargebackLost,
     PaymentChargebackReversed,
     PaymentChargedBack,
     PaymentContradicted,
@@ -318,6 +319,7 @@ PaymentsEvents: TypeAlias = (
     | RefundApplied
     | PaymentChargedBack
     | PaymentChargebackReversed
+    | PaymentChargebackLost
     | PaymentStatusUnrecognized
     | PaymentStatusRecognized
     | PaymentContradicted

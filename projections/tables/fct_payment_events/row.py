@@ -22,6 +22,7 @@ from schemas.records.payments import (
     CaptureReversed,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentChargebackLost,
     PaymentChargebackReversed,
     PaymentChargedBack,
     PaymentContradicted,
@@ -56,6 +57,7 @@ PAYMENT_RECORDS = (
     RefundSettled,
     RefundApplied,
     PaymentChargedBack,
+    PaymentChargebackLost,
     PaymentChargebackReversed,
     PaymentStatusUnrecognized,
     PaymentStatusRecognized,
@@ -158,7 +160,7 @@ def _detail(record: Any) -> str:
             return f"{record.raw_kind}: {record.raw_status}"
         case PaymentContradicted():
             return record.detail
-        case PaymentChargedBack() | PaymentChargebackReversed():
+        case PaymentChargedBack() | PaymentChargebackReversed() | PaymentChargebackLost():
             return f"dispute {record.dispute_id}: {record.raw_stage}"
         case ValuationAsked():
             return record.currency_pair
