@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from random import Random
 from typing import Any
@@ -187,7 +187,9 @@ def step(day: Day, move: tuple[Any, ...]) -> None:
     match move:
         case ("movement", movement, payment, amount, invoice):
             name = str(len(day.taken_in)) if movement in (Movement.AMOUNT_INCREASED, Movement.AMOUNT_DECREASED) else ""
-            day.take(identified(movement, amount, payment=payment, invoice=invoice, minute=day.minute, name=name))
+            moved = identified(movement, amount, payment=payment, invoice=invoice, minute=day.minute, name=name)
+            is_lost = movement in (Movement.CHARGEBACK_LOST, Movement.CHARGEBACK_LOST_REVERSED)
+            day.take(replace(moved, dispute_id=f"X{payment}") if is_lost else moved)
         case ("item", item_id, is_open, invoice):
             amount = ITEM_AMOUNTS[item_id]
             day.take(open_item(item_id, amount, invoice=invoice, minute=day.minute, is_open=is_open))
