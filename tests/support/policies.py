@@ -16,6 +16,7 @@ from streams.rules.catalogue import (
     DISPUTE_DEADLINES,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
+    PAYMENT_CODES,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
@@ -31,7 +32,7 @@ RECEIVABLES = receivables_policy(
 )
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 DISPUTES = disputes_policy(text_of(DISPUTE_DEADLINES.shipped))
-PAYMENTS = payments_policy(text_of(ACCOUNT_MAPPING.shipped))
+PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES)))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 
 
