@@ -18,6 +18,7 @@ from streams.domain import (
     disputes,
     gateway,
     identification,
+    ledger,
     payments,
     rates,
     receivables,
@@ -37,6 +38,7 @@ from streams.rules.catalogue import (
     alert_policy,
     deposit_policy,
     disputes_policy,
+    ledger_policy,
     payments_policy,
     rates_policy,
     receivables_policy,
@@ -109,6 +111,16 @@ RECONCILE_DEPOSITS = _decider(
     rules=RulesUsed((DEPOSIT_MATCHING.name,), deposit_policy),
     is_order_free=True,
 )
+# What all of that means in lines on roles of accounts, and the documents that are no customer's. Facts are booked by
+# their names, in any order (docs/adr/0088).
+KEEP_LEDGER = _decider(
+    "keep-ledger",
+    Topic.LEDGER_INBOX,
+    Topic.LEDGER_ENTRIES,
+    ledger,
+    rules=RulesUsed((ACCOUNT_MAPPING.name,), ledger_policy),
+    is_order_free=True,
+)
 # What a currency was worth on a day; a payment that asks waits until there is a rate young enough.
 KEEP_RATES = _decider(
     "keep-rates", Topic.RATES_INBOX, Topic.RATES_EVENTS, rates, rules=RulesUsed((EXCHANGE_RATES.name,), rates_policy)
@@ -130,6 +142,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     DECIDE_PAYMENT_REQUESTS,
     FOLLOW_DISPUTES,
     RECONCILE_DEPOSITS,
+    KEEP_LEDGER,
     KEEP_RATES,
     HOLD_APPROVALS,
     RAISE_ALERTS,

@@ -33,6 +33,7 @@ COMMANDS = (
     "match",
     "imports",
     "deposits",
+    "ledger",
     "dispute",
     "rebuild",
     "backfill",

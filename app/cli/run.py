@@ -21,6 +21,7 @@ class SourceName(StrEnum):
 
     PAYTRACE = "paytrace"
     ABAS = "abas"
+    REPORTS = "reports"
     RATES = "rates"
 
 
@@ -68,6 +69,7 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
     sources: dict[SourceName, Callable[[Settings, asyncio.Event], Awaitable[None]]] = {
         SourceName.PAYTRACE: bootstrap.run_paytrace_source,
         SourceName.ABAS: bootstrap.run_abas_source,
+        SourceName.REPORTS: bootstrap.run_reports_source,
         SourceName.RATES: bootstrap.run_rates_source,
     }
     bootstrap.wait_for_topics(settings)

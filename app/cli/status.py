@@ -125,6 +125,10 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "document refused by abas|documents refused by abas",
         "saldo report documents refused",
     ),
+    "ledger documents waiting": (
+        "document of the ledger has no account|documents of the ledger have no account",
+        "saldo report ledger_waiting",
+    ),
     "erp records refused": (
         "customer, order or other record refused by abas|customers, orders or other records refused by abas",
         "saldo report erp_records refused",

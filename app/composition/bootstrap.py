@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import date
 from functools import partial
@@ -33,6 +33,7 @@ from app.output.metrics import TaskMetrics
 from app.settings.settings import PollingSettings, Settings
 from app.sources import disputes
 from app.sources.polling import DayByDay, Publisher, poll_forever, poll_together, window_poll
+from app.sources.reports import ReportSource
 from app.sources.status import PollObserver, SourceFile
 from app.status.tasks import StatusFile
 from connectors.abas.client import AbasClient
@@ -68,13 +69,23 @@ from schemas.records.gateway import (
     GatewayCallRefused,
     RequestGatewayCall,
 )
+from schemas.values.clock import utc_now
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
 from streams.edges import notify, post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.ports import Observation
 from streams.log.cluster import Cluster
-from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, SOURCE_RATES, WATCH, WORKER
+from streams.log.credentials import (
+    INGRESS,
+    PROJECTOR,
+    SOURCE_ABAS,
+    SOURCE_PAYTRACE,
+    SOURCE_RATES,
+    SOURCE_REPORTS,
+    WATCH,
+    WORKER,
+)
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.signing import Ring, RoleSigner
@@ -667,6 +678,31 @@ async def _again_and_again(poll: Callable[[], Awaitable[None]], name: str, stop:
             logger.error("one of several sides is not read", extra=facts)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), SIDE_AGAIN_S)
+
+
+async def run_reports_source(settings: Settings, stop: asyncio.Event) -> None:
+    """Write the main reports into the ERP's own tables until asked to stop."""
+    settings = settings.as_role(SOURCE_REPORTS)
+    polling, name = settings.polling, ReportSource.name
+    async with _log(settings, signer(settings)) as log:
+        status = SourceFile(settings.data_dir, name, (name,))
+        publisher = Publisher(name, log, codec(settings))
+        source = ReportSource(partial(_rows_of, settings), lambda: publisher.subjects, company=polling.reports_company)
+        await poll_forever(name, publisher, source.poll, polling.reports_every_s, stop, status)
+
+
+def _rows_of(settings: Settings, name: str) -> Sequence[Mapping[str, Any]]:
+    """Ask one report of the read side, wherever it is."""
+    from projections.reports import questions
+    from projections.serving.reader import open_reader
+
+    report = questions.load(name)
+    values = questions.values_for(report, {}, day_zone=settings.paytrace.time_zone, now=utc_now())
+    reader = open_reader(settings.projection)
+    try:
+        return questions.ask(reader, report, values).records
+    finally:
+        reader.close()
 
 
 async def run_rates_source(settings: Settings, stop: asyncio.Event) -> None:

@@ -141,14 +141,19 @@ class PollingSettings(BaseModel):
     facts_every_s                     the same for PayTrace's batches, vault customers and schedules
     recent_days                       days that each PayTrace poll reads; the whole look-back window
                                       (PayTraceSettings.lookback_window_days) is read every whole_window_every_s
-    payment requests                            whether payment requests for payments are read from abas, and so carried
-    out at PayTrace paytrace_metrics_port / abas_metrics_port   Prometheus metrics of each source process on 127.0.0.1;
-    0 is off
+    payment_requests                  whether payment requests are read from abas, and so carried out at PayTrace
+    reports_to_abas                   whether `saldo up` runs the process that writes the main reports into abas
+    reports_every_s                   pause between two of its rounds
+    reports_company                   label of the company that gets them, where there are several
+    paytrace_metrics_port / abas_metrics_port   Prometheus metrics of each source process on 127.0.0.1; 0 is off
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     payment_requests: bool = True
+    reports_to_abas: bool = False
+    reports_every_s: float = Field(default=300.0, gt=0)
+    reports_company: str = ""
     paytrace_every_s: float = Field(default=5.0, gt=0)
     abas_every_s: float = Field(default=5.0, gt=0)
     facts_every_s: float = Field(default=300.0, gt=0)

@@ -104,6 +104,11 @@ class Publisher:
             raise refused[0]
         return published
 
+    @property
+    def subjects(self) -> frozenset[str]:
+        """Names of everything that was published so far, by this process or one before it."""
+        return frozenset(subject.removeprefix(f"{self._source}/") for subject in self._published)
+
     def position_of(self, name: str) -> str:
         """Return the newest mark that was set under this name; empty when there is none."""
         return self._marks.get(f"{self._source}/{name}", "")

@@ -50,6 +50,7 @@ SECRETS_OF: Mapping[str, frozenset[str]] = {
     "projector": frozenset({"guard", "kafka", "reporting"}),
     "source-paytrace": frozenset({"guard", "kafka", "paytrace"}),
     "source-abas": frozenset({"guard", "kafka", "abas"}),
+    "source-reports": frozenset({"guard", "kafka", "reporting"}),
     "source-rates": frozenset({"guard", "kafka", "rates"}),
     "ingress": frozenset({"guard", "kafka", "paytrace", "ingress"}),
     "worker": frozenset({"guard", "kafka", "paytrace", "abas", "mail", "webhook"}),
@@ -276,10 +277,13 @@ class Stack:
             )
             for number in range(1, self.workers + 1)
         ]
+        to_abas = self.settings.polling.reports_to_abas
+        reports = [self._own("source-reports", "run", "source", "reports")] if to_abas else []
         return [
             *workers,
             self._own("projector", "run", "projector", ready=self._projector_reads),
             self._own("source-abas", "run", "source", "abas"),
+            *reports,
             self._own("source-paytrace", "run", "source", "paytrace"),
             *([self._own("source-rates", "run", "source", "rates")] if self.settings.rates.is_used else []),
             self._own("watch", "run", "watch"),

@@ -1,7 +1,7 @@
 -- Where does each dispute stand, and until when must it be answered?
 -- One row for each case; those that must be answered first, by their last day. deadline says near or passed once a warning
 -- was given. lost_minor is what of the money is lost for good.
--- period day: opened_on
+-- period opened_on: day on which the case was opened
 SELECT
     settlement_account,
     dispute_id,

@@ -1,7 +1,6 @@
 -- How many disputes stand where, for which reasons, and how many are won?
 -- One row for each reason, stage and currency. The rates are those of the reason: won of those that were won or lost, in
 -- hundredths of a percent; a request for papers counts in no rate. Null where none has ended.
--- period day: opened_on
 SELECT
     toString(currency) AS currency,
     reason_code,

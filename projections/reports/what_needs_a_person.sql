@@ -1,6 +1,6 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, disputes whose last day for an answer is near or over, chargebacks, deposits that
--- nothing explains, vault customers whose charges a code stops, documents and records that the ERP refused, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+-- nothing explains, vault customers whose charges a code stops, documents and records that the ERP refused, documents without an account, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 paid AS
 (
@@ -43,6 +43,16 @@ FROM
         GROUP BY kind, open_item
     ) AS others ON others.kind = refused.kind AND others.open_item = refused.open_item
     WHERE state = 'refused' AND NOT is_payer_money AND (refused.open_item = '' OR refused.recorded_at > others.last_at)
+    GROUP BY currency
+    UNION ALL
+    SELECT
+        'ledger documents waiting',
+        toString(currency),
+        count(),
+        sum(total_minor),
+        toDateTime64(min(recorded_at), 3, 'UTC')
+    FROM rpt_ledger_documents_now
+    WHERE state = 'waiting' AND waits_for = 'NO_ACCOUNT'
     GROUP BY currency
     UNION ALL
     SELECT
@@ -149,5 +159,5 @@ FROM
     HAVING count() > 0
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
-    'erp records refused', 'disputes to answer', 'chargebacks to book',
+    'ledger documents waiting', 'erp records refused', 'disputes to answer', 'chargebacks to book',
     'bank lines unexplained', 'rests of deposits', 'deposits overdue', 'charges held', 'proposals open', 'alerts open'], kind), currency

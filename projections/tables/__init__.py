@@ -13,9 +13,12 @@ from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENT
 from projections.tables.fct_deposit_reports.row import TABLE as FCT_DEPOSIT_REPORTS
 from projections.tables.fct_dispute_deadlines.row import TABLE as FCT_DISPUTE_DEADLINES
 from projections.tables.fct_dispute_events.row import TABLE as FCT_DISPUTE_EVENTS
+from projections.tables.fct_document_lines.row import TABLE as FCT_DOCUMENT_LINES
 from projections.tables.fct_documents.row import TABLE as FCT_DOCUMENTS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
 from projections.tables.fct_fee_schedules.row import TABLE as FCT_FEE_SCHEDULES
+from projections.tables.fct_journal_lines.row import TABLE as FCT_JOURNAL_LINES
+from projections.tables.fct_ledger_documents.row import TABLE as FCT_LEDGER_DOCUMENTS
 from projections.tables.fct_matches.row import TABLE as FCT_MATCHES
 from projections.tables.fct_movements.row import TABLE as FCT_MOVEMENTS
 from projections.tables.fct_next_steps.row import TABLE as FCT_NEXT_STEPS
@@ -52,6 +55,9 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_SETTLEMENT_DAYS,
     FCT_FEE_SCHEDULES,
     FCT_DISPUTE_EVENTS,
+    FCT_JOURNAL_LINES,
+    FCT_LEDGER_DOCUMENTS,
+    FCT_DOCUMENT_LINES,
     FCT_DISPUTE_DEADLINES,
     FCT_PARKING,
     FCT_DEAD_LETTERS,
@@ -78,6 +84,7 @@ VIEWS: tuple[str, ...] = (
     "fct_parked",
     "rpt_documents_now",
     "rpt_records_now",
+    "rpt_ledger_documents_now",
     "rpt_disputes_now",
     "rpt_dispute_cases",
     "fct_waiting",

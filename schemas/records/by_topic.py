@@ -97,6 +97,21 @@ from schemas.records.identification import (
     ReferenceRemembered,
     RememberReference,
 )
+from schemas.records.ledger import (
+    BookAgain,
+    BookingDecided,
+    DepositBooked,
+    DepositExplained,
+    DepositReopened,
+    DocumentBooked,
+    DocumentNotBooked,
+    JournalEntryMade,
+    LedgerDocumentPosted,
+    LedgerDocumentRequested,
+    LedgerDocumentsNetted,
+    LedgerDocumentWaiting,
+    MoneyMoved,
+)
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -265,6 +280,25 @@ IdentificationInbox: TypeAlias = (
     | AssignCustomer
     | RememberReference
     | ForgetReference
+)
+LedgerEntries: TypeAlias = (
+    JournalEntryMade
+    | LedgerDocumentRequested
+    | LedgerDocumentWaiting
+    | LedgerDocumentPosted
+    | LedgerDocumentsNetted
+    | DepositBooked
+    | BookingDecided
+)
+LedgerInbox: TypeAlias = (
+    MoneyMoved
+    | SettlementLineRecorded
+    | DisputeMoneyMoved
+    | DepositExplained
+    | DepositReopened
+    | DocumentBooked
+    | DocumentNotBooked
+    | BookAgain
 )
 MailCommands: TypeAlias = SendNotification
 MailOutcomes: TypeAlias = NotificationSent | NotificationRefused

@@ -63,6 +63,7 @@ class DocumentPosted(Record):
     reverses_reference: str | None = None
     subject_kind: SubjectKind
     subject: str
+    settlement_account: str | None = None
     values: Mapping[str, str]
     lines: tuple[DocumentLine, ...]
     document_id: str
@@ -79,6 +80,7 @@ class DocumentRefused(Record):
     reverses_reference: str | None = None
     subject_kind: SubjectKind
     subject: str
+    settlement_account: str | None = None
     values: Mapping[str, str]
     lines: tuple[DocumentLine, ...]
     code: str
@@ -96,6 +98,7 @@ class PostDocument(Record):
     reverses_reference: str | None = None
     subject_kind: SubjectKind
     subject: str
+    settlement_account: str | None = None
     values: Mapping[str, str]
     text: str | None = None
     posted_on: date | None = None

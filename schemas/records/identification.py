@@ -121,6 +121,7 @@ class PaymentAwaitsReference(Record):
     base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     token: str
     reason: WaitingReason
@@ -144,6 +145,7 @@ class PaymentIdentified(Record):
     base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     abas_customer_id: str
     identified_by: str
@@ -167,6 +169,7 @@ class PaymentPassedOn(Record):
     base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     payment_token: str
     tokens: tuple[str, ...]
@@ -189,6 +192,7 @@ class PaymentToIdentify(Record):
     base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     vault_customer_id: str | None = None
     tokens: tuple[str, ...]
     value_on: date | None = None

@@ -157,6 +157,7 @@ class EntryMoved(Record):
     amount_minor: int
     currency: str
     method: PaymentMethod
+    settlement_account: str | None = None
     invoice_number: str | None = None
     takes_back: str | None = None
     money_at: datetime
@@ -342,6 +343,7 @@ class MovementRecorded(Record):
     base_currency: str | None = None
     method: PaymentMethod
     invoice_number: str | None = None
+    settlement_account: str | None = None
     value_on: date | None = None
     occurred_at: datetime
 
@@ -453,6 +455,7 @@ class PostingRequested(Record):
     currency: str
     abas_open_item_id: str | None = None
     document_kind: str
+    settlement_account: str | None = None
     invoice_number: str | None = None
     reverses_reference: str | None = None
     takes_from_reference: str | None = None

@@ -1,15 +1,17 @@
-"""Posts documents into abas, each exactly once, and reports the receivables what became of them."""
+"""Posts documents into abas, each exactly once, and reports to receivables and ledger what became of them."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias
 
 from schemas.failures import Unavailable
 from schemas.records import Record
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import DocumentPosted, DocumentRefused, RecordRefused, RecordSaved, SaveRecord, SubjectKind
+from schemas.records.ledger import DocumentBooked, DocumentNotBooked
 from schemas.topic import Topic
 from streams.domain.output import Output
 from streams.edges.ports import Ledger
@@ -63,10 +65,44 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
 
 
 def _reply(_state: Nothing, outcome: ErpOutcomes) -> tuple[Output, ...]:
-    """Report a customer's document to the receivables, which ask for those; nobody asks for others and records yet."""
-    if isinstance(outcome, DocumentPosted | DocumentRefused) and outcome.subject_kind is SubjectKind.CUSTOMER:
-        return (Output(Topic.RECEIVABLES_INBOX, outcome),)
-    return ()
+    """Report a document to who asked for it, and every posted one to the ledger; nobody asks for records yet."""
+    if not isinstance(outcome, DocumentPosted | DocumentRefused):
+        return ()
+    is_customers = outcome.subject_kind is SubjectKind.CUSTOMER
+    asked = (Output(Topic.RECEIVABLES_INBOX, outcome),) if is_customers else ()
+    account = outcome.settlement_account
+    if account is None:
+        return asked
+    if isinstance(outcome, DocumentPosted):
+        return (*asked, Output(Topic.LEDGER_INBOX, _booked(account, outcome)))
+    return asked or (Output(Topic.LEDGER_INBOX, _not_booked(account, outcome)),)
+
+
+def _booked(account: str, posted: DocumentPosted) -> DocumentBooked:
+    return DocumentBooked(
+        settlement_account=account,
+        document_kind=posted.kind,
+        posting_reference=posted.posting_reference,
+        reverses_reference=posted.reverses_reference,
+        paytrace_transaction_id=posted.values.get("paytrace_transaction_id"),
+        is_customers=posted.subject_kind is SubjectKind.CUSTOMER,
+        lines=posted.lines,
+        value_on=date.fromisoformat(posted.values["value_on"]),
+        abas_document_id=posted.document_id,
+        abas_document_number=posted.document_number,
+        occurred_at=posted.occurred_at,
+    )
+
+
+def _not_booked(account: str, refused: DocumentRefused) -> DocumentNotBooked:
+    return DocumentNotBooked(
+        settlement_account=account,
+        document_kind=refused.kind,
+        posting_reference=refused.posting_reference,
+        code=refused.code,
+        message=refused.message,
+        occurred_at=refused.occurred_at,
+    )
 
 
 def _recall(events: Sequence[Record]) -> Callable[[Nothing, ErpCommands], Awaitable[tuple[ErpOutcomes, ...]]]:

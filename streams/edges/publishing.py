@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from schemas import catalog
@@ -24,7 +25,8 @@ NOT_CONTENT = frozenset({"observed_at", "observed_on", "observed_by"})
 def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbound:
     """Return one observation as its inbox takes it, key and partition chosen.
 
-    Shapes:  record is any dataclass with observed_at that this producer writes to exactly one inbox.
+    Shapes:  record is any dataclass with observed_at, or a command with occurred_at, that this producer writes to
+             exactly one inbox.
     Ensures: equal content gives the equal event id, whoever tells it and whenever.
              What cannot be true is a fact all the same, since the other side states it: it is written as stated, and
              the agent of the inbox parks it where people see it.
@@ -36,7 +38,7 @@ def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbou
         record,
         topic=spec.name,
         source=f"saldo/{producer}",
-        at=record.observed_at,
+        at=getattr(record, "observed_at", None) or record.occurred_at,
         codec=codec,
         log=log,
         event_id=observation_id(record),
@@ -50,10 +52,10 @@ def observation_id(record: Record) -> str:
 
 
 def content_digest(records: Sequence[Record]) -> str:
-    """Digest of what the records say, leaving out when and how it was observed."""
-    return hashlib.sha256(b"\n".join(map(_content, records))).hexdigest()
+    """Digest of what the records say, leaving out when it was said and how it was observed."""
+    return hashlib.sha256(b"\n".join(_content(record, {"occurred_at"}) for record in records)).hexdigest()
 
 
-def _content(record: Record) -> bytes:
-    fields = {name: value for name, value in to_json(record).items() if name not in NOT_CONTENT}
+def _content(record: Record, left_out: AbstractSet[str] = frozenset()) -> bytes:
+    fields = {name: value for name, value in to_json(record).items() if name not in NOT_CONTENT | left_out}
     return json.dumps([type(record).__name__, fields], sort_keys=True, ensure_ascii=False).encode()

@@ -21,6 +21,7 @@ WORKER = "worker"
 SOURCE_PAYTRACE = "source-paytrace"
 SOURCE_ABAS = "source-abas"
 SOURCE_RATES = "source-rates"
+SOURCE_REPORTS = "source-reports"
 INGRESS = "ingress"
 IMPORT = "import"
 PROJECTOR = "projector"
@@ -30,7 +31,7 @@ VIEWER = "viewer"
 # The admin makes topics and permissions; a worker runs every agent; the watch reads all and tells of what may raise an
 # alert; operators write commands; a viewer reads.
 ROLES = (
-    *(ADMIN, WORKER, SOURCE_PAYTRACE, SOURCE_ABAS, SOURCE_RATES, INGRESS, IMPORT),
+    *(ADMIN, WORKER, SOURCE_PAYTRACE, SOURCE_ABAS, SOURCE_RATES, SOURCE_REPORTS, INGRESS, IMPORT),
     *(PROJECTOR, WATCH, OPERATORS, VIEWER),
 )
 _USER_PREFIX = "saldo-"

@@ -19,6 +19,7 @@ from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.topic import Topic
+from streams.domain.accounts import AccountMapping
 from streams.domain.alerts.policy import Policy as AlertPolicy
 from streams.domain.disputes.policy import Policy as DisputesPolicy
 from streams.domain.payments.policy import Policy as PaymentsPolicy
@@ -158,7 +159,7 @@ EXCHANGE_RATES = RulesKind(
 ACCOUNT_MAPPING = RulesKind(
     "account-mapping",
     "which accounts documents get, and what finance chose",
-    (Topic.RECEIVABLES_INBOX, Topic.PAYMENTS_OBSERVATIONS),
+    (Topic.RECEIVABLES_INBOX, Topic.PAYMENTS_OBSERVATIONS, Topic.LEDGER_INBOX),
     account_mapping,
 )
 DISPUTE_DEADLINES = RulesKind(
@@ -244,3 +245,9 @@ def payments_policy(mapping: str, codes: str) -> PaymentsPolicy:
         base_currency=account_mapping(mapping, ACCOUNT_MAPPING.name).policies.base_currency,
         codes=payment_codes(codes, PAYMENT_CODES.name),
     )
+
+
+@lru_cache(maxsize=16)
+def ledger_policy(mapping: str) -> AccountMapping:
+    """Return the policy of keep-ledger from the text of its rules; raises FileInvalid."""
+    return account_mapping(mapping, ACCOUNT_MAPPING.name)

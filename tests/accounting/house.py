@@ -11,14 +11,13 @@ from schemas.files.owned import text_of
 from streams.rules.catalogue import ACCOUNT_MAPPING, EXCHANGE_RATES, KINDS, OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS
 from tests.accounting.stories import Story
 
-# G/L account by role; receivable and on_account are the customer's own account in abas.
+# G/L account by role; receivable, on_account and refund_liability are the customer's own account in abas.
 ACCOUNTS = {
     "bank": "1200",
     "clearing": "1360",
     "unidentified": "1590",
     "reserve": "1365",
     "chargeback_receivable": "1366",
-    "refund_liability": "1731",
     "fees": "4970",
     "chargeback_fees": "4971",
     "input_tax": "1576",

@@ -13,12 +13,12 @@ NAMES = sorted(path.parent.name for path in ROOT.glob("*/input.jsonl"))
 
 # What each scenario is about, beside its files: the documents that abas must hold at its end.
 DOCUMENTS = {
-    "chargeback_after_posting": ["PT79388123"],
-    "chargeback_that_flips": ["PT79388123"],
+    "chargeback_after_posting": ["LHKJDHBCFIICMCB", "LHMEGBNAGLCJGDA", "PT79388123"],
+    "chargeback_that_flips": ["LHKJDHBCFIICMCB", "LJOFNPAIHLHMGPJ", "LNKEJCHEOBGOILD", "PT79388123"],
     "ach_cleared_then_returned": ["PT79388123", "PT79388123N"],
     "amount_differs": ["PT79388123"],
     "clock_of_paytrace_days_ahead": ["PT79388123"],
-    "deposit_of_a_batch": ["PT79388123", "PT9001"],
+    "deposit_of_a_batch": ["LBOENKIGMJJENLI", "PT79388123", "PT9001"],
     "divided_by_hand_and_put_on_account": [
         "PT2",
         "PT79388123S1",

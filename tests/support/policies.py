@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import alerts, disputes, payments, rates, receivables, settlement
+from streams.domain import alerts, disputes, ledger, payments, rates, receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
@@ -21,6 +21,7 @@ from streams.rules.catalogue import (
     alert_policy,
     deposit_policy,
     disputes_policy,
+    ledger_policy,
     payments_policy,
     rates_policy,
     receivables_policy,
@@ -30,6 +31,7 @@ ALERTS = alert_policy(text_of(ALERT_RULES.shipped))
 RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
+LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 DISPUTES = disputes_policy(text_of(DISPUTE_DEADLINES.shipped))
 PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES)))
@@ -46,6 +48,8 @@ def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[An
     """The decide of a context, with this policy or the one that ships where it wants one."""
     if context is receivables:
         return lambda state, record: receivables.decide(state, record, policy or RECEIVABLES)
+    if context is ledger:
+        return lambda state, record: ledger.decide(state, record, LEDGER)
     if context is alerts:
         return lambda state, record: alerts.decide(state, record, ALERTS)
     if context is settlement:

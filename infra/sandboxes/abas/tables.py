@@ -286,6 +286,34 @@ FIGURES = TableDef(
 )
 
 
+# Tables of the company's own, whose `y` columns have one name in both languages.
+_KEYED = (*_GENERIC, Column("ykey", "ykey", Kind.STRING))
+
+
+def _own(spec: str, name: str, columns: dict[str, Kind]) -> TableDef:
+    head = (*_KEYED, *(Column(column, column, kind) for column, kind in columns.items()))
+    return TableDef(spec, name, "Saldo", head=head, indexed=frozenset({"idno", "ykey"}))
+
+
+_AMOUNTS = (
+    *("ycaptured", "yrefunded", "yvoided", "yreturned", "ychargedback"),
+    *("yposted", "ywaiting", "yparked", "yresidual"),
+)
+BRIDGE_DAY = _own(
+    "900:11", "SaldoBridge", {"yday": Kind.DATE, "ycurr": Kind.STRING} | dict.fromkeys(_AMOUNTS, Kind.DOUBLE)
+)
+_TEXTS = ("ystate", "ypaytraceid", "ycustomer", "yinvoice", "ycurr", "yreason")
+WAITING_MONEY = _own(
+    "900:12", "SaldoWaiting", dict.fromkeys(_TEXTS, Kind.STRING) | {"yamount": Kind.DOUBLE, "ysince": Kind.DATE}
+)
+DEPOSIT_EXPLANATION = _own(
+    "900:13",
+    "SaldoDeposit",
+    dict.fromkeys(("ystate", "ycurr", "ydetail"), Kind.STRING)
+    | {"yday": Kind.DATE, "yamount": Kind.DOUBLE, "yfee": Kind.DOUBLE, "ylines": Kind.INTEGER},
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TypeCommand:
     """A type command: a name and number that open one action on one table."""
@@ -306,6 +334,7 @@ TABLES = {
     for table in (
         *(CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
         *(ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
+        *(BRIDGE_DAY, WAITING_MONEY, DEPOSIT_EXPLANATION),
     )
 }
 

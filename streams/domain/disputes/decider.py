@@ -217,7 +217,7 @@ def _to_account(event: DisputeRecorded) -> tuple[Output, ...]:
         moved_on=event.entered_on,
         occurred_at=event.occurred_at,
     )
-    return (Output(Topic.SETTLEMENT_INBOX, moved),)
+    return Output(Topic.SETTLEMENT_INBOX, moved), Output(Topic.LEDGER_INBOX, moved)
 
 
 def _to_payment(event: DisputeRecorded) -> tuple[Output, ...]:

@@ -34,6 +34,7 @@ _MOVEMENT_FIELDS = (
     "method",
     "invoice_number",
     "vault_customer_id",
+    "settlement_account",
     "value_on",
     "occurred_at",
 )

@@ -32,6 +32,7 @@ from typing import Any, TypeAlias, assert_never
 from schemas.records.by_topic import PaymentsEvents, PaymentsObservations
 from schemas.records.gateway import HoldCharges, HoldRefunds
 from schemas.records.identification import Movement, PaymentToIdentify
+from schemas.records.ledger import MoneyMoved
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -158,6 +159,11 @@ class Identity:
     vault_customer_id: str | None
     card_last_four: str | None
     customer_reference: str | None = None
+
+    @property
+    def settlement_account(self) -> str:
+        """The account that PayTrace funds."""
+        return f"{self.merchant}/{self.currency}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,9 +410,8 @@ def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     Units:   a movement's amount is non-negative, its direction is in its name; a change carries the difference.
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
     """
-    return (
-        tuple(_output(state, move) for move in _moves_now(state, event)) + _to_rates(event) + _to_gateway(state, event)
-    )
+    moved = tuple(output for move in _moves_now(state, event) for output in _outputs(state, move))
+    return moved + _to_rates(event) + _to_gateway(state, event)
 
 
 def _moves_now(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -1078,8 +1083,11 @@ def _settled(
     return (replace(move, settled_at=event.occurred_at),)
 
 
-def _output(state: State, move: Move) -> Output:
-    """Return a movement as the context that it is for hears of it, with its value in base currency."""
+def _outputs(state: State, move: Move) -> tuple[Output, ...]:
+    """Return a movement as the contexts that it is for hear of it, with its value in base currency.
+
+    The ledger hears of what goes to identification, and needs no payer.
+    """
     identity = state.identity
     assert identity is not None, "money has its identity from its first fact on"
     about: dict[str, Any] = {
@@ -1100,19 +1108,26 @@ def _output(state: State, move: Move) -> Output:
             movement_id=move.name,
             invoice_number=identity.invoice_number,
             vault_customer_id=identity.vault_customer_id,
+            settlement_account=identity.settlement_account,
             tokens=tokens,
             value_on=move.value_on,
         )
-        return Output(Topic.IDENTIFICATION_INBOX, to_identify)
+        booked = MoneyMoved(
+            **about,
+            settlement_account=identity.settlement_account,
+            movement_id=move.name,
+            value_on=move.value_on,
+        )
+        return Output(Topic.IDENTIFICATION_INBOX, to_identify), Output(Topic.LEDGER_INBOX, booked)
     settled = MoneySettled(
         **about,
-        settlement_account=f"{identity.merchant}/{identity.currency}",
+        settlement_account=identity.settlement_account,
         line_id=move.name,
         batch_number=move.batch_number,
         settled_at=move.settled_at,
         moved_on=move.value_on,
     )
-    return Output(Topic.SETTLEMENT_INBOX, settled)
+    return (Output(Topic.SETTLEMENT_INBOX, settled),)
 
 
 def _change(event: CaptureAmountChanged) -> Movement:

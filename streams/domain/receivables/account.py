@@ -103,6 +103,7 @@ class Entry:
     currency: str
     method: PaymentMethod
     invoice_number: str | None
+    settlement_account: str | None
     value_on: date
     occurred_at: datetime
     takes_back: str | None = None

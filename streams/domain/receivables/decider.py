@@ -122,6 +122,7 @@ def _document(entry: Entry, event: PostingRequested) -> PostDocument:
         reverses_reference=event.reverses_reference,
         subject_kind=SubjectKind.CUSTOMER,
         subject=event.abas_customer_id,
+        settlement_account=entry.settlement_account,
         values={role: value for role, value in values.items() if value is not None},
         text=event.text,
         lines=event.lines,
@@ -153,6 +154,7 @@ def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
         base_currency=payment.base_currency,
         method=payment.method,
         invoice_number=payment.invoice_number,
+        settlement_account=payment.settlement_account,
         value_on=payment.value_on,
         occurred_at=payment.occurred_at,
     )

@@ -16,6 +16,7 @@ from schemas.failures import Unreadable
 from schemas.records.by_topic import SettlementInbox
 from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement
 from schemas.records.identification import Movement
+from schemas.records.ledger import DepositExplained, DepositReopened
 from schemas.records.settlement import (
     AcceptFeeSchedule,
     BankDirection,
@@ -136,11 +137,42 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
             assert_never(record)
 
 
-def route(_state: State, event: Event) -> tuple[Output, ...]:
-    """Announce a reported deposit to the account of lines that name no merchant, so that they are not guessed there."""
-    if not isinstance(event, DepositReportRecorded) or event.settlement_account.startswith(NO_MERCHANT):
-        return ()
-    announced = DepositReported(
+def route(state: State, event: Event) -> tuple[Output, ...]:
+    """Tell the ledger what bank and processor moved, and announce a reported deposit where lines name no merchant."""
+    match event:
+        case DepositReportRecorded() if not event.settlement_account.startswith(NO_MERCHANT):
+            return (Output(Topic.SETTLEMENT_INBOX, _announced(event)),)
+        case SettlementLineRecorded() if event.kind in _OF_ENTRY.values():
+            return (Output(Topic.LEDGER_INBOX, event),)
+        case DepositMatched() if (match_ := state.matches.get(event.bank_line_id)) is not None:
+            explained = DepositExplained(
+                settlement_account=event.settlement_account,
+                bank_line_id=event.bank_line_id,
+                deposit_minor=event.deposit_minor,
+                records_minor=event.records_minor,
+                fee_minor=event.fee_minor,
+                tax_minor=event.tax_minor,
+                rest_minor=event.rest_minor,
+                currency=event.currency,
+                moved_on=match_.deposit.moved_on,
+                occurred_at=event.occurred_at,
+            )
+            return (Output(Topic.LEDGER_INBOX, explained),)
+        case DepositUnmatched():
+            reopened = DepositReopened(
+                settlement_account=event.settlement_account,
+                bank_line_id=event.bank_line_id,
+                currency=event.currency,
+                occurred_at=event.occurred_at,
+            )
+            return (Output(Topic.LEDGER_INBOX, reopened),)
+        case _:
+            return ()
+
+
+def _announced(event: DepositReportRecorded) -> DepositReported:
+    """Return a reported deposit for the account of lines that name no merchant, so that they are not guessed there."""
+    return DepositReported(
         settlement_account=f"{NO_MERCHANT}/{event.currency}",
         deposit_id=f"{event.settlement_account}/{event.deposit_id}",
         reported_on=event.reported_on,
@@ -150,7 +182,6 @@ def route(_state: State, event: Event) -> tuple[Output, ...]:
         observed_at=event.occurred_at,
         raw="{}",
     )
-    return (Output(Topic.SETTLEMENT_INBOX, announced),)
 
 
 # -- lines ----------------------------------------------------------------------------------------------------------

@@ -462,6 +462,83 @@ ORDER BY (settlement_account, dispute_id, source_topic, source_partition, source
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each fact of a dispute, and what it did to its payment'
 ;
+CREATE TABLE IF NOT EXISTS fct_journal_lines
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    settlement_account LowCardinality(String),
+    entry_id String,
+    kind LowCardinality(String),
+    about_id String,
+    paytrace_transaction_id String,
+    posting_reference String,
+    is_asked_for Bool,
+    role LowCardinality(String),
+    amount_minor Int64,
+    currency LowCardinality(String),
+    base_minor Nullable(Int64),
+    base_currency LowCardinality(String),
+    value_on Date32,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, role, entry_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each line of the ledger\'s journal. Amounts are signed, a debit above zero; the lines of an entry sum to zero'
+;
+CREATE TABLE IF NOT EXISTS fct_ledger_documents
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    settlement_account LowCardinality(String),
+    posting_reference String,
+    state LowCardinality(String),
+    waits_for LowCardinality(String),
+    detail String,
+    mapping_version LowCardinality(String),
+    document_number String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, posting_reference, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What became of each document that the ledger asks for, step by step: asked, waiting, posted or netted'
+;
+CREATE TABLE IF NOT EXISTS fct_document_lines
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    settlement_account LowCardinality(String),
+    kind LowCardinality(String),
+    posting_reference String,
+    document_id String,
+    document_number String,
+    role LowCardinality(String),
+    account String,
+    cost_centre String,
+    tax_code String,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    value_on String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (posting_reference, role, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each line of each document that the ERP holds. Amounts are signed, a debit above zero'
+;
 CREATE TABLE IF NOT EXISTS fct_dispute_deadlines
 (
     source_topic LowCardinality(String),

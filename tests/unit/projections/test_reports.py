@@ -84,6 +84,8 @@ def day(engine: Store) -> Store:
     script.write(Topic.SETTLEMENT_EVENTS, example("DepositMatchSuggested", bank_line_id="1"))
     for event in deposits():
         script.write(Topic.SETTLEMENT_EVENTS, event)
+    for event in waiting_fee():
+        script.write(Topic.LEDGER_ENTRIES, event)
     script.write(Topic.ERP_COMMANDS, customer("C-1"))
     for name in ("DisputeRecorded", "DisputeDeadlineNear"):
         script.write(Topic.DISPUTES_EVENTS, example(name))
@@ -103,6 +105,13 @@ def deposits() -> list[Any]:
         )
     account.report(settled("late", 5_00, 12), settled("last", 5_00, 30))
     return account.events
+
+
+def waiting_fee() -> list[Any]:
+    """An entry of the ledger whose document has no account."""
+    document = {"posting_reference": "L1"}
+    entry = example("JournalEntryMade", **document, kind="fee", paytrace_transaction_id="1", is_asked_for=True)
+    return [entry, example("LedgerDocumentWaiting", **document)]
 
 
 def proposal(proposal_id: str, *, ended: bool, expires_at: datetime = datetime(2099, 12, 31, tzinfo=UTC)) -> list[Any]:

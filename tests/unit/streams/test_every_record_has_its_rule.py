@@ -56,6 +56,8 @@ RULES = {
     "streams/domain/disputes/decider.py": 3,
     "streams/domain/gateway/decider.py": 2,
     "streams/domain/identification/decider.py": 2,
+    "streams/domain/ledger/decider.py": 1,
+    "streams/domain/ledger/books.py": 1,
     "streams/domain/payments/decider.py": 2,
     "streams/domain/rates/decider.py": 2,
     "streams/domain/receivables/decider.py": 1,

@@ -21,16 +21,16 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
 def test_keys_are_made_listed_and_replaced(store: KeyStore) -> None:
     empty = saldo("keys", "list")
     assert (empty.exit_code, "saldo keys make" in empty.err) == (2, True)
-    assert saldo("keys", "make").out.count("signs with") == 3
+    assert saldo("keys", "make").out.count("signs with") == 4
     assert "every role has a key here" in saldo("keys", "make").out
     before = store.current("operators")
     assert saldo("keys", "rotate", "operators").exit_code == 0
     assert store.current("operators") != before
     lines = saldo("keys", "list").out.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert [line.split()[0] for line in lines if "operators" in line and "proves only" in line] == [before]
     unknown = saldo("keys", "rotate", "projector")
-    assert (unknown.exit_code, "operators, source-abas, worker" in unknown.err) == (2, True)
+    assert (unknown.exit_code, "operators, source-abas, source-reports, worker" in unknown.err) == (2, True)
 
 
 def test_a_revocation_states_its_instant(store: KeyStore) -> None:
@@ -51,7 +51,7 @@ def test_a_lost_ring_is_named_and_made_anew_only_on_request(store: KeyStore) -> 
     """Before, `keys list` advised `keys make`, which did nothing, and `keys rotate` began a ring without the others."""
     saldo("keys", "make")
     saldo("keys", "rotate", "worker")
-    before = {role: store.current(role) for role in ("operators", "source-abas", "worker")}
+    before = {role: store.current(role) for role in ("operators", "source-abas", "source-reports", "worker")}
     ring = store._ring_path
     whole = ring.read_text()
     ring.unlink()
@@ -63,7 +63,7 @@ def test_a_lost_ring_is_named_and_made_anew_only_on_request(store: KeyStore) -> 
     assert not ring.exists()
     assert {role: store.current(role) for role in before} == before
 
-    assert saldo("keys", "make", "--complete-ring").out.count("signs with") == 3
+    assert saldo("keys", "make", "--complete-ring").out.count("signs with") == 4
     assert {key.key_id for key in store.all()} == set(before.values())
     ring.write_text(whole)
     assert "every role has a key here" in saldo("keys", "make").out, "the copy of a backup is whole"

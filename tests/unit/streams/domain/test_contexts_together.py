@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.records.identification import Movement, OpenItemReferenced, PaymentToIdentify
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
-from streams.domain import identification, payments, receivables
+from streams.domain import identification, ledger, payments, receivables
 from streams.domain.payments.decider import Stage
 from tests.support.builders import (
     CUSTOMER,
@@ -34,6 +34,7 @@ class Pipeline:
         self.payments = Ledger(payments, key_by("paytrace_transaction_id"))
         self.payers = Ledger(identification, payers_key)
         self.customers = Ledger(receivables, key_by("abas_customer_id"))
+        self.ledger = Ledger(ledger, key_by("settlement_account"))
         self.settled: list[Any] = []
         self.answers = deque(answers)
         self.by_topic = {
@@ -53,6 +54,9 @@ class Pipeline:
                 continue
             if where == "settlement.inbox.v1":
                 self.settled.append(what)
+                continue
+            if where == "ledger.inbox.v1":
+                self.ledger.when(what)
                 continue
             book = self.by_topic[where]
             said = len(book.outputs)

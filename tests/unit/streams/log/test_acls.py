@@ -47,7 +47,7 @@ def test_a_journal_is_written_by_the_workers_alone() -> None:
 
 
 def test_only_those_who_are_listed_write_commands() -> None:
-    assert who_may("WRITE", "erp.commands.v1") == {"saldo-worker", "saldo-operators"}
+    assert who_may("WRITE", "erp.commands.v1") == {"saldo-worker", "saldo-operators", "saldo-source-reports"}
     assert who_may("WRITE", "gateway.inbox.v1") == {"saldo-worker", "saldo-operators", "saldo-source-abas"}
 
 

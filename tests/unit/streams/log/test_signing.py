@@ -180,7 +180,7 @@ def test_keys_are_made_once_and_private_to_their_owner(store: KeyStore, tmp_path
     assert store.make(NOW) == []
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "keys").glob("*.pem")} == {0o600}
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
-    assert {key.role for key in store.all()} == {"operators", "source-abas", "worker"}
+    assert {key.role for key in store.all()} == {"operators", "source-abas", "source-reports", "worker"}
 
 
 def test_what_a_replaced_key_signed_stays_good(store: KeyStore, tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""fct_document_lines: each line of each document that the ERP holds, by the sink's journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from projections.messages.coordinates import Coordinates
+from projections.tables.columns import Word
+from projections.tables.table import FactTable
+from schemas.records.erp import DocumentPosted, Side
+from schemas.topic import Topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentLineRow:
+    """Each line of each document that the ERP holds. Amounts are signed, a debit above zero."""
+
+    settlement_account: Word
+    kind: Word
+    posting_reference: str
+    document_id: str
+    document_number: str
+    role: Word
+    account: str
+    cost_centre: str
+    tax_code: str
+    amount_minor: int
+    currency: Word
+    value_on: str
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[DocumentLineRow, ...]:
+    """Return one row for each line of a DocumentPosted of the sink."""
+    if at.topic != Topic.ERP_OUTCOMES or not isinstance(record, DocumentPosted):
+        return ()
+    return tuple(
+        DocumentLineRow(
+            settlement_account=record.settlement_account or "",
+            kind=record.kind,
+            posting_reference=record.posting_reference,
+            document_id=record.document_id,
+            document_number=record.document_number,
+            role=line.role,
+            account=line.account,
+            cost_centre=line.cost_centre or "",
+            tax_code=line.tax_code or "",
+            amount_minor=line.amount_minor if line.side is Side.DEBIT else -line.amount_minor,
+            currency=line.currency,
+            value_on=record.values.get("value_on", ""),
+            occurred_at=record.occurred_at,
+        )
+        for line in record.lines
+    )
+
+
+TABLE = FactTable(
+    name="fct_document_lines",
+    row=DocumentLineRow,
+    order_by=("posting_reference", "role"),
+    reads=(DocumentPosted,),
+    project=project,
+)

@@ -1,0 +1,134 @@
+"""Which lines does money make? The one place that says it, for the ledger's entries and for the documents in the ERP.
+
+Lines are signed amounts by role (schemas/documents/roles.yaml): a debit is above zero, a credit below. A document's
+lines are the entry's lines with accounts, in the order of its kind; so both are equal by construction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Literal
+
+from schemas.documents import kinds
+from schemas.records.disputes import DisputeMovement
+from schemas.records.erp import DocumentLine, Side
+from schemas.records.identification import Movement
+from schemas.records.settlement import SettlementLineKind
+from schemas.signs import movement_sign, settlement_sign
+from schemas.values.money import Money
+from streams.domain.accounts import Account, Accounts, Facts, Unmapped
+
+Lines = Mapping[str, int]  # role -> minor units of one currency, a debit above zero; sums to zero, no line is zero
+
+# A line that the processor takes out of its deposits or gives, beside payments: its document, and its other side.
+_OF_PROCESSOR: Mapping[SettlementLineKind, tuple[str, str]] = {
+    SettlementLineKind.FEE: ("fee", "fees"),
+    SettlementLineKind.FEE_GIVEN_BACK: ("fee", "fees"),
+    SettlementLineKind.CHARGEBACK_FEE: ("chargeback_fee", "chargeback_fees"),
+    SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK: ("chargeback_fee", "chargeback_fees"),
+    SettlementLineKind.RESERVE_HELD: ("reserve_held", "reserve"),
+    SettlementLineKind.RESERVE_RELEASED: ("reserve_released", "reserve"),
+}
+
+
+def of_movement(movement: Movement, amount_minor: int) -> Lines:
+    """Return the lines of money that moved at PayTrace, before anybody's document has applied it."""
+    signed = movement_sign(movement) * amount_minor
+    return _lines(clearing=signed, unapplied=-signed)
+
+
+def of_processor(kind: SettlementLineKind, amount_minor: int, tax_minor: int) -> tuple[str, Lines] | None:
+    """Return kind and lines of the document of a processor's line; None for one that makes none.
+
+    Units: tax_minor is what of amount_minor is tax.
+    """
+    if kind not in _OF_PROCESSOR:
+        return None
+    document, role = _OF_PROCESSOR[kind]
+    sign = settlement_sign(kind)
+    amounts = {role: -sign * (amount_minor - tax_minor), "input_tax": -sign * tax_minor}
+    return document, _lines(**amounts, clearing=sign * amount_minor)
+
+
+def of_dispute(movement: DisputeMovement, amount_minor: int, policy: Literal["receivable", "reopen"]) -> Lines:
+    """Return the lines of money that a dispute took or gave back.
+
+    By the policy `reopen` it is the customer's money again, which a document of receivables takes off the invoice.
+    """
+    signed = {DisputeMovement.CHARGED_BACK: -amount_minor, DisputeMovement.CHARGEBACK_REVERSED: amount_minor}
+    minor = signed.get(movement, 0)
+    return _lines(**{"chargeback_receivable" if policy == "receivable" else "unapplied": -minor, "clearing": minor})
+
+
+def of_deposit(deposit_minor: int, rest_minor: int) -> Lines:
+    """Return the lines of a bank line: the whole of it to the bank, what it pays out off clearing.
+
+    Units: rest_minor is what nothing explains; above zero the bank brought less than what it pays out.
+    """
+    return _lines(bank=deposit_minor, clearing=-deposit_minor - rest_minor, unidentified=rest_minor)
+
+
+def of_bank_fee(fee_minor: int, tax_minor: int, *, taken_from: Literal["clearing", "bank"]) -> Lines:
+    """Return the lines of a fee that a bank line shows and no line of the processor names; fee_minor holds the tax."""
+    return _lines(**{"fees": fee_minor - tax_minor, "input_tax": tax_minor, taken_from: -fee_minor})
+
+
+def of_customers_document(lines: Sequence[DocumentLine]) -> Mapping[str, Lines]:
+    """Return the lines by currency of a document that applies a customer's money.
+
+    The payment moved clearing already, so clearing is what was unapplied; a document that moves no money of a payment
+    has no such line.
+    """
+    found: dict[str, Counter[str]] = {}
+    for line in lines:
+        role = "unapplied" if line.role == "clearing" else line.role
+        found.setdefault(line.currency, Counter())[role] += signed_minor(line)
+    return {currency: _lines(**of_currency) for currency, of_currency in found.items()}
+
+
+def turned(lines: Lines) -> Lines:
+    """Return the lines with debit and credit turned."""
+    return {role: -minor for role, minor in lines.items()}
+
+
+def signed_minor(line: DocumentLine) -> int:
+    """Return the amount of a document's line, a debit above zero."""
+    return line.amount_minor if line.side is Side.DEBIT else -line.amount_minor
+
+
+def document_lines(
+    kind: str, lines: Lines, currency: str, accounts: Accounts, facts: Facts, on: date
+) -> tuple[DocumentLine, ...] | Unmapped:
+    """Return the lines of a document with the accounts of its value date, or the first role that has none."""
+    made: list[DocumentLine] = []
+    for of_kind in kinds()[kind].lines:
+        minor = lines.get(of_kind.role, 0)
+        if not minor:
+            continue
+        amount = f"{Money(abs(minor), currency).major:f}"
+        account = accounts.of(of_kind.role, {**facts, "kind": kind, "currency": currency, "amount": amount}, on)
+        if isinstance(account, Unmapped):
+            return account
+        made.append(_line(of_kind.role, minor, currency, account, of_kind.takes))
+    return tuple(made)
+
+
+def _line(role: str, minor: int, currency: str, account: Account, takes: frozenset[str]) -> DocumentLine:
+    return DocumentLine(
+        role=role,
+        account=account.number,
+        side=Side.DEBIT if minor > 0 else Side.CREDIT,
+        amount_minor=abs(minor),
+        currency=currency,
+        cost_centre=account.cost_centre if "cost_centre" in takes else None,
+        tax_code=account.tax_code if "tax_code" in takes else None,
+        text=account.text if "text" in takes else None,
+    )
+
+
+def _lines(**by_role: int) -> Lines:
+    lines = {role: minor for role, minor in by_role.items() if minor}
+    assert sum(lines.values()) == 0, lines
+    return lines

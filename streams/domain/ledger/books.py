@@ -1,0 +1,189 @@
+"""What the ledger remembers of one merchant account and currency, and how each event changes it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import TypeAlias, assert_never
+
+from schemas.records.by_topic import LedgerEntries
+from schemas.records.ledger import (
+    BookingDecided,
+    BookingWaits,
+    DepositBooked,
+    JournalEntryMade,
+    JournalLine,
+    LedgerDocumentPosted,
+    LedgerDocumentRequested,
+    LedgerDocumentsNetted,
+    LedgerDocumentWaiting,
+)
+
+Event: TypeAlias = LedgerEntries
+
+# A repeat of a record comes within hours, after a crash or from a second poll; two months leave room for a restore.
+KNOWN_DAYS = 60
+# reconcile-deposits takes a match apart for 16 days of its bridge, which may run behind the bank.
+DEPOSIT_DAYS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A document that the ledger asks for, and that is not in the ERP or may yet be taken back.
+
+    Shapes: lines of one currency. waits_for is None while it is asked for; mapping_version is that of the last try.
+    """
+
+    entry_id: str
+    kind: str
+    posting_reference: str
+    reverses_reference: str | None
+    values: dict[str, str]
+    lines: tuple[JournalLine, ...]
+    value_on: date
+    occurred_at: datetime
+    waits_for: BookingWaits | None = None
+    mapping_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """A bank line by its latest fact: the documents that book it now (none: its match was taken apart)."""
+
+    latest_at: datetime
+    moved_on: date
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """One merchant account and currency.
+
+    Shapes: balances by "role/currency", minor units, a debit above zero. documents by posting reference: those that
+            wait, those that are asked for, and posted ones of deposits. chargebacks: the latest document of a dispute
+            by its number. known: names of facts by the day on which
+            they became known and one byte of their digest, so that a change copies few of them.
+    """
+
+    account: str = ""
+    balances: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, Document] = field(default_factory=dict)
+    asked: dict[str, Document] = field(default_factory=dict)
+    posted: dict[str, Document] = field(default_factory=dict)
+    chargebacks: dict[str, str] = field(default_factory=dict)
+    deposits: dict[str, Deposit] = field(default_factory=dict)
+    known: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)
+    command_ids: frozenset[str] = frozenset()
+
+    def knows(self, name: str, at: datetime) -> bool:
+        """Return whether a fact was booked already."""
+        return name in self.known.get(_day(at), {}).get(_bucket(name), frozenset())
+
+    def document(self, reference: str) -> Document | None:
+        """Return a document that waits, is asked for or is posted; None for one that the ledger did not ask for."""
+        return self.waiting.get(reference) or self.asked.get(reference) or self.posted.get(reference)
+
+
+INITIAL = State()
+
+
+def evolve(state: State, event: LedgerEntries) -> State:
+    """Remember one event; accepts any event in any state."""
+    match event:
+        case JournalEntryMade():
+            return _booked(replace(state, account=event.settlement_account), event)
+        case LedgerDocumentRequested():
+            known = state.waiting.get(event.posting_reference)
+            if known is None:
+                return state
+            asked = replace(known, waits_for=None, mapping_version=event.mapping_version)
+            waiting = _without(state.waiting, event.posting_reference)
+            return replace(state, waiting=waiting, asked={**state.asked, event.posting_reference: asked})
+        case LedgerDocumentWaiting():
+            known = state.waiting.get(event.posting_reference) or state.asked.get(event.posting_reference)
+            if known is None:
+                return state
+            waits = replace(known, waits_for=event.waits_for, mapping_version=event.mapping_version)
+            asked_for = _without(state.asked, event.posting_reference)
+            return replace(state, asked=asked_for, waiting={**state.waiting, event.posting_reference: waits})
+        case LedgerDocumentPosted():
+            return _posted(state, event.posting_reference)
+        case LedgerDocumentsNetted():
+            waiting = _without(state.waiting, event.posting_reference)
+            return replace(state, waiting=_without(waiting, event.reversal_reference or ""))
+        case DepositBooked():
+            return _with_deposit(state, event)
+        case BookingDecided():
+            return replace(state, command_ids=state.command_ids | {event.command_id})
+        case _:
+            assert_never(event)
+
+
+def _booked(state: State, event: JournalEntryMade) -> State:
+    balances = dict(state.balances)
+    for line in event.lines:
+        name = f"{line.role}/{line.currency}"
+        balances[name] = balances.get(name, 0) + line.amount_minor
+    state = replace(state, balances=balances, known=_with_known(state.known, event.entry_id, event.occurred_at))
+    if event.kind == "chargeback" and event.posting_reference is not None:
+        chargebacks = {**state.chargebacks, event.values["dispute"]: event.posting_reference}
+        state = replace(state, chargebacks=chargebacks)
+    if not event.is_asked_for or event.posting_reference is None:
+        return state
+    document = Document(
+        entry_id=event.entry_id,
+        kind=event.kind,
+        posting_reference=event.posting_reference,
+        reverses_reference=event.reverses_reference,
+        values=dict(event.values),
+        lines=event.lines,
+        value_on=event.value_on,
+        occurred_at=event.occurred_at,
+    )
+    return replace(state, waiting={**state.waiting, event.posting_reference: document})
+
+
+def _posted(state: State, reference: str) -> State:
+    """Keep a posted document as long as it may be taken back, which only those of a bank line are."""
+    document = state.asked.get(reference) or state.waiting.get(reference)
+    if document is None:
+        return state
+    posted = state.posted
+    if any(reference in deposit.references for deposit in state.deposits.values()):
+        posted = {**posted, reference: document}
+    waiting, asked = _without(state.waiting, reference), _without(state.asked, reference)
+    return replace(state, waiting=waiting, asked=asked, posted=posted)
+
+
+def _with_deposit(state: State, event: DepositBooked) -> State:
+    deposit = Deposit(latest_at=event.occurred_at, moved_on=event.moved_on, references=event.posting_references)
+    deposits = {**state.deposits, event.bank_line_id: deposit}
+    kept_from = max(one.moved_on for one in deposits.values()) - timedelta(days=DEPOSIT_DAYS)
+    kept = {name: one for name, one in deposits.items() if one.moved_on >= kept_from}
+    of_kept = {reference for one in kept.values() for reference in one.references}
+    posted = {reference: one for reference, one in state.posted.items() if reference in of_kept}
+    return replace(state, deposits=kept, posted=posted)
+
+
+def _with_known(
+    known: dict[str, dict[str, frozenset[str]]], name: str, at: datetime
+) -> dict[str, dict[str, frozenset[str]]]:
+    day, bucket = _day(at), _bucket(name)
+    of_day = known.get(day)
+    if of_day is None:
+        first = (max(date.fromisoformat(one) for one in (*known, day)) - timedelta(days=KNOWN_DAYS)).isoformat()
+        known, of_day = {one: names for one, names in known.items() if one >= first}, {}
+    return {**known, day: {**of_day, bucket: of_day.get(bucket, frozenset()) | {name}}}
+
+
+def _day(at: datetime) -> str:
+    return at.date().isoformat()
+
+
+def _bucket(name: str) -> str:
+    return hashlib.blake2b(name.encode(), digest_size=1).hexdigest()
+
+
+def _without(documents: dict[str, Document], reference: str) -> dict[str, Document]:
+    return {name: one for name, one in documents.items() if name != reference} if reference in documents else documents
