@@ -94,7 +94,8 @@ def _performing(gateway: Gateway) -> Callable[[Subject, GatewayCommands], Awaita
                     () if state.charged_back.get(_case_of(record), 0) == record.charged_back_minor else (_held(record),)
                 )
             case HoldCharges():
-                return (_charges_held(record),)
+                is_known = record.is_held or _hold_of(record) in state.holds
+                return (_charges_held(record),) if is_known else ()
             case ReleaseCharges():
                 return (_released(record),)
             case _:
@@ -186,6 +187,10 @@ def _held(hold: HoldRefunds) -> RefundsHeld:
     )
 
 
+def _hold_of(record: HoldCharges | ChargesHeld) -> str:
+    return f"{record.paytrace_transaction_id} {record.code_kind}"
+
+
 def _charges_held(hold: HoldCharges) -> ChargesHeld:
     return ChargesHeld(**{one.name: getattr(hold, one.name) for one in fields(HoldCharges)})
 
@@ -239,7 +244,7 @@ def evolve(state: Subject, event: GatewayOutcomes) -> Subject:
         case RefundsHeld():
             return replace(state, charged_back={**state.charged_back, _case_of(event): event.charged_back_minor})
         case ChargesHeld():
-            name = f"{event.paytrace_transaction_id} {event.code_kind}"
+            name = _hold_of(event)
             others = {key: hold for key, hold in state.holds.items() if key != name}
             return replace(state, holds={**others, name: event} if event.is_held else others)
         case ChargesReleased():

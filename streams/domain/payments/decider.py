@@ -166,15 +166,6 @@ class Identity:
         return f"{self.merchant}/{self.currency}"
 
 
-@dataclass(frozen=True, slots=True)
-class Charged:
-    """Whose card or account an observation names, and the amount in minor units of currency."""
-
-    vault_customer_id: str | None
-    amount_minor: int
-    currency: str
-
-
 # What most events say of it; the order's number is kept with the money alone, since nothing else asks for it.
 _IDENTIFYING = tuple(field.name for field in fields(Identity) if field.name != "customer_reference")
 
@@ -198,7 +189,7 @@ class State:
     unrecognized: frozenset[tuple[str, ...]] = frozenset()
     contradictions: frozenset[str] = frozenset()
     # Whose card or account it is, as first said; codes that were said; those that wait for the former.
-    charged: Charged | None = None
+    vault_customer_id: str | None = None
     codes: frozenset[tuple[CodeKind, str]] = frozenset()
     unheld: tuple[NextStepFound, ...] = ()
     # What each dispute takes now, by account and case number; one that was won back stands at 0.
@@ -325,9 +316,8 @@ def decide(state: State, record: PaymentsObservations, policy: Policy) -> tuple[
 def evolve(state: State, event: PaymentsEvents) -> State:
     """Remember one event; accepts any event in any state."""
     known = _with_event(state, event)
-    if known.charged is None and isinstance(event, PaymentAuthorized | AchPaymentInitiated | PaymentCaptured):
-        charged = Charged(event.vault_customer_id, event.amount_minor, event.currency)
-        known = replace(known, charged=charged)
+    if known.vault_customer_id is None and isinstance(event, PaymentAuthorized | AchPaymentInitiated | PaymentCaptured):
+        known = replace(known, vault_customer_id=event.vault_customer_id)
     if known.asked_in and known.valuation is None:
         known = replace(known, held=(*known.held, *_moves(known, event)))
     observation = _observation_of(event)
@@ -387,9 +377,11 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
         case NextStepFound():
             others = tuple(one for one in state.unheld if one.code_kind is not event.code_kind)
             waits = _must_hold(event) and event.vault_customer_id is None
+            known = state.codes | {(event.code_kind, event.code)}
+            is_named = any(kind is event.code_kind and code for kind, code in known)
             return replace(
                 state,
-                codes=state.codes | {(event.code_kind, event.code)},
+                codes=known - {(event.code_kind, "")} if is_named else known,
                 unheld=(*others, event) if waits else others,
             )
         case PaymentContradicted():
@@ -411,7 +403,7 @@ def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
     """
     moved = tuple(output for move in _moves_now(state, event) for output in _outputs(state, move))
-    return moved + _to_rates(event) + _to_gateway(state, event)
+    return moved + _to_rates(event) + _to_gateway(event)
 
 
 def _moves_now(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -486,10 +478,10 @@ def _to_rates(event: PaymentsEvents) -> tuple[Output, ...]:
     return (Output(Topic.RATES_INBOX, asked),)
 
 
-def _to_gateway(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
+def _to_gateway(event: PaymentsEvents) -> tuple[Output, ...]:
     """Hold refunds of money that a dispute takes, and charges where a code says so."""
     if isinstance(event, NextStepFound):
-        return _charges_held(state, event)
+        return _charges_held(event)
     if not isinstance(event, PaymentChargedBack | PaymentChargebackReversed):
         return ()
     hold = HoldRefunds(
@@ -504,10 +496,9 @@ def _to_gateway(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     return (Output(Topic.GATEWAY_COMMANDS, hold),)
 
 
-def _charges_held(state: State, found: NextStepFound) -> tuple[Output, ...]:
+def _charges_held(found: NextStepFound) -> tuple[Output, ...]:
     """Hold charges of the vault customer, or lift what an earlier code of this payment held."""
-    is_first = sum(kind is found.code_kind for kind, _ in state.codes) == 1
-    if found.vault_customer_id is None or (is_first and not _must_hold(found)):
+    if found.vault_customer_id is None:
         return ()
     hold = HoldCharges(
         subject=f"vault/{found.vault_customer_id}",
@@ -541,6 +532,9 @@ def _next_step_shown(state: State, seen: TransactionObserved, policy: Policy) ->
         for one in state.unheld
         if seen.vault_customer_id is not None
     )
+    reading = READINGS.get(seen.kind, {}).get(seen.status)
+    if reading is None or _why_unrecognized(seen, reading) is not None:
+        return ()
     match seen.status:
         case TransactionStatus.ACH_RETURNED:
             kind, code = CodeKind.RETURN, seen.return_code or ""
@@ -552,40 +546,28 @@ def _next_step_shown(state: State, seen: TransactionObserved, policy: Policy) ->
             return late
     if (kind, code) in state.codes or (not code and any(known is kind for known, _ in state.codes)):
         return late
-    charged = Charged(seen.vault_customer_id, seen.amount_minor, seen.currency)
-    pays_out = seen.kind in (TransactionKind.REFUND, TransactionKind.ACH_REFUND)
-    found = _next_step(
-        seen.paytrace_transaction_id, kind, code, Days(seen).ended_on(), charged, policy, seen.observed_at
+    found = _next_step(seen.paytrace_transaction_id, kind, code, Days(seen).ended_on(), policy, seen.observed_at)
+    found = replace(
+        found, vault_customer_id=seen.vault_customer_id, amount_minor=seen.amount_minor, currency=seen.currency
     )
     others = tuple(one for one in late if one.code_kind is not kind)
+    pays_out = seen.kind in (TransactionKind.REFUND, TransactionKind.ACH_REFUND)
     return (*others, replace(found, stops_charges=False, most_entries=None, entries_days=None) if pays_out else found)
 
 
 def _on_code(state: State, reported: ReportPaymentCode, policy: Policy) -> tuple[Event, ...]:
     """Say what a code allows that a person reports; reported again, it counts again."""
-    found = _next_step(
-        reported.paytrace_transaction_id,
-        reported.code_kind,
-        reported.code,
-        reported.noticed_on,
-        state.charged,
-        policy,
-        reported.occurred_at,
-    )
+    transaction_id, kind, at = reported.paytrace_transaction_id, reported.code_kind, reported.occurred_at
+    found = _next_step(transaction_id, kind, reported.code, reported.noticed_on, policy, at)
+    found = replace(found, vault_customer_id=state.vault_customer_id)
+    if state.identity is not None:
+        found = replace(found, amount_minor=state.captured_minor, currency=state.identity.currency)
     if Fact.REFUND_ISSUED in state.facts:
         found = replace(found, stops_charges=False, most_entries=None, entries_days=None)
     return (found,)
 
 
-def _next_step(
-    transaction_id: str,
-    kind: CodeKind,
-    code: str,
-    on: date,
-    charged: Charged | None,
-    policy: Policy,
-    at: datetime,
-) -> NextStepFound:
+def _next_step(transaction_id: str, kind: CodeKind, code: str, on: date, policy: Policy, at: datetime) -> NextStepFound:
     says = policy.codes.of(kind, code)
     is_change = kind is CodeKind.CHANGE
     return NextStepFound(
@@ -601,9 +583,6 @@ def _next_step(
         most_entries=says.most_entries,
         entries_days=says.entries_days,
         stops_charges=says.stops_charges,
-        vault_customer_id=charged.vault_customer_id if charged else None,
-        amount_minor=charged.amount_minor if charged else None,
-        currency=charged.currency if charged else None,
         noticed_on=on,
         occurred_at=at,
     )
