@@ -38,6 +38,7 @@ from connectors.abas.once import Write
 from connectors.abas.posting import Lock, Opening, Saving, act, save_by_editor, save_by_infosystem
 from connectors.abas.profile import (
     COUNTER_ACCOUNT,
+    NATURAL_KEY,
     REVERSES_DOCUMENT,
     DocumentWay,
     Formats,
@@ -67,6 +68,7 @@ from schemas.values.refusal_codes import PERIOD_CLOSED
 VERSION_DIFFERS = "VERSION_DIFFERS"
 MISSING_CURRENCY = "MISSING_PROFILE/currency"
 MISSING_POSTED_ON = "MISSING_PROFILE/posted_on"
+MISSING_RECORD = "MISSING_OBJECT/record"
 
 _AMOUNTS = ("debit", "credit")
 
@@ -299,7 +301,7 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
         self._client, self._profile, self._way, self._command = client, profile, way, command
         kind = kinds()[command.kind]
         self._head: Puts = {
-            "natural_key": Put(command.natural_key),
+            NATURAL_KEY: Put(command.natural_key),
             **_typed(command.values, kind.values, profile.formats, {}),
         }
         self._rows = {row.row_key: _typed(row.values, kind.row_values, profile.formats, {}) for row in command.rows}
@@ -308,12 +310,18 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
     @property
     def is_claimed(self) -> bool:
         """A second creation would make a second record; a change made twice is the same change."""
-        return self._known is None
+        return self._known is None and self._way.is_ours
 
     @property
     def is_fenced(self) -> bool:
         """As a document; a change is compared under the lock of its own editor."""
-        return self._known is not None or _is_fenced(self._way, self._profile)
+        return not self.is_claimed or _is_fenced(self._way, self._profile)
+
+    @property
+    def _found_by(self) -> str:
+        """The value that it is found by; empty where the command has none."""
+        put = self._head.get(self._way.found_by)
+        return "" if put is None else put.text
 
     async def look_up(self) -> Saved | None:
         """Find the record where it holds what is asked for."""
@@ -327,7 +335,9 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
     async def _find(self) -> Saved | None:
         if self._known is not None:
             return await self._read(self._known.id)
-        shown = await _search(self._client, self._profile, self._way, "natural_key", self._command.natural_key)
+        if not self._found_by:
+            return None
+        shown = await _search(self._client, self._profile, self._way, self._way.found_by, self._found_by)
         self._known = None if shown is None else self._saved(shown)
         return self._known
 
@@ -340,7 +350,14 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
         return Saved(shown.id, _number(self._way, shown), version if isinstance(version, int) else 0, shown)
 
     async def make(self, original: Saved | None, saving: Saving) -> Saved:
-        """Create it, or change what differs."""
+        """Create it, or change what differs.
+
+        Raises: AbasRefused where it is a record that people make, and there is none.
+        """
+        if self._known is None and not self._way.is_ours:
+            found_by = self._way.found_by
+            named = f"with {found_by} {self._found_by}" if self._found_by else f"by a command without {found_by}"
+            raise AbasRefused(f"there is no {self._way.meta_name} to change {named}", code=MISSING_RECORD)
         saved = await (self._create(saving) if self._known is None else self._change(self._known, saving))
         differences = self._differences(saved)
         if differences:
@@ -457,8 +474,8 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 
     @property
     def place(self) -> str:
-        """Table and field of the natural key."""
-        return _place(self._way, "natural_key", self._command.natural_key)
+        """Table and field of what it is found by."""
+        return _place(self._way, self._way.found_by, self._found_by)
 
 
 # -- commands to values, by role ------------------------------------------------------------------------------------

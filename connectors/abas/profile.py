@@ -266,6 +266,8 @@ REVERSES_DOCUMENT = "reverses_document"
 
 # The account of the other line, of a document that goes into the head alone.
 COUNTER_ACCOUNT = "counter_account"
+# What a record is found by where Saldo makes it.
+NATURAL_KEY = "natural_key"
 
 
 def may_be_flat(kind: Kind) -> bool:
@@ -331,14 +333,25 @@ class DocumentWay(_Way):
 
 
 class RecordWay(_Way):
-    """A record: created by one action, changed by another, found by its natural key."""
+    """A record: created by one action, changed by another, found by its natural key.
+
+    Where found_by is a value of the kind, the record is one that people made: it is changed, and never created.
+    """
 
     create: str = "NEW"
     change: str = "UPDATE"
+    found_by: str = NATURAL_KEY
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is found by our key, and created where it isn't there."""
+        return self.found_by == NATURAL_KEY
 
     def faults(self, kind: Kind) -> Iterator[tuple[YamlPath, str]]:
         """Name the faults, as of a document."""
-        every = {*kind.values, "natural_key"}
+        every = {*kind.values, *([NATURAL_KEY] if self.is_ours else [])}
+        if not self.is_ours and (self.found_by not in kind.values or self.found_by not in self.inputs):
+            yield ("found_by",), f"is {self.found_by}, no value that has a field; {near(self.found_by, kind.values)}"
         of_row = {*kind.row_values, "row_key"} if kind.row_values else set[str]()
         always = {"natural_key", *kind.required}
         yield from self._misfits(every, every, of_row, of_row, always)

@@ -165,6 +165,7 @@ from schemas.records.receivables import (
     OpenItemRecorded,
     PaymentMatched,
     PaymentReassigned,
+    PaymentStatusChanged,
     PostAgain,
     PostingRequested,
     PutOnAccount,
@@ -349,6 +350,7 @@ ReceivablesEvents: TypeAlias = (
     | PaymentReassigned
     | EntryMoved
     | EntryHandedOver
+    | PaymentStatusChanged
     | DecisionTaken
     | DecisionRefused
 )

@@ -428,6 +428,25 @@ class PaymentReassigned(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentStatusChanged(Record):
+    """What became of a payment's money on one invoice, or on none, as the ERP is to be told in its words."""
+
+    status_key: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    invoice_number: str | None = None
+    payment_status: str
+    invoice_status: str | None = None
+    amount_minor: int
+    currency: str
+    reason: WaitingReason | None = None
+    payment_word: str
+    invoice_word: str | None = None
+    mapping_version: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PostAgain(Record):
     """Command of a person: what abas refused fits now, ask for the same document again. Key: abas_customer_id."""
 

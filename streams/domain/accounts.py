@@ -13,6 +13,7 @@ from datetime import date
 from types import MappingProxyType
 
 from streams.domain.choices import Choices
+from streams.domain.statuses import StatusWords
 
 Facts = Mapping[str, str]  # what is known of a line, by the names below; what is not known is left out
 
@@ -91,8 +92,12 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class AccountMapping:
-    """One version of the mapping: the accounts, and what people chose (below `policies:`)."""
+    """One version of the mapping: the accounts, and what people chose (below `policies:`).
+
+    statuses are the ERP's words for what became of payments; without them none is written back.
+    """
 
     version: int
     accounts: Accounts
     policies: Choices
+    statuses: StatusWords | None = None

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from schemas.documents import kinds, roles
 from schemas.files.owned import Entry, FileInvalid, parse_with_lines, problems_at
@@ -17,6 +17,7 @@ from schemas.records.payments import PaymentMethod
 from schemas.values.money import currencies
 from streams.domain.accounts import FACTS, Account, AccountMapping, AccountRule, Accounts, Facts
 from streams.domain.choices import CashDiscount, Choices, ClosedPeriod, SmallRests
+from streams.domain.statuses import InvoiceStatus, PaymentStatus, StatusWords
 from streams.rules.conditions import ConditionInvalid, condition
 
 HIGHEST_VERSION = 1_000_000  # far below what the record of an adoption holds
@@ -26,6 +27,7 @@ _LONGEST_TEXT = 100
 _METHODS = tuple(method.value for method in PaymentMethod)
 
 Number = Annotated[str, Field(min_length=1, max_length=40)]
+Word = Annotated[str, Field(min_length=1, max_length=40)]
 _OFF = BeforeValidator(lambda given: None if given is False or given == "off" else given)  # YAML reads off as false
 
 
@@ -119,10 +121,37 @@ class _Choices(Entry):
         )
 
 
+class _Statuses(Entry):
+    payment: Mapping[str, Word]
+    invoice: Mapping[str, Word] = {}
+
+    @field_validator("payment", "invoice")
+    @classmethod
+    def _are_statuses(cls, given: Mapping[str, str], field: ValidationInfo) -> Mapping[str, str]:
+        known = [status.value for status in (PaymentStatus if field.field_name == "payment" else InvoiceStatus)]
+        found: list[tuple[YamlPath, str]] = [
+            ((name,), f"is no status; {near(name, known)}") for name in given if name not in known
+        ]
+        unsaid = [name for name in known if name not in given]
+        if field.field_name == "invoice" and given and unsaid:
+            found.append(((), f"says nothing for {', '.join(unsaid)}; write a word for each, or leave out invoice"))
+        if found:
+            raise Misfits(found)
+        return given
+
+    def value(self) -> StatusWords:
+        """Return the words."""
+        return StatusWords(
+            payment={PaymentStatus(name): word for name, word in self.payment.items()},
+            invoice={InvoiceStatus(name): word for name, word in self.invoice.items()},
+        )
+
+
 class _Mapping(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     accounts: Mapping[str, tuple[_Line, ...]]
     policies: _Choices
+    statuses: Annotated[_Statuses | None, _OFF] = None
 
 
 def account_mapping(text: str, file: str) -> AccountMapping:
@@ -137,7 +166,8 @@ def account_mapping(text: str, file: str) -> AccountMapping:
     wrong += _never_reached(found.accounts, lambda path: lines.nearest(path))
     if wrong:
         raise FileInvalid(problems_at(wrong, lines, file))
-    return AccountMapping(found.version, Accounts(rules), found.policies.value())
+    statuses = None if found.statuses is None else found.statuses.value()
+    return AccountMapping(found.version, Accounts(rules), found.policies.value(), statuses)
 
 
 def _rules(role: str, of_role: Sequence[_Line], wrong: list[tuple[YamlPath, str]]) -> Iterator[AccountRule]:

@@ -158,6 +158,31 @@ def sales_order(
     )
 
 
+def payment_status(key: str, *, invoice: str = "", payment: str = "paid", of: str = "70001") -> SaveRecord:
+    """What became of 95.00 USD of a payment, on this invoice or on none."""
+    return SaveRecord(
+        kind="payment_status",
+        natural_key=key,
+        subject=of,
+        values={
+            "customer": of,
+            "paytrace_transaction_id": "79388123",
+            "invoice_number": invoice,
+            "payment_status": payment,
+            "invoice_status": "part" if invoice else "",
+            "payment_amount": "95.00",
+            "currency": "USD",
+            "reason": "" if invoice else "NO_OPEN_ITEM",
+        },
+        rows=(),
+        occurred_at=OCCURRED_AT,
+    )
+
+
+def statuses(sandbox: AbasSandboxProcess, key: str) -> list[dict[str, Any]]:
+    return [one for one in sandbox.admin("GET", "books")["payment_statuses"] if one["key"] == key]
+
+
 def entries(sandbox: AbasSandboxProcess, reference: str) -> list[dict[str, Any]]:
     return [e for e in sandbox.admin("GET", "books")["entries"] if e["posting_reference"] == reference]
 

@@ -10,7 +10,15 @@ import jinja2
 from infra.sandboxes.abas.ledger import APPLICATION, ON_ACCOUNT, WRITE_OFF
 from infra.sandboxes.abas.state import Sandbox
 from infra.sandboxes.abas.store import Record
-from infra.sandboxes.abas.tables import CUSTOMER, ENTRY, OPEN_ITEM, PAYMENT, PAYMENT_REQUEST, SALES_ORDER
+from infra.sandboxes.abas.tables import (
+    CUSTOMER,
+    ENTRY,
+    OPEN_ITEM,
+    PAYMENT,
+    PAYMENT_REQUEST,
+    PAYMENT_STATUS,
+    SALES_ORDER,
+)
 from schemas.values.money import Money, from_major
 
 _PAGE_ROWS = 200
@@ -20,6 +28,7 @@ def read_books(sandbox: Sandbox) -> dict[str, Any]:
     """Tell every posted document and every outstanding item, oldest first, amounts also in minor units."""
     return {
         "documents": [_document(sandbox, payment) for payment in sandbox.store.records(PAYMENT.spec)],
+        "payment_statuses": [_payment_status(sandbox, one) for one in sandbox.store.records(PAYMENT_STATUS.spec)],
         "open_items": [_open_item(sandbox, item) for item in sandbox.store.records(OPEN_ITEM.spec)],
         "customers": [
             {
@@ -130,7 +139,24 @@ def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:
         "currency": currency,
         "due_on": item.values.get("dueDate", "") or None,
         "filed": item.filed,
+        "payment_status": item.values.get("ypaystatus", ""),
+        "invoice_status": item.values.get("yinvstatus", ""),
         "credits": _number(sandbox, item.values.get("credits", ""), "docNo"),
+    }
+
+
+def _payment_status(sandbox: Sandbox, status: Record) -> dict[str, Any]:
+    values = status.values
+    return {
+        "number": values["idno"],
+        "key": values.get("ystatuskey", ""),
+        "customer": _number(sandbox, values.get("customer", ""), "idno"),
+        "paytrace_transaction_id": values.get("ypaytraceid", ""),
+        "invoice": values.get("docNo", ""),
+        "payment_status": values.get("ypaystatus", ""),
+        "invoice_status": values.get("yinvstatus", ""),
+        "amount": f"{values.get('amount', '')} {_number(sandbox, values.get('curr', ''), 'swd')}",
+        "reason": values.get("yreason", ""),
     }
 
 

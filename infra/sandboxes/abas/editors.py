@@ -141,6 +141,8 @@ class Sessions:
         """
         if action not in table.actions:
             raise business_refusal(f"Command {action[:20]} is not permitted for {table.name}", _NOT_PERMITTED)
+        if record is not None and record.filed and action == "UPDATE" and self.faults.filed_refused:
+            raise business_refusal(f"{table.name} is filed and can't be changed", _NOT_PERMITTED)
         if (record is None) != (action == "NEW"):
             raise ErpFault("MISSING_ARGUMENT", f"Command {action} needs {'no' if record else 'a'} record")
         target, source, values = self._start_values(table, record, action)

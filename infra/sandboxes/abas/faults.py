@@ -165,6 +165,7 @@ class Faults(BaseModel):
     token_lifetime_s: float = Field(default=599.0, ge=0)  # of tokens given out from now on
     statuses: dict[str, int] = {}  # HTTP status by category, to try what a real abas may send
     locked: list[str] = []  # record ids that somebody else has open
+    filed_refused: bool = False  # a finished paper, such as the item of a paid invoice, can't be changed
     locked_s: dict[str, float] = {}  # the same for so many seconds from now; nobody saves a document of such a customer
     # "2026-10" in every area, "finance/2026-10" for payments and entries, "sales/2026-10" for invoices
     closed_periods: list[str] = []

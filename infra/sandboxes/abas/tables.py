@@ -164,6 +164,8 @@ OPEN_ITEM = TableDef(
         # Of a credit memo, whose amounts are negative: the item that it credits, and by how much it lowered that one.
         Column("credits", "gutzu", Kind.REFERENCE, "900:1", writable=False),
         Column("loweredAmt", "verrechnet", Kind.DOUBLE, writable=False),
+        Column("ypaystatus", "ypaystatus", Kind.STRING),
+        Column("yinvstatus", "yinvstatus", Kind.STRING),
     ),
     actions=("VIEW", "GET", "UPDATE", "PAYMENT"),
     indexed=frozenset({"idno", "docNo"}),
@@ -228,6 +230,27 @@ PAYMENT_REQUEST = TableDef(
     indexed=frozenset({"idno", "ypaytraceid"}),
     number_prefix="ZW-",
     first_number=40001,
+)
+# A table of ours for what became of each payment, where papers themselves must not be changed.
+PAYMENT_STATUS = TableDef(
+    "900:7",
+    "PaymentStatus",
+    "Finance",
+    head=(
+        *_GENERIC,
+        Column("ystatuskey", "ystatuskey", Kind.STRING),
+        Column("customer", "kunde", Kind.REFERENCE, "0:1"),
+        Column("ypaytraceid", "ypaytraceid", Kind.STRING),
+        Column("docNo", "belnum", Kind.STRING),
+        Column("ypaystatus", "ypaystatus", Kind.STRING),
+        Column("yinvstatus", "yinvstatus", Kind.STRING),
+        Column("amount", "betrag", Kind.DOUBLE),
+        Column("curr", "waehr", Kind.REFERENCE, "900:5"),
+        Column("yreason", "yreason", Kind.STRING),
+    ),
+    indexed=frozenset({"idno", "ystatuskey", "ypaytraceid"}),
+    number_prefix="ZS-",
+    first_number=60001,
 )
 # General ledger: numbers and German names are proven, the English twins are not (reference, sections 1 and 7).
 ACCOUNT = TableDef(
@@ -333,7 +356,7 @@ TABLES = {
     table.spec: table
     for table in (
         *(CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
-        *(ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
+        *(PAYMENT_STATUS, ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
         *(BRIDGE_DAY, WAITING_MONEY, DEPOSIT_EXPLANATION),
     )
 }

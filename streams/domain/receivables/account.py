@@ -25,7 +25,13 @@ from functools import cached_property
 from schemas.records.erp import DocumentLine, Side
 from schemas.records.identification import WaitingReason
 from schemas.records.payments import PaymentMethod
-from schemas.records.receivables import DecisionTaken, EntryDirection, MatchSuggested, OpenItemRecorded
+from schemas.records.receivables import (
+    DecisionTaken,
+    EntryDirection,
+    MatchSuggested,
+    OpenItemRecorded,
+    PaymentStatusChanged,
+)
 from schemas.signs import direction_sign
 from schemas.values.references import normalised_invoice
 
@@ -253,7 +259,7 @@ class State:
     person matches their money.
     decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
     moved_to is by owner of the money; moves_taken are pairs of command and posting reference, of the entries that came
-    from another customer.
+    from another customer. statuses are those that were written back last, by status_key.
     """
 
     abas_customer_id: str = ""
@@ -267,6 +273,7 @@ class State:
     decided: dict[str, DecisionTaken] = field(default_factory=dict)
     moved_to: dict[str, Move] = field(default_factory=dict)
     moves_taken: frozenset[tuple[str, str]] = frozenset()
+    statuses: dict[str, PaymentStatusChanged] = field(default_factory=dict)
 
     def with_entries(self, *entries: Entry) -> State:
         """Return the state with these entries, new or in place of those of the same reference."""

@@ -26,6 +26,7 @@ from schemas.records.receivables import (
     OpenItemRecorded,
     PaymentMatched,
     PaymentReassigned,
+    PaymentStatusChanged,
     PostingRequested,
     RefundMatched,
 )
@@ -65,6 +66,8 @@ def evolve(state: State, event: ReceivablesEvents) -> State:
             return _moved(replace(state, movement_ids=state.movement_ids | {event.movement_id}), event)
         case DecisionTaken() | DecisionRefused():
             return _decided(state, event)
+        case PaymentStatusChanged():
+            return replace(state, statuses={**state.statuses, event.status_key: event})
         case EntryPartMade():
             return _with_part(state, event)
         case EntryUnmatched():

@@ -25,6 +25,7 @@ from schemas.records.receivables import (
     MovementRecorded,
     OpenItemObserved,
     OpenItemRecorded,
+    PaymentStatusChanged,
     PostingRequested,
     RefundMatched,
 )
@@ -39,6 +40,7 @@ from streams.domain.receivables.decisions import Command, decide_command
 from streams.domain.receivables.matching import Waits
 from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.posting import Posting, about, follow, waiting_event
+from streams.domain.receivables.statuses import save_status
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 
@@ -82,13 +84,15 @@ def reminder(state: State, at: datetime) -> DecideAgain | None:
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """Send documents to abas, the payment of a refund to its payments, and moved entries to the other customer."""
+    """Send documents and statuses to abas, a refund's payment to its payments, moved entries to the other customer."""
     match event:
         case EntryMoved() if event.abas_customer_id == event.from_customer_id:
             return (Output(Topic.RECEIVABLES_INBOX, replace(event, abas_customer_id=event.to_customer_id)),)
         case PostingRequested():
             entry = state.entries.get(event.posting_reference)
             return () if entry is None else (Output(Topic.ERP_COMMANDS, _document(entry, event)),)
+        case PaymentStatusChanged():
+            return (Output(Topic.ERP_COMMANDS, save_status(event)),)
         case RefundMatched():
             link = RefundLinked(
                 paytrace_transaction_id=event.paytrace_transaction_id,

@@ -40,6 +40,7 @@ from streams.domain.receivables.lines import NoAccount, lines_of
 from streams.domain.receivables.matching import Found, Link, Matching, Option, Part, Waits, evidence, match_refund
 from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.refunds import credited_shares, excess_of, refund_beyond
+from streams.domain.receivables.statuses import changed_statuses
 from streams.domain.suggestion_codes import suggestion_code
 
 
@@ -52,7 +53,8 @@ def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
     while step := Posting(state, policy, at).next_step():
         events += step
         state = reduce(evolve, step, state)
-    return events + Posting(state, policy, at).told_waiting()
+    told = Posting(state, policy, at).told_waiting()
+    return events + told + changed_statuses(reduce(evolve, told, state), policy.mapping, at)
 
 
 def about(entry: Entry, customer: str, at: datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from connectors.abas.client import AbasClient
 from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, AbasOutcomePending
-from connectors.abas.profile import Profile
+from connectors.abas.profile import Profile, RecordWay
 from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
 from schemas.documents import kinds
@@ -29,9 +29,11 @@ from tests.support.erp_data import (
     fee,
     fee_reversal,
     orders,
+    payment_status,
     profile_in,
     sales_order,
     seed_ledger,
+    statuses,
 )
 
 _numbers = itertools.count(1)
@@ -316,6 +318,73 @@ async def test_a_sales_order_has_its_rows_by_key_and_keeps_those_of_others(
     ]
 
 
+async def test_a_payment_status_is_kept_in_a_table_of_ours(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    """Its row is made once and follows what becomes of the money; a value that no longer holds is emptied."""
+    key = fresh("STATUS")
+    created = await sink.post(payment_status(key, payment="waits"))
+    assert isinstance(created, RecordSaved)
+    [row] = statuses(sandbox, key)
+    assert (row["customer"], row["payment_status"], row["reason"]) == ("70001", "waits", "NO_OPEN_ITEM")
+    changed = await sink.post(payment_status(key, invoice="RE-100451"))
+    assert isinstance(changed, RecordSaved)
+    assert await sink.post(payment_status(key, invoice="RE-100451")) == changed
+    [row] = statuses(sandbox, key)
+    assert (row["invoice"], row["payment_status"], row["invoice_status"]) == ("RE-100451", "paid", "part")
+    assert (row["amount"], row["reason"]) == ("95.00 USD", "")
+
+
+@pytest.fixture
+def onto_papers(abas: AbasClient, sandbox: AbasSandboxProcess, language: str, either: Profile) -> AbasSink:
+    """Statuses are written onto the invoice's own item, as docs/mapping.md shows it."""
+    invoice = {"en": "docNo", "de": "belnum"}[language]
+    way = RecordWay(
+        table="900:1",
+        meta_name="OutstandingItem",
+        order_by="id",
+        number=invoice,
+        found_by="invoice_number",
+        inputs={"invoice_number": invoice, "payment_status": "ypaystatus", "invoice_status": "yinvstatus"},
+        without=frozenset({"customer", "paytrace_transaction_id", "payment_amount", "currency", "reason"}),
+    )
+    assert not list(way.faults(kinds()["payment_status"]))
+    settings = sandbox.settings(variable_language=language, accept_language=language)
+    return AbasSink(abas, either.model_copy(update={"records": {"payment_status": way}}), settings)
+
+
+async def test_a_payment_status_is_written_onto_the_invoice_where_abas_takes_it(
+    sandbox: AbasSandboxProcess, sink: AbasSink, onto_papers: AbasSink
+) -> None:
+    invoice, key = fresh("RE"), fresh("STATUS")
+    [item] = sandbox.seed(open_item(invoice))
+    saved = await onto_papers.post(payment_status(key, invoice=invoice))
+    assert isinstance(saved, RecordSaved)
+    assert await onto_papers.post(payment_status(key, invoice=invoice)) == saved
+    assert said_of(sandbox, invoice) == ("paid", "part")
+    sandbox.faults(filed_refused=True)
+    await sink.post(post_receipt(fresh("PT"), item))  # pays it, so abas files it
+    refused = await onto_papers.post(payment_status(key, invoice=invoice, payment="refunded"))
+    assert isinstance(refused, RecordRefused)
+    assert "filed" in refused.message
+    assert said_of(sandbox, invoice) == ("paid", "part")
+    sandbox.faults(filed_refused=False)
+    assert isinstance(await onto_papers.post(payment_status(key, invoice=invoice, payment="refunded")), RecordSaved)
+    assert said_of(sandbox, invoice) == ("refunded", "part")
+
+
+def said_of(sandbox: AbasSandboxProcess, invoice: str) -> tuple[str, str]:
+    [item] = [one for one in sandbox.open_items() if one["invoice"] == invoice]
+    return item["payment_status"], item["invoice_status"]
+
+
+async def test_no_paper_is_made_for_a_status(sandbox: AbasSandboxProcess, onto_papers: AbasSink) -> None:
+    before = len(sandbox.open_items())
+    for command in (payment_status(fresh("STATUS"), invoice="RE-NOT-THERE"), payment_status(fresh("STATUS"))):
+        refused = await onto_papers.post(command)
+        assert isinstance(refused, RecordRefused)
+        assert refused.code == "MISSING_OBJECT/record"
+    assert len(sandbox.open_items()) == before
+
+
 async def test_what_an_open_record_holds_up_waits(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
     [account] = sandbox.admin("POST", "master-data", [{"kind": "account", "number": "1361"}])["ids"]
     sandbox.faults(locked=[account])
@@ -330,6 +399,7 @@ COMMANDS: list[PostDocument | SaveRecord] = [
     fee("LOST"),
     customer("LOST"),
     sales_order("LOST", {"a": ("10001", "2", "45.00")}),
+    payment_status("LOST", invoice="RE-100451"),
 ]
 
 
@@ -340,7 +410,7 @@ def renamed(command: PostDocument | SaveRecord, name: str) -> PostDocument | Sav
 
 
 def held(sandbox: AbasSandboxProcess, command: PostDocument | SaveRecord, name: str) -> int:
-    count = {"fee": entries, "customer": customers, "sales_order": orders}[command.kind]
+    count = {"fee": entries, "customer": customers, "sales_order": orders, "payment_status": statuses}[command.kind]
     return len(count(sandbox, name))
 
 
