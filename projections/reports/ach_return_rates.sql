@@ -21,17 +21,17 @@ counted AS
     SELECT
         limited.1 AS rate,
         limited.2 AS limit_hundredths,
-        (SELECT count() FROM debits) AS debit_count,
-        if(limited.1 = 'all', (SELECT count() FROM returned),
+        assumeNotNull((SELECT count() FROM debits)) AS debit_count,
+        assumeNotNull(if(limited.1 = 'all', (SELECT count() FROM returned),
             if(limited.1 = 'unauthorised', (SELECT countIf(class = 'unauthorised') FROM returned),
-                (SELECT countIf(class = 'administrative') FROM returned))) AS returned_count
+                (SELECT countIf(class = 'administrative') FROM returned)))) AS returned_count
     FROM (SELECT arrayJoin([('unauthorised', 50), ('administrative', 300), ('all', 1500)]) AS limited)
 )
 SELECT
     rate,
     debit_count,
     returned_count,
-    if(debit_count = 0, 0, intDiv(returned_count * 10000, debit_count)) AS rate_hundredths,
+    intDiv(returned_count * 10000, greatest(debit_count, 1)) AS rate_hundredths,
     limit_hundredths,
     multiIf(debit_count = 0, 'fine', returned_count * 10000 > debit_count * limit_hundredths, 'over',
         returned_count * 20000 >= debit_count * limit_hundredths AND returned_count > 0, 'near', 'fine') AS state
