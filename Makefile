@@ -70,7 +70,7 @@ check: setup ## format, lint, types, import contracts, dead code, catalogue
 
 .PHONY: test
 test: setup ## every test but the journeys, on real parts; each step lists its slowest ten
-	$(VENV)/bin/pytest tests/catalog tests/replay tests/unit $(COMPUTING) $(SLOWEST)
+	$(VENV)/bin/pytest tests/catalog tests/replay tests/unit tests/accounting tests/year $(COMPUTING) $(SLOWEST)
 	$(VENV)/bin/pytest tests/simulator $(STORIES) $(SLOWEST)
 	$(VENV)/bin/pytest tests/integration tests/contract $(NO_JOURNEYS) $(WAITING) $(REAL_PARTS) $(SLOWEST)
 

@@ -107,7 +107,7 @@ RECONCILE_DEPOSITS = _decider(
     Topic.SETTLEMENT_INBOX,
     Topic.SETTLEMENT_EVENTS,
     settlement,
-    version=5,
+    version=6,
     rules=RulesUsed((DEPOSIT_MATCHING.name,), deposit_policy),
     is_order_free=True,
 )
@@ -118,8 +118,10 @@ KEEP_LEDGER = _decider(
     Topic.LEDGER_INBOX,
     Topic.LEDGER_ENTRIES,
     ledger,
+    version=2,
     rules=RulesUsed((ACCOUNT_MAPPING.name,), ledger_policy),
     is_order_free=True,
+    reminder=ledger.reminder,
 )
 # What a currency was worth on a day; a payment that asks waits until there is a rate young enough.
 KEEP_RATES = _decider(

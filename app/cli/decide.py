@@ -231,7 +231,9 @@ def unmatch(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Unmatch: reverse it, and let the money wait; money that was applied from the account goes back there.
+    """Unmatch: reverse it, and let the money wait.
+
+    Money that was applied from the account goes back there.
 
     The payment is never matched with that open item again by itself.
     """

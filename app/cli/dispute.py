@@ -53,7 +53,9 @@ def record(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """State one fact of a dispute, as a letter, the portal or a call says.
+    """State one fact of a dispute.
+
+    As a letter, the portal or a call says.
 
     The last fact by its day at the processor decides where the case stands, so a late one undoes nothing.
     """
@@ -108,7 +110,7 @@ def accept(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Say that the dispute was accepted at the processor: its money is lost for good."""
+    """Accept a dispute at the processor: its money is lost."""
     from schemas.records.disputes import DisputeFact
 
     command = _command(dispute, DisputeFact.ACCEPTED, why, account, on)

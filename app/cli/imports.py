@@ -181,7 +181,9 @@ def import_deposits(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Bring the deposits of a report of the processor: what is in each, and what the bank should bring.
+    """Bring the deposits of a processor's report.
+
+    What is in each, and what the bank should bring.
 
     A deposit counts once, however often it comes; one that says other amounts than before is the newest.
     Exit code 3: some rows could not be read; they are listed, the others are written.

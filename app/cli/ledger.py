@@ -29,7 +29,10 @@ def again(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Ask again for a document that waits: abas takes it now, or the mapping has its account."""
+    """Ask again for a document of the ledger that waits.
+
+    abas takes it now, or the mapping has its account.
+    """
     from app.cli.asking import answer
     from app.cli.errors import CannotRun
     from schemas.records.ledger import BookAgain, BookingDecided, LedgerDocumentRequested, LedgerDocumentWaiting

@@ -53,6 +53,9 @@ WORDS: Mapping[str, str] = {
     "TOO_MANY_LINES": "more lines than one match may have",
     "ID_USED_TWICE": "its id stands for another line already",
     "NO_DEPOSIT": "no deposit has paid it out",
+    "DEPOSIT_UNKNOWN": "the deposit that it names is not reported",
+    "REPORT_DIFFERS": "the report of its deposit says something else",
+    "FEE_TOO_LARGE": "the bank's fee is greater than the deposit",
     # what abas made of it
     "cash_receipt": "receipt posted",
     "cash_receipt_reversal": "receipt reversed",

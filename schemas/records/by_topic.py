@@ -103,6 +103,7 @@ from schemas.records.ledger import (
     DepositBooked,
     DepositExplained,
     DepositReopened,
+    DepositRestBooked,
     DocumentBooked,
     DocumentNotBooked,
     JournalEntryMade,
@@ -111,6 +112,7 @@ from schemas.records.ledger import (
     LedgerDocumentsNetted,
     LedgerDocumentWaiting,
     MoneyMoved,
+    TryWaitingAgain,
 )
 from schemas.records.payments import (
     AchPaymentFailed,
@@ -289,6 +291,7 @@ LedgerEntries: TypeAlias = (
     | LedgerDocumentPosted
     | LedgerDocumentsNetted
     | DepositBooked
+    | DepositRestBooked
     | BookingDecided
 )
 LedgerInbox: TypeAlias = (
@@ -297,9 +300,11 @@ LedgerInbox: TypeAlias = (
     | DisputeMoneyMoved
     | DepositExplained
     | DepositReopened
+    | DepositRestExplained
     | DocumentBooked
     | DocumentNotBooked
     | BookAgain
+    | TryWaitingAgain
 )
 MailCommands: TypeAlias = SendNotification
 MailOutcomes: TypeAlias = NotificationSent | NotificationRefused

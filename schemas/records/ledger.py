@@ -76,6 +76,7 @@ class DepositExplained(Record):
     records_minor: int
     fee_minor: int
     tax_minor: int
+    fee_kind: str = ""
     rest_minor: int
     currency: str
     moved_on: date
@@ -89,6 +90,17 @@ class DepositReopened(Record):
     settlement_account: str
     bank_line_id: str
     currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepositRestBooked(Record):
+    """What explains the rest of a bank line later is booked."""
+
+    settlement_account: str
+    bank_line_id: str
+    posting_references: tuple[str, ...]
+    moved_on: date
     occurred_at: datetime
 
 
@@ -170,6 +182,7 @@ class LedgerDocumentRequested(Record):
     subject: str
     lines: tuple[DocumentLine, ...]
     text: str | None = None
+    posted_on: date | None = None
     mapping_version: str
     occurred_at: datetime
 
@@ -210,4 +223,15 @@ class MoneyMoved(Record):
     base_currency: str | None = None
     method: PaymentMethod
     value_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryWaitingAgain(Record):
+    """Rules were adopted since: ask again for the documents of this account that wait for them.
+
+    Key: settlement_account.
+    """
+
+    settlement_account: str
     occurred_at: datetime

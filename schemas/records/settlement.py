@@ -353,6 +353,7 @@ class DepositRestExplained(Record):
     line_ids: tuple[str, ...]
     records_minor: int
     fee_minor: int
+    tax_minor: int = 0
     rest_minor: int
     currency: str
     rule: str

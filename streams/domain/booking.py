@@ -70,6 +70,11 @@ def of_deposit(deposit_minor: int, rest_minor: int) -> Lines:
     return _lines(bank=deposit_minor, clearing=-deposit_minor - rest_minor, unidentified=rest_minor)
 
 
+def of_explained_rest(rest_minor: int) -> Lines:
+    """Return the lines that take an explained rest off unidentified; its fee is a document of its own (of_bank_fee)."""
+    return _lines(clearing=rest_minor, unidentified=-rest_minor)
+
+
 def of_bank_fee(fee_minor: int, tax_minor: int, *, taken_from: Literal["clearing", "bank"]) -> Lines:
     """Return the lines of a fee that a bank line shows and no line of the processor names; fee_minor holds the tax."""
     return _lines(**{"fees": fee_minor - tax_minor, "input_tax": tax_minor, taken_from: -fee_minor})

@@ -7,7 +7,7 @@ Shapes: `Year.days()` yields, day by day, the records that the sources would pub
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -30,6 +30,7 @@ from schemas.values.references import invoice_token, vault_token
 
 ACCOUNT, MERCHANT, CURRENCY = "main/USD", "main", "USD"
 Report = tuple[str, Any]
+_LAST_DAYS = 15  # without new payments, so that the last deposits come
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,14 @@ class Year:
         self._clears: defaultdict[int, list[tuple[Sale, int]]] = defaultdict(list)  # sign 1 clears, -1 comes back
         self._released: defaultdict[int, int] = defaultdict(int)
         self._number = 10_000_000
+        # What happened in all, in minor units: the truth that the books of a year are held to.
+        self.truth: Counter[str] = Counter()
         self._batch = 0
         self._known: set[int] = set()
 
     def days(self) -> Iterator[tuple[date, list[Report]]]:
         """Yield each day with what the sources publish on it; then a last fortnight without new payments."""
-        for number in range(self._days + 15):
+        for number in range(self._days + _LAST_DAYS):
             self._reports: list[Report] = self._later.pop(number, [])
             if number < self._days:
                 for _ in range(self._count_of(number)):
@@ -140,7 +143,9 @@ class Year:
             if rng.random() < rates.authorized_first:
                 self._see(number, sale, TransactionStatus.AUTHORIZED, kind=TransactionKind.AUTHORIZATION)
             self._see(number, sale, TransactionStatus.PENDING_SETTLEMENT, minute=600)
+            self.truth["captured"] += sale.amount_minor
             if rng.random() < rates.voided:
+                self.truth["taken back"] += sale.amount_minor
                 self._see(number, sale, TransactionStatus.VOIDED, minute=700)
             else:
                 self._to_settle.append(sale)
@@ -167,6 +172,7 @@ class Year:
     def _refund(self, number: int, sale: Sale, minor: int) -> None:
         refund = replace(sale, transaction=self._next(), amount_minor=minor)
         if number < self._days:
+            self.truth["taken back"] += minor
             self._later[number] += self._seen(
                 number, refund, TransactionStatus.PENDING_SETTLEMENT, kind=TransactionKind.REFUND, minute=300
             )
@@ -177,12 +183,15 @@ class Year:
         if number >= self._days:
             return
         case = f"X{sale.transaction}"
+        self.truth["disputed"] += sale.amount_minor
         self._later[number].append((Topic.DISPUTES_INBOX, self._fact(number, case, sale, DisputeFact.DEBITED)))
         self._bank(number + 1, -sale.amount_minor, f"CHARGEBACK {case}", None)
         ends = number + self._rng.randint(25, 45)
         won = self._rng.random() < self._rates.dispute_won
         fact = DisputeFact.CREDITED if won else DisputeFact.LOST
         self._later[ends].append((Topic.DISPUTES_INBOX, self._fact(ends, case, sale, fact)))
+        if ends < self._days + _LAST_DAYS:
+            self.truth["won" if won else "lost"] += sale.amount_minor
         if won:
             self._bank(ends + 1, sale.amount_minor, f"CHARGEBACK REVERSED {case}", None)
 
@@ -223,8 +232,11 @@ class Year:
         rates = self._rates
         fee = sold * rates.fee_basis_points // 10_000 + rates.fee_each_minor * len(sales)
         held = sold * rates.reserve_basis_points // 10_000
+        self.truth["fees"] += fee
+        self.truth["reserve"] += held
         self._released[number + rates.reserve_days] += held
         released = self._released.pop(number, 0)
+        self.truth["reserve"] -= released
         kinds = ProcessorEntryKind
         entries = ((kinds.FEE, fee), (kinds.RESERVE_HELD, held), (kinds.RESERVE_RELEASED, released))
         for entry_kind, minor in entries:
@@ -240,6 +252,7 @@ class Year:
         for sale, sign in moved:
             status = TransactionStatus.ACH_CLEARED if sign > 0 else TransactionStatus.ACH_RETURNED
             self._see(number, sale, status, minute=900)
+            self.truth["captured" if sign > 0 else "taken back"] += sale.amount_minor
         net = sum(sign * sale.amount_minor for sale, sign in moved)
         if net:
             self._bank(number + 1, net, "PAYTRACE ACH", None)
@@ -247,8 +260,9 @@ class Year:
     def _bank(self, number: int, signed_minor: int, text: str, batch: int | None) -> None:
         while self._day(number).weekday() >= 5:
             number += 1
-        if signed_minor == 0:
+        if signed_minor == 0 or number >= self._days + _LAST_DAYS:
             return
+        self.truth["bank"] += signed_minor
         line = BankLineObserved(
             settlement_account=ACCOUNT,
             bank_line_id=f"bank/{number}/{text}/{signed_minor}",

@@ -13,10 +13,13 @@ import resource
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from schemas.records.erp import PostDocument, Side
+from schemas.records.ledger import JournalEntryMade
 from schemas.records.settlement import SettlementDayStated
 from tests.year.line import Line
 from tests.year.money import Year
@@ -29,6 +32,7 @@ class Proof:
     problems: list[str] = field(default_factory=list)
     days: dict[date, SettlementDayStated] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
+    balances: Counter[str] = field(default_factory=Counter)  # by account role
 
     def take(self, event: Any) -> None:
         """Look at one event."""
@@ -37,6 +41,40 @@ class Proof:
             self.days[event.book_on] = event
             if event.residual_minor:
                 self.problems.append(f"{event.book_on}: residual {event.residual_minor}")
+        if isinstance(event, JournalEntryMade):
+            if sum(line.amount_minor for line in event.lines):
+                self.problems.append(
+                    f"{event.entry_id}: lines come to {sum(line.amount_minor for line in event.lines)}"
+                )
+            for line in event.lines:
+                self.balances[line.role] += line.amount_minor
+
+    def hold_to(self, truth: Counter[str], documents: Iterable[PostDocument]) -> None:
+        """Hold the journal to what happened, and the documents in the ERP to the journal."""
+        booked = self.balances
+        owed = truth["captured"] - truth["taken back"]
+        wanted = {
+            "bank": truth["bank"],
+            "fees": truth["fees"],
+            "reserve": truth["reserve"],
+            "clearing": owed - truth["disputed"] + truth["won"] - truth["fees"] - truth["reserve"] - truth["bank"],
+        }
+        self.problems += [
+            f"{role}: the journal says {booked[role]}, what happened comes to {minor}"
+            for role, minor in wanted.items()
+            if booked[role] != minor
+        ]
+        customers = sum(booked[role] for role in ("receivable", "on_account", "unapplied", "refund_liability"))
+        if customers + owed - truth["lost"] and customers + owed:
+            self.problems.append(f"customers: the journal says {customers}, what happened comes to {-owed}")
+        held: Counter[str] = Counter()
+        for document in documents:
+            for line in document.lines:
+                held[line.role] += line.amount_minor if line.side is Side.DEBIT else -line.amount_minor
+        waits = -booked["unapplied"]
+        if held["clearing"] != booked["clearing"] - waits:
+            said = f"the ERP holds {held['clearing']}, the journal {booked['clearing']} of which {waits} waits"
+            self.problems.append(f"clearing: {said}")
 
     @property
     def open_days(self) -> list[date]:
@@ -47,10 +85,11 @@ class Proof:
 def live(payments: int, seed: int, *, days: int = 365) -> tuple[Line, Proof]:
     """Live a year, and return the line as it stands at its end, and what was proved."""
     proof = Proof()
-    line = Line(on_event=proof.take)
-    for _, reports in Year(payments, seed, days=days).days():
+    line, year = Line(on_event=proof.take), Year(payments, seed, days=days)
+    for _, reports in year.days():
         for topic, record in reports:
             line.report(topic, record)
+    proof.hold_to(year.truth, line.documents.values())
     return line, proof
 
 
@@ -69,6 +108,7 @@ def main() -> int:
         f"{len(proof.days)} days, {len(proof.open_days)} of them not closed, {len(proof.problems)} problems",
         f"{seconds:.1f} s, {1e6 * seconds / line.decided.total():.0f} us an event, {memory:.0f} MB",
         *(f"  PROBLEM {problem}" for problem in proof.problems[:20]),
+        *(f"  {role}: {minor / 100:,.2f}" for role, minor in sorted(proof.balances.items())),
         *(f"  {name}: {count}" for name, count in sorted(proof.events.items())),
     ]
     sys.stdout.write("\n".join(written) + "\n")

@@ -11,6 +11,6 @@
 from __future__ import annotations
 
 from streams.domain.ledger.books import INITIAL, Event, State, evolve
-from streams.domain.ledger.decider import decide, route
+from streams.domain.ledger.decider import decide, reminder, route
 
-__all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
+__all__ = ["INITIAL", "Event", "State", "decide", "evolve", "reminder", "route"]

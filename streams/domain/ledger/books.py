@@ -12,6 +12,7 @@ from schemas.records.ledger import (
     BookingDecided,
     BookingWaits,
     DepositBooked,
+    DepositRestBooked,
     JournalEntryMade,
     JournalLine,
     LedgerDocumentPosted,
@@ -33,6 +34,7 @@ class Document:
     """A document that the ledger asks for, and that is not in the ERP or may yet be taken back.
 
     Shapes: lines of one currency. waits_for is None while it is asked for; mapping_version is that of the last try.
+            posted_on is the posting date that it was asked for with, where the period of its value date is closed.
     """
 
     entry_id: str
@@ -45,15 +47,24 @@ class Document:
     occurred_at: datetime
     waits_for: BookingWaits | None = None
     mapping_version: str = ""
+    posted_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deposit:
-    """A bank line by its latest fact: the documents that book it now (none: its match was taken apart)."""
+    """A bank line by its latest fact: the documents that book it now (none: its match was taken apart).
 
-    latest_at: datetime
+    latest_at is None while only what explains its rest was told. explained: documents of that, by when it was told.
+    """
+
+    latest_at: datetime | None
     moved_on: date
     references: tuple[str, ...]
+    explained: dict[str, datetime] = field(default_factory=dict)
+
+    def until(self, at: datetime) -> tuple[str, ...]:
+        """Return the documents that a fact of this time replaces."""
+        return (*self.references, *(name for name, told_at in self.explained.items() if told_at < at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +105,10 @@ def evolve(state: State, event: LedgerEntries) -> State:
         case JournalEntryMade():
             return _booked(replace(state, account=event.settlement_account), event)
         case LedgerDocumentRequested():
-            known = state.waiting.get(event.posting_reference)
+            known = state.waiting.get(event.posting_reference) or state.asked.get(event.posting_reference)
             if known is None:
                 return state
-            asked = replace(known, waits_for=None, mapping_version=event.mapping_version)
+            asked = replace(known, waits_for=None, mapping_version=event.mapping_version, posted_on=event.posted_on)
             waiting = _without(state.waiting, event.posting_reference)
             return replace(state, waiting=waiting, asked={**state.asked, event.posting_reference: asked})
         case LedgerDocumentWaiting():
@@ -113,7 +124,22 @@ def evolve(state: State, event: LedgerEntries) -> State:
             waiting = _without(state.waiting, event.posting_reference)
             return replace(state, waiting=_without(waiting, event.reversal_reference or ""))
         case DepositBooked():
-            return _with_deposit(state, event)
+            known_line = state.deposits.get(event.bank_line_id)
+            explained = known_line.explained if known_line else {}
+            deposit = Deposit(
+                latest_at=event.occurred_at,
+                moved_on=event.moved_on,
+                references=event.posting_references,
+                explained={name: at for name, at in explained.items() if at >= event.occurred_at},
+            )
+            return _with_deposit(state, event.bank_line_id, deposit)
+        case DepositRestBooked():
+            known_line = state.deposits.get(event.bank_line_id)
+            if known_line is None:
+                known_line = Deposit(latest_at=None, moved_on=event.moved_on, references=())
+            told = dict.fromkeys(event.posting_references, event.occurred_at)
+            deposit = replace(known_line, explained={**known_line.explained, **told})
+            return _with_deposit(state, event.bank_line_id, deposit)
         case BookingDecided():
             return replace(state, command_ids=state.command_ids | {event.command_id})
         case _:
@@ -150,18 +176,17 @@ def _posted(state: State, reference: str) -> State:
     if document is None:
         return state
     posted = state.posted
-    if any(reference in deposit.references for deposit in state.deposits.values()):
+    if any(reference in (*one.references, *one.explained) for one in state.deposits.values()):
         posted = {**posted, reference: document}
     waiting, asked = _without(state.waiting, reference), _without(state.asked, reference)
     return replace(state, waiting=waiting, asked=asked, posted=posted)
 
 
-def _with_deposit(state: State, event: DepositBooked) -> State:
-    deposit = Deposit(latest_at=event.occurred_at, moved_on=event.moved_on, references=event.posting_references)
-    deposits = {**state.deposits, event.bank_line_id: deposit}
+def _with_deposit(state: State, bank_line_id: str, deposit: Deposit) -> State:
+    deposits = {**state.deposits, bank_line_id: deposit}
     kept_from = max(one.moved_on for one in deposits.values()) - timedelta(days=DEPOSIT_DAYS)
     kept = {name: one for name, one in deposits.items() if one.moved_on >= kept_from}
-    of_kept = {reference for one in kept.values() for reference in one.references}
+    of_kept = {reference for one in kept.values() for reference in (*one.references, *one.explained)}
     posted = {reference: one for reference, one in state.posted.items() if reference in of_kept}
     return replace(state, deposits=kept, posted=posted)
 

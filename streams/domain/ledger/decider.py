@@ -25,6 +25,7 @@ from schemas.records.ledger import (
     DepositBooked,
     DepositExplained,
     DepositReopened,
+    DepositRestBooked,
     DocumentBooked,
     DocumentNotBooked,
     JournalEntryMade,
@@ -34,9 +35,12 @@ from schemas.records.ledger import (
     LedgerDocumentsNetted,
     LedgerDocumentWaiting,
     MoneyMoved,
+    TryWaitingAgain,
 )
-from schemas.records.settlement import SettlementLineRecorded
+from schemas.records.settlement import DepositRestExplained, SettlementLineRecorded
 from schemas.topic import Topic
+from schemas.values.business_day import business_day
+from schemas.values.refusal_codes import is_period_closed
 from streams.domain.accounts import AccountMapping, Unmapped
 from streams.domain.booking import (
     Lines,
@@ -45,12 +49,14 @@ from streams.domain.booking import (
     of_customers_document,
     of_deposit,
     of_dispute,
+    of_explained_rest,
     of_movement,
     of_processor,
     turned,
 )
 from streams.domain.ledger.books import Document, Event, State, evolve
 from streams.domain.output import Output
+from streams.domain.periods import PARKED_REMEDY, next_period
 
 # What a fee is called where no source gives it a name of its own.
 _FEE_KINDS = {"deposit": "DEPOSIT", "processor": "PROCESSOR"}
@@ -76,14 +82,25 @@ def _of_record(state: State, record: LedgerInbox, policy: AccountMapping) -> tup
             return _on_dispute(state, record, policy)
         case DepositExplained() | DepositReopened():
             return _on_deposit(state, record, policy)
+        case DepositRestExplained():
+            return _on_rest(state, record, policy)
         case DocumentBooked():
             return _on_booked(state, record, policy)
         case DocumentNotBooked():
-            return _on_not_booked(state, record)
+            return _on_not_booked(state, record, policy)
         case BookAgain():
             return _on_again(state, record, policy)
+        case TryWaitingAgain():
+            return ()  # what waits is tried with every record
         case _:
             assert_never(record)
+
+
+def reminder(state: State, at: datetime) -> TryWaitingAgain | None:
+    """Return what has the documents of an account tried again that wait for a new mapping."""
+    by_mapping = (BookingWaits.NO_ACCOUNT, BookingWaits.REFUSED)
+    waits = any(document.waits_for in by_mapping for document in state.waiting.values())
+    return TryWaitingAgain(settlement_account=state.account, occurred_at=at) if waits else None
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
@@ -100,6 +117,7 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
         settlement_account=event.settlement_account,
         values=document.values,
         text=event.text,
+        posted_on=event.posted_on,
         lines=event.lines,
         mapping_version=event.mapping_version,
         occurred_at=event.occurred_at,
@@ -161,12 +179,13 @@ def _on_dispute(state: State, moved: DisputeMoneyMoved, policy: AccountMapping) 
 def _on_deposit(state: State, fact: DepositExplained | DepositReopened, policy: AccountMapping) -> tuple[Event, ...]:
     """Book a bank line by its latest fact: what an older one booked is taken back first."""
     known = state.deposits.get(fact.bank_line_id)
-    if known is not None and fact.occurred_at <= known.latest_at:
+    if known is not None and known.latest_at is not None and fact.occurred_at <= known.latest_at:
         return ()
     account, line = fact.settlement_account, fact.bank_line_id
     # Nothing can be booked twice: what is booked now is taken back, and the new fact has a name of its own.
     events = tuple(
-        _taken_back(account, state, reference, fact, policy) for reference in (known.references if known else ())
+        _taken_back(account, state, reference, fact, policy)
+        for reference in (known.until(fact.occurred_at) if known else ())
     )
     made: tuple[JournalEntryMade, ...] = ()
     if isinstance(fact, DepositExplained):
@@ -176,7 +195,7 @@ def _on_deposit(state: State, fact: DepositExplained | DepositReopened, policy: 
         fee = of_bank_fee(fact.fee_minor, fact.tax_minor, taken_from="bank" if apart else "clearing")
         parts = (
             ("deposit", {} if apart else of_deposit(fact.deposit_minor, fact.rest_minor), {"bank_line": line}),
-            ("fee", fee, {"fee_kind": _FEE_KINDS["deposit"]}),
+            ("fee", fee, {"fee_kind": fact.fee_kind or _FEE_KINDS["deposit"]}),
         )
         made = tuple(
             _entry(account, f"{kind}:{name}", kind, line, lines, fact, fact.moved_on, policy, **values)
@@ -191,6 +210,38 @@ def _on_deposit(state: State, fact: DepositExplained | DepositReopened, policy: 
         occurred_at=fact.occurred_at,
     )
     return (*events, *made, booked)
+
+
+def _on_rest(state: State, fact: DepositRestExplained, policy: AccountMapping) -> tuple[Event, ...]:
+    """Book what explains the rest of a bank line; one that was told before its latest match went with an older one."""
+    account, line = fact.settlement_account, fact.bank_line_id
+    # A line explains one rest, so the first tells explanations of one moment apart.
+    name = ":".join(("rest", f"{line}@{fact.occurred_at.isoformat()}", *fact.line_ids[:1]))
+    known = state.deposits.get(line)
+    is_old = known is not None and known.latest_at is not None and fact.occurred_at < known.latest_at
+    parts: tuple[tuple[str, Lines, dict[str, str]], ...] = (
+        ("adjustment", of_explained_rest(fact.rest_minor), {}),
+        (
+            "fee",
+            of_bank_fee(fact.fee_minor, fact.tax_minor, taken_from="clearing"),
+            {"fee_kind": _FEE_KINDS["deposit"]},
+        ),
+    )
+    made = tuple(
+        _entry(account, f"{kind}:{name}", kind, line, lines, fact, fact.book_on, policy, **values)
+        for kind, lines, values in parts
+        if lines and not state.knows(f"{kind}:{name}", fact.occurred_at)
+    )
+    if is_old or not made:
+        return ()
+    booked = DepositRestBooked(
+        settlement_account=account,
+        bank_line_id=line,
+        posting_references=tuple(one.posting_reference for one in made if one.posting_reference is not None),
+        moved_on=fact.book_on,
+        occurred_at=fact.occurred_at,
+    )
+    return (*made, booked)
 
 
 def _taken_back(
@@ -250,11 +301,17 @@ def _on_booked(state: State, outcome: DocumentBooked, policy: AccountMapping) ->
     )
 
 
-def _on_not_booked(state: State, outcome: DocumentNotBooked) -> tuple[Event, ...]:
+def _on_not_booked(state: State, outcome: DocumentNotBooked, policy: AccountMapping) -> tuple[Event, ...]:
     asked = state.asked.get(outcome.posting_reference)
     if asked is None:
         return ()
     detail = f"{outcome.code}: {outcome.message}"
+    if is_period_closed(outcome.code):
+        may_redate = policy.policies.for_closed_period(asked.kind) != "park"
+        day = next_period(asked.posted_on or asked.value_on, business_day(outcome.occurred_at)) if may_redate else None
+        if day is not None:
+            return tuple(_tried(state, replace(asked, posted_on=day), policy, outcome.occurred_at))
+        detail += f"; {PARKED_REMEDY}"
     return (_waiting(state.account, asked, BookingWaits.REFUSED, detail, asked.mapping_version, outcome.occurred_at),)
 
 
@@ -345,6 +402,7 @@ def _tried(state: State, document: Document, policy: AccountMapping, at: datetim
         subject=subject,
         lines=lines,
         text=f"PayTrace {document.kind.replace('_', ' ')} {document.value_on.isoformat()}",
+        posted_on=document.posted_on,
         mapping_version=_version(policy),
         occurred_at=at,
     )
@@ -369,7 +427,7 @@ def _entry(
     kind: str,
     about_id: str,
     lines: Lines,
-    fact: SettlementLineRecorded | DisputeMoneyMoved | DepositExplained | DepositReopened,
+    fact: SettlementLineRecorded | DisputeMoneyMoved | DepositExplained | DepositReopened | DepositRestExplained,
     value_on: date,
     policy: AccountMapping,
     **values: str,

@@ -135,13 +135,14 @@ class OpenDeposit:
 class Match:
     """A bank line and what it paid out, kept so that an operator can take it apart.
 
-    Units: fee_minor is what of the lines is fee now, after what was explained later.
+    Units: fee_minor is what of the lines is fee now, after what was explained later; tax_minor is the tax in it.
     """
 
     reported: DepositMatched
     deposit: OpenDeposit
     lines: tuple[OpenLine, ...]
     fee_minor: int
+    tax_minor: int = 0
     statement: FeeStatementRecorded | None = None
 
     @property
@@ -464,7 +465,14 @@ def _matched(state: State, event: DepositMatched) -> State:
     known = state.lines()
     lines = [known[id_] for id_ in event.line_ids if id_ in known]
     statement = state.statements.get(event.fee_statement_id or "")
-    match = Match(reported=event, deposit=deposit, lines=tuple(lines), fee_minor=event.fee_minor, statement=statement)
+    match = Match(
+        reported=event,
+        deposit=deposit,
+        lines=tuple(lines),
+        fee_minor=event.fee_minor,
+        tax_minor=event.tax_minor,
+        statement=statement,
+    )
     opened = _closed(state.open, lines)
     if event.carried_minor:
         opened = _opened(opened, (_due(event, deposit),))
@@ -519,7 +527,12 @@ def _explained(state: State, event: DepositRestExplained) -> State:
     running, match = state.running, state.matches.get(event.bank_line_id)
     matches = state.matches
     if match is not None:
-        more = replace(match, lines=(*match.lines, *lines), fee_minor=match.fee_minor + event.fee_minor)
+        more = replace(
+            match,
+            lines=(*match.lines, *lines),
+            fee_minor=match.fee_minor + event.fee_minor,
+            tax_minor=match.tax_minor + event.tax_minor,
+        )
         matches = {**matches, event.bank_line_id: more}
     return replace(
         state,

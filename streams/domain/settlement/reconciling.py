@@ -31,6 +31,7 @@ from schemas.records.settlement import (
     DepositMatchRejected,
     DepositReported,
     DepositReportRecorded,
+    DepositRestExplained,
     DepositUnmatched,
     DismissBankLine,
     FeeScheduleAccepted,
@@ -144,6 +145,8 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return (Output(Topic.SETTLEMENT_INBOX, _announced(event)),)
         case SettlementLineRecorded() if event.kind in _OF_ENTRY.values():
             return (Output(Topic.LEDGER_INBOX, event),)
+        case DepositRestExplained():
+            return (Output(Topic.LEDGER_INBOX, event),)
         case DepositMatched() if (match_ := state.matches.get(event.bank_line_id)) is not None:
             explained = DepositExplained(
                 settlement_account=event.settlement_account,
@@ -152,6 +155,7 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
                 records_minor=event.records_minor,
                 fee_minor=event.fee_minor,
                 tax_minor=event.tax_minor,
+                fee_kind=match_.statement.fee_kind if match_.statement is not None else "",
                 rest_minor=event.rest_minor,
                 currency=event.currency,
                 moved_on=match_.deposit.moved_on,

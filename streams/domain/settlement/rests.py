@@ -36,10 +36,11 @@ RestFinding = DepositRestExplained | DepositRestSuggested
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """One explanation of a rest. Units: fee_minor is what of the lines was kept."""
+    """One explanation of a rest. Units: fee_minor is what of the lines was kept, tax_minor the tax in it."""
 
     lines: tuple[OpenLine, ...]
     fee_minor: int
+    tax_minor: int = 0
 
     @property
     def line_ids(self) -> tuple[str, ...]:
@@ -51,7 +52,7 @@ def after_line(state: State, line: SettlementLineRecorded, at: datetime, policy:
     opened = state.line(line.line_id)
     if opened is None:
         return ()
-    told = _fee_told(state, opened, at, policy)
+    told = _fee_told(state, opened, line.tax_minor, at, policy)
     if told or not state.rests:
         return told
     ways = {id_: [*_ways(state, rest, policy)] for id_, rest in state.rests.items() if _concerns(state, rest, opened)}
@@ -128,7 +129,9 @@ def _exact(lines: Sequence[OpenLine], amount: int) -> Iterator[tuple[OpenLine, .
         yield from (tuple(lines[at] for at in way) for way in subset_sums(nets, amount, len(lines), PARAMETERS).ways)
 
 
-def _fee_told(state: State, line: OpenLine, at: datetime, policy: Policy) -> tuple[DepositRestExplained, ...]:
+def _fee_told(
+    state: State, line: OpenLine, tax_minor: int, at: datetime, policy: Policy
+) -> tuple[DepositRestExplained, ...]:
     """Return the correction where a fee that a match counted already comes as a line of its own."""
     if line.kind not in FEE_KINDS or line.net_minor > 0:
         return ()
@@ -137,7 +140,7 @@ def _fee_told(state: State, line: OpenLine, at: datetime, policy: Policy) -> tup
         if match.statement is None and kept >= line.amount_minor and _is_fee_of(match, line):
             evidence = (f"the fee {line.line_id} of {line.moved_on} was counted with its deposit before it was told",)
             rest = Rest(matched=match.reported, deposit=match.deposit)
-            way = _Way((line,), -line.amount_minor)
+            way = _Way((line,), -line.amount_minor, -min(tax_minor, match.tax_minor))
             return (_explained(state, rest, way, 0, FEE_TOLD, evidence, at, policy),)
     return ()
 
@@ -202,6 +205,7 @@ def _explained(
         line_ids=way.line_ids,
         records_minor=way.fee_minor - rest_minor,
         fee_minor=way.fee_minor,
+        tax_minor=way.tax_minor,
         rest_minor=rest_minor,
         currency=state.currency,
         rule=rule,

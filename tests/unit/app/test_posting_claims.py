@@ -85,6 +85,8 @@ def document(number: int, names: Mapping[str, str]) -> ErpObject:
         "subject": COMMAND.subject,
         "open_item": "(1,900,0)",
         "value_on": "2026-11-20",
+        "posted_on": "2026-11-20",
+        "counter_account": "1361",
     }
     head = {names[role]: ErpField(value=value, text=None) for role, value in values.items() if role in names}
     return ErpObject(id=values["id"], number=values["number"], table="900:2", head=head)

@@ -7,6 +7,7 @@ import pytest
 from projections.reports.words import WORDS, in_words
 from schemas import catalog
 from schemas.documents import kinds, payer_money_sign
+from schemas.records.disputes import DisputeFact
 from schemas.records.identification import WaitingReason
 from schemas.records.payments import UnrecognizedReason
 from schemas.records.receivables import Decision
@@ -21,9 +22,9 @@ def test_every_reason_has_words_of_its_own(reason: str) -> None:
 
 
 def test_no_words_are_left_over_and_none_are_used_twice() -> None:
-    known = {*REASONS, *Decision, *UnrecognizedReason, *catalog.record_versions()}
+    known = {*REASONS, *Decision, *UnrecognizedReason, *DisputeFact, *catalog.record_versions()}
     known |= {kind for kind in kinds() if payer_money_sign(kind)}
-    known |= {"POSTING_IN_PROGRESS", "NO_DEPOSIT", "ID_USED_TWICE"}
+    known |= {"POSTING_IN_PROGRESS", "NO_RATE_YOUNG_ENOUGH", "NO_DEPOSIT", "ID_USED_TWICE"}
     known |= {f"CHARGEBACK_{why}" for why in ("NOT_BOOKED", "OF_UNKNOWN_PAYMENT", "NAMES_NO_PAYMENT")}
     assert set(WORDS) <= known
     assert len(set(WORDS.values())) == len(WORDS)

@@ -45,10 +45,18 @@ class FakeRegistry:
         return self.schemas[schema_id]
 
 
+_NAMED: dict[str, Any] = {}
+
+
 def values(avro: Any) -> st.SearchStrategy[Any]:
     """Any value that an Avro type of ours allows."""
     if isinstance(avro, list):
         return st.one_of(*(st.none() if branch == "null" else values(branch) for branch in avro))
+    if isinstance(avro, str):
+        avro = _NAMED.get(avro, avro)
+    elif "name" in avro:
+        # A type that has a name is written once, and by its name from then on.
+        _NAMED[f"{avro['namespace']}.{avro['name']}" if "namespace" in avro else avro["name"]] = avro
     kind = avro if isinstance(avro, str) else avro.get("logicalType") or avro["type"]
     if kind == "enum":
         return st.sampled_from(avro["symbols"])

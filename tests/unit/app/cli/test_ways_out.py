@@ -217,7 +217,8 @@ def test_only_what_abas_has_to_answer_first_is_not_listed() -> None:
 def test_the_stories_show_every_reason_why_money_waits() -> None:
     seen = {row["reason"] for report in STORIES.values() for row in rows(report())}
     in_identification = {"NO_REFERENCE", "REFERENCE_UNKNOWN", "REFERENCE_AMBIGUOUS"}
-    assert seen == {reason.value for reason in WaitingReason} - in_identification - {"UNKNOWN"}
+    by_mapping = {"ACCOUNT_UNMAPPED"}  # the shipped mapping has every account: test_documents_by_mapping.py
+    assert seen == {reason.value for reason in WaitingReason} - in_identification - by_mapping - {"UNKNOWN"}
 
 
 @pytest.mark.parametrize("tokens", [("none:79388123",), ("vault:acme", "invoice:RE-1")])
@@ -240,5 +241,7 @@ def test_what_waits_for_its_payer_takes_assign_customer(tokens: tuple[str, ...])
 def test_every_command_that_is_named_exists() -> None:
     from app.cli import decide
 
-    names = {text.split()[2] for text in (*ways_out._SHAPES.values(), ways_out._assign("1"))}
+    texts = [text.split() for text in (*ways_out._SHAPES.values(), ways_out._assign("1"))]
+    assert {tuple(words[:3]) for words in texts if words[1] != "decide"} == {("saldo", "rules", "adopt")}
+    names = {words[2] for words in texts if words[1] == "decide"}
     assert names <= set(assign.COMMANDS) | {name.replace("_", "-") for name in vars(decide)}

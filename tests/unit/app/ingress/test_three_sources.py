@@ -26,8 +26,8 @@ from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import PayTraceSource
 from connectors.paytrace.wire import JsonObject
 from schemas.records.identification import Movement, PaymentToIdentify
-from schemas.records.payments import CaptureRecorded, PaymentStatusRecognized
-from schemas.records.tasks import PositionMarked
+from schemas.records.payments import CaptureRecorded, PaymentStatusRecognized, TransactionObserved
+from schemas.records.tasks import PositionMarked, RulesAdopted
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
 from streams.agents import FOLD_PAYMENTS
@@ -36,6 +36,7 @@ from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.adopted import adopt_into
 from tests.support.builders import SIGNS
 from tests.support.ingress import HOOK_TYPE, INBOX, ROW, Direct, NoReader, memory_log, new_app
 from tests.support.signing import RING
@@ -144,6 +145,8 @@ class World:
             yield observation
 
     def fold(self) -> Outcome:
+        adopt_into(self.log)
+
         async def run() -> None:
             for partition in range(self.log.partition_count(INBOX)):
                 task = Task(
@@ -169,13 +172,14 @@ class World:
             for partition in range(self.log.partition_count(topic))
             for record in self.log.records(topic, partition)
         ]
-        return [record for record in found if not isinstance(record, PositionMarked)]
+        return [record for record in found if not isinstance(record, PositionMarked | RulesAdopted)]
 
     def observation_ids(self) -> set[str | None]:
         return {
             header_text(record.headers, "ce_id")
             for partition in range(self.log.partition_count(INBOX))
             for record in self.log.records(INBOX, partition)
+            if isinstance(CODEC.decode(record.value), TransactionObserved)
         }
 
 

@@ -440,6 +440,7 @@ DOCUMENT = {
         "customer^idno": "70001",
         "item": "(1,900,0)",
         "valDate": "2026-11-20",
+        "postDate": "2026-11-20",
         "counterAcct^idno": "1361",
     },
 }

@@ -433,7 +433,7 @@ def test_any_order_and_repetition_of_the_facts_gives_the_same_case_and_the_same_
 
 def test_a_repeated_report_changes_no_payment() -> None:
     (event,) = disputes.decide(disputes.INITIAL, named(dispute("CB1", 100_00, 4)), DISPUTES)
-    moved, reported = (output.record for output in disputes.route(disputes.INITIAL, event))
+    moved, *_, reported = (output.record for output in disputes.route(disputes.INITIAL, event))
     assert isinstance(moved, DisputeMoneyMoved)
     assert moved.movement is DisputeMovement.CHARGED_BACK
     assert isinstance(reported, DisputeReported)

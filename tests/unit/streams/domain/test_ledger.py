@@ -30,12 +30,13 @@ from schemas.records.ledger import (
     LedgerDocumentsNetted,
     LedgerDocumentWaiting,
     MoneyMoved,
+    TryWaitingAgain,
 )
 from schemas.records.payments import PaymentMethod
-from schemas.records.settlement import SettlementLineKind, SettlementLineRecorded
+from schemas.records.settlement import DepositRestExplained, SettlementLineKind, SettlementLineRecorded
 from schemas.signs import movement_sign, settlement_sign
 from streams.domain.accounts import AccountMapping, Accounts
-from streams.domain.ledger import INITIAL, Event, State, decide, evolve, route
+from streams.domain.ledger import INITIAL, Event, State, decide, evolve, reminder, route
 from tests.support.policies import LEDGER
 
 ACCOUNT = "main/USD"
@@ -113,7 +114,9 @@ def disputed(name: str, movement: DisputeMovement, minor: int, number: int = 1) 
     )
 
 
-def deposit(name: str, minor: int, *, fee: int = 0, tax: int = 0, rest: int = 0, hour: int = 0) -> DepositExplained:
+def deposit(
+    name: str, minor: int, *, fee: int = 0, tax: int = 0, rest: int = 0, hour: int = 0, fee_kind: str = ""
+) -> DepositExplained:
     return DepositExplained(
         settlement_account=ACCOUNT,
         bank_line_id=name,
@@ -121,9 +124,32 @@ def deposit(name: str, minor: int, *, fee: int = 0, tax: int = 0, rest: int = 0,
         records_minor=minor + fee + rest,
         fee_minor=fee,
         tax_minor=tax,
+        fee_kind=fee_kind,
         rest_minor=rest,
         currency="USD",
         moved_on=DAY,
+        occurred_at=AT + timedelta(hours=hour),
+    )
+
+
+def explained(
+    name: str, rest: int, *, fee: int = 0, tax: int = 0, hour: int = 1, line: str = ""
+) -> DepositRestExplained:
+    return DepositRestExplained(
+        settlement_account=ACCOUNT,
+        bank_line_id=name,
+        line_ids=(line,) if line else (),
+        records_minor=fee - rest,
+        fee_minor=fee,
+        tax_minor=tax,
+        rest_minor=rest,
+        currency="USD",
+        rule="rest-by-late-lines",
+        rule_version=1,
+        evidence=(),
+        matched_by="rule",
+        reason="",
+        book_on=DAY,
         occurred_at=AT + timedelta(hours=hour),
     )
 
@@ -148,12 +174,12 @@ def outcome(command: PostDocument) -> DocumentBooked:
     )
 
 
-def refusal(command: PostDocument) -> DocumentNotBooked:
+def refusal(command: PostDocument, code: str = "OTHER/53") -> DocumentNotBooked:
     return DocumentNotBooked(
         settlement_account=ACCOUNT,
         document_kind=command.kind,
         posting_reference=command.posting_reference,
-        code="OTHER/53",
+        code=code,
         message="Account can't be posted to",
         occurred_at=AT,
     )
@@ -254,6 +280,48 @@ def test_a_match_that_is_taken_apart_reverses_what_is_posted() -> None:
     assert ledger.balances == {"bank": 96_80, "clearing": -100_00, "unidentified": 3_20}
 
 
+def test_a_debit_that_pays_a_statement_of_fees_is_a_fee_of_its_kind_against_the_bank() -> None:
+    ledger = Ledger()
+    ledger.hears(deposit("b1", -29_00, fee=29_00, fee_kind="monthly"))
+    (command,) = ledger.commands
+    assert (command.kind, command.values["fee_kind"]) == ("fee", "monthly")
+    assert signed(command) == {"fees": 29_00, "bank": -29_00}
+
+
+def test_a_rest_that_is_explained_leaves_unidentified_and_its_fee_is_a_document_of_its_own() -> None:
+    ledger = Ledger()
+    ledger.hears(moved("1", Movement.CAPTURED, 100_00), deposit("b1", 101_00, rest=-1_00))
+    ledger.hears(*map(outcome, ledger.commands))
+    told = explained("b1", -1_00, fee=10)
+    ledger.hears(told, told)
+    adjustment, fee = ledger.commands[1:]
+    assert (adjustment.kind, signed(adjustment)) == ("adjustment", {"clearing": -1_00, "unidentified": 1_00})
+    assert (fee.kind, signed(fee)) == ("fee", {"fees": 10, "clearing": -10})
+    assert [list(faults(command)) for command in ledger.commands] == [[], [], []]
+    assert ledger.balances == {"bank": 101_00, "clearing": -1_10, "fees": 10, "unapplied": -100_00}
+
+
+def test_a_fee_that_was_counted_early_is_given_back_with_its_tax_when_it_is_told() -> None:
+    ledger = Ledger()
+    ledger.hears(deposit("b1", 96_80, fee=3_20, tax=20), line("f1", SettlementLineKind.FEE, 3_20))
+    ledger.hears(explained("b1", 0, fee=-3_20, tax=-20, line="f1"))
+    assert [command.kind for command in ledger.commands] == ["deposit", "fee", "fee", "fee"]
+    assert signed(ledger.commands[-1]) == {"fees": -3_00, "input_tax": -20, "clearing": 3_20}
+    assert ledger.balances == {"bank": 96_80, "fees": 3_20, "clearing": -100_00}
+
+
+def test_a_match_that_is_taken_apart_takes_its_explained_rest_along_in_whatever_order() -> None:
+    matched, told, apart = deposit("b1", 99_00, rest=1_00), explained("b1", 1_00, hour=1), reopened("b1", 2)
+    for order in ((matched, told, apart), (told, matched, apart), (apart, told, matched), (told, apart, matched)):
+        ledger = Ledger()
+        for record in order:
+            asked = len(ledger.commands)
+            ledger.hears(record)
+            ledger.hears(*map(outcome, ledger.commands[asked:]))
+        assert ledger.balances == {}
+    assert not ledger.state.waiting
+
+
 def test_an_older_word_about_a_bank_line_changes_nothing() -> None:
     ledger = Ledger()
     assert ledger.hears(reopened("b1", 1))
@@ -333,6 +401,42 @@ def test_a_refused_document_waits_and_is_asked_for_again_by_a_person() -> None:
     assert refused.refused_because == f"{command.posting_reference} is being posted"
 
 
+def test_an_adopted_mapping_wakes_what_waits_for_it() -> None:
+    ledger = Ledger(without("fees"))
+    assert reminder(ledger.state, AT) is None
+    ledger.hears(line("f1", SettlementLineKind.FEE, 12_50))
+    woken = reminder(ledger.state, AT)
+    assert woken == TryWaitingAgain(settlement_account=ACCOUNT, occurred_at=AT)
+    assert ledger.hears(woken) == ()
+    ledger.policy = replace(LEDGER, version=2)
+    ledger.hears(woken)
+    (command,) = ledger.commands
+    assert signed(command) == {"fees": 12_50, "clearing": -12_50}
+    assert reminder(ledger.state, AT) is None
+
+
+def test_a_document_of_a_closed_period_is_parked_or_posted_in_the_next_one_by_policy() -> None:
+    parked = Ledger()
+    parked.hears(line("r1", SettlementLineKind.RESERVE_HELD, 100_00))
+    (waits,) = parked.hears(refusal(parked.commands[0], "PERIOD_CLOSED/17"))
+    assert isinstance(waits, LedgerDocumentWaiting)
+    assert waits.detail.endswith("adopt a mapping with closed_period: redate for this kind")
+
+    redating = replace(LEDGER, policies=replace(LEDGER.policies, closed_period={"reserve_held": "redate"}))
+    ledger = Ledger(redating)
+    ledger.hears(line("r1", SettlementLineKind.RESERVE_HELD, 100_00))
+    (command,) = ledger.commands
+    refused = replace(refusal(command, "PERIOD_CLOSED/17"), occurred_at=AT + timedelta(days=40))
+    ledger.hears(refused)
+    moved_on = ledger.commands[-1]
+    assert replace(moved_on, posted_on=None, occurred_at=AT) == command
+    assert moved_on.posted_on == date(2026, 12, 1)
+    ledger.hears(refused)
+    assert ledger.commands[-1].posted_on == date(2027, 1, 1)
+    (waits,) = ledger.hears(refused)  # no document is dated ahead
+    assert isinstance(waits, LedgerDocumentWaiting)
+
+
 def test_who_asks_without_a_reason_is_refused() -> None:
     ledger = Ledger()
     (refused,) = ledger.hears(again("L1", why="ok"))
@@ -353,7 +457,11 @@ LINES = st.builds(
 )
 DEPOSITS = st.builds(
     lambda name, minor, fee, rest, hour: deposit(name, minor, fee=fee, rest=rest, hour=hour),
-    NAMES, st.integers(-(10**6), 10**6), st.integers(-500, 500), st.integers(-500, 500), st.integers(0, 9),
+    NAMES, st.integers(-(10**6), 10**6).filter(bool), st.integers(-500, 500), st.integers(-500, 500), st.integers(0, 9),
+)  # fmt: skip
+EXPLAINED = st.builds(
+    lambda name, rest, fee, hour, line: explained(name, rest, fee=fee, hour=hour, line=line),
+    NAMES, st.integers(-500, 500), st.integers(-500, 500), st.integers(0, 9), st.sampled_from(["", "l1", "l2"]),
 )  # fmt: skip
 REOPENED = st.builds(reopened, NAMES, st.integers(0, 9))
 DISPUTES = st.builds(
@@ -381,6 +489,8 @@ def key_of(record: Any) -> str:
             return f"processor:{record.line_id}"
         case DocumentBooked():
             return record.posting_reference
+        case DepositRestExplained():
+            return f"{record.bank_line_id}@{record.occurred_at}:{record.line_ids}"
         case _:
             return f"{record.bank_line_id}@{record.occurred_at}"
 
@@ -389,7 +499,7 @@ def in_clearing(records: list[Any]) -> int:
     """What the facts say is in clearing.
 
     Captures less refunds and returns, disputes less those that were won, fees, reserves held less released, and the
-    deposits that are recognised.
+    deposits that are recognised, with what was explained of them since.
     """
     total, deposits = 0, dict[str, Any]()
     for record in records:
@@ -403,10 +513,19 @@ def in_clearing(records: list[Any]) -> int:
             known = deposits.get(record.bank_line_id)
             if known is None or record.occurred_at > known.occurred_at:
                 deposits[record.bank_line_id] = record
-    return total - sum(one.records_minor for one in deposits.values() if isinstance(one, DepositExplained))
+    total -= sum(one.records_minor for one in deposits.values() if isinstance(one, DepositExplained))
+    rests = [one for one in records if isinstance(one, DepositRestExplained)]
+    return total - sum(
+        one.records_minor
+        for one in rests
+        if one.bank_line_id not in deposits or one.occurred_at >= deposits[one.bank_line_id].occurred_at
+    )
 
 
-@given(records=st.lists(st.one_of(MOVED, LINES, DISPUTES, DEPOSITS, REOPENED, RECEIPTS), max_size=25), data=st.data())
+@given(
+    records=st.lists(st.one_of(MOVED, LINES, DISPUTES, DEPOSITS, EXPLAINED, REOPENED, RECEIPTS), max_size=25),
+    data=st.data(),
+)
 def test_clearing_is_what_the_facts_say_on_every_prefix_in_any_order_and_with_repeats(
     records: list[Any], data: st.DataObject
 ) -> None:
@@ -421,7 +540,8 @@ def test_clearing_is_what_the_facts_say_on_every_prefix_in_any_order_and_with_re
         assert ledger.state.balances.get("clearing/USD", 0) == in_clearing(unique(list(repeated[: index + 1])))
         assert sum(ledger.state.balances.values()) == 0
         while answered < len(ledger.commands) and data.draw(st.booleans()):
-            ledger.hears(data.draw(st.sampled_from([outcome, refusal]))(ledger.commands[answered]))
+            command = ledger.commands[answered]
+            ledger.hears(outcome(command) if data.draw(st.booleans()) else refusal(command))
             answered += 1
     for event in ledger.events:
         if isinstance(event, JournalEntryMade):
@@ -432,7 +552,7 @@ def test_clearing_is_what_the_facts_say_on_every_prefix_in_any_order_and_with_re
             assert not any(sums.values()), event
     references = Counter(command.posting_reference for command in ledger.commands)
     assert all(count == 1 for count in references.values()), references
-    assert all(not list(faults(command)) for command in ledger.commands)
+    assert [fault for command in ledger.commands for fault in faults(command)] == []
     assert reduce(evolve, ledger.events, INITIAL) == ledger.state
 
 
