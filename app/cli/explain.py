@@ -133,6 +133,11 @@ def _what(row: dict[str, Any]) -> str:
 # What is done by a document that moves no money, and in abas once it is posted; what reverses it has the same words.
 _WITHOUT_MONEY = {
     "write_off": ("write-off", "write off", "written off"),
+    "exchange_difference": (
+        "exchange difference",
+        "book the exchange difference of",
+        "paid at another rate, difference booked",
+    ),
     "on_account_application": ("application of money on account", "apply", "applied from the account"),
 }
 

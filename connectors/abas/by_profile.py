@@ -37,6 +37,7 @@ from connectors.abas.mapping import (
 from connectors.abas.once import Write
 from connectors.abas.posting import Lock, Opening, Saving, act, save_by_editor, save_by_infosystem
 from connectors.abas.profile import (
+    BASE_AMOUNT,
     COUNTER_ACCOUNT,
     NATURAL_KEY,
     REVERSES_DOCUMENT,
@@ -51,6 +52,7 @@ from connectors.abas.profile import Lock as LockEntry
 from connectors.abas.refusal import abas_words
 from connectors.abas.wire import ErpField, ErpObject
 from connectors.abas.working_set import working_set
+from connectors.common.address import Address, is_same_place
 from schemas.documents import ValueType, kinds, roles
 from schemas.records.erp import (
     DocumentLine,
@@ -68,6 +70,7 @@ from schemas.values.refusal_codes import PERIOD_CLOSED
 VERSION_DIFFERS = "VERSION_DIFFERS"
 MISSING_CURRENCY = "MISSING_PROFILE/currency"
 MISSING_POSTED_ON = "MISSING_PROFILE/posted_on"
+MISSING_BASE_AMOUNT = "MISSING_PROFILE/base_amount"
 MISSING_RECORD = "MISSING_OBJECT/record"
 
 _AMOUNTS = ("debit", "credit")
@@ -189,6 +192,13 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
                 f"the document has lines in {' and '.join(currencies)}, and the mapping profile names no field for the "
                 f"currency of a line; add documents.{self._command.kind}.rows.inputs.currency",
                 code=MISSING_CURRENCY,
+            )
+        is_of_base_alone = not any(line.amount_minor for line in self._command.lines)
+        if is_of_base_alone and (way.rows is None or BASE_AMOUNT not in way.rows.inputs):
+            raise AbasRefused(
+                "the document has amounts in the currency of the books alone, and the mapping profile names no field "
+                f"for them; add documents.{self._command.kind}.rows.inputs.{BASE_AMOUNT}",
+                code=MISSING_BASE_AMOUNT,
             )
         head = self._head if original is None else {**self._head, REVERSES_DOCUMENT: Put(original.id)}
         strategy = profile.strategy_of(way)
@@ -399,7 +409,7 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 
     def _changes(self, current: Saved) -> Iterator[Action]:
         way, formats = self._way, self._profile.formats
-        for role, put in _unlike(_names(way), self._head, current.shown.head, formats):
+        for role, put in _unlike(_names(way), self._asked(current), current.shown.head, formats):
             yield set_field(way.inputs[role], put.text)
         for key, puts, number, shown in self._rows_in(current):
             if number is None:
@@ -410,11 +420,22 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 
     def _differences(self, found: Saved) -> list[str]:
         formats = self._profile.formats
-        differences = list(_differences(_names(self._way), self._head, found.shown.head, formats))
+        differences = list(_differences(_names(self._way), self._asked(found), found.shown.head, formats))
         names = _names(self._row_way)
         for key, puts, _, shown in self._rows_in(found):
             differences += [f"row {key}: {text}" for text in _differences(names, puts, shown, formats)]
         return differences
+
+    def _asked(self, found: Saved) -> Puts:
+        """Return what is asked of the head: of an address that abas holds in another spelling only what it lacks."""
+        names, roles_of = _names(self._way), kinds()[self._command.kind].address
+        parts = {part: role for part, role in roles_of.items() if role in self._head and role in names}
+        asked = Address(**{part: self._head[role].text for part, role in parts.items()})
+        held = Address(**{part: read_text(found.shown.head.get(names[role])) for part, role in parts.items()})
+        if not is_same_place(asked, held):
+            return self._head
+        spelt = {role for part, role in parts.items() if getattr(held, part)}
+        return {role: put for role, put in self._head.items() if role not in spelt}
 
     @property
     def _row_way(self) -> Rows:
@@ -506,6 +527,7 @@ def _document_head(command: PostDocument, way: DocumentWay, formats: Formats) ->
         head |= {role: Put(text) for role, text in of_counter.items() if text is not None}
         sign = 1 if line.side.value.lower() == way.amount_side else -1
         head["amount"] = _amount(sign * line.amount_minor, line.currency, formats)
+        head |= _base_amount(line, sign, formats)
     return {**head, **_typed(command.values, kinds()[command.kind].values, formats, way.codes)}
 
 
@@ -521,7 +543,13 @@ def _line(line: DocumentLine, formats: Formats) -> Puts:
     if line.text is not None:
         puts["text"] = Put(line.text, is_words=True)
     puts["debit" if line.side is Side.DEBIT else "credit"] = _amount(line.amount_minor, line.currency, formats)
-    return puts
+    return puts | _base_amount(line, 1 if line.side is Side.DEBIT else -1, formats)
+
+
+def _base_amount(line: DocumentLine, sign: int, formats: Formats) -> dict[str, Put]:
+    if line.base_minor is None or line.base_currency is None:
+        return {}
+    return {BASE_AMOUNT: _amount(sign * line.base_minor, line.base_currency, formats)}
 
 
 def _amount(minor: int, currency: str, formats: Formats) -> Put:

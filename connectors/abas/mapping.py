@@ -65,6 +65,7 @@ def to_open_item_observed(
         **_discount(item, fields, formats),
         **_taxes(item, fields, currency, formats),
         credits_invoice=_optional_text(item, fields.credits_invoice),
+        **_booked_base(item, fields, formats),
         observed_at=observed_at,
         raw=to_raw(item),
     )
@@ -86,6 +87,17 @@ def _taxes(item: ErpObject, fields: ItemFields, currency: str, formats: Formats)
         "taxed_amounts": tuple(gross for _, gross, _ in found),
         "tax_amounts": tuple(tax for _, _, tax in found),
     }
+
+
+def _booked_base(item: ErpObject, fields: ItemFields, formats: Formats) -> dict[str, Any]:
+    """Return what an item is booked as in the currency of the books; nothing where abas names no amount."""
+    if fields.booked_base is None or fields.booked_base_currency is None:
+        return {}
+    if _number(item, fields.booked_base, formats) is None:
+        return {}
+    currency = _currency(item, fields.booked_base_currency)
+    minor = _minor(item, fields.booked_base, currency, formats)
+    return {"booked_base_minor": minor, "booked_base_currency": currency}
 
 
 def _number(item: ErpObject, name: str | None, formats: Formats) -> Decimal | None:

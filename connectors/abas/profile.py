@@ -63,6 +63,9 @@ class ItemFields(Entry):
     taxed_2: FieldName | None = None
     tax_2: FieldName | None = None
     credits_invoice: FieldName | None = None  # the number of the invoice that a credit memo credits
+    # What abas booked the whole item as, and the currency of that.
+    booked_base: FieldName | None = None
+    booked_base_currency: FieldName | None = None
 
 
 class OpenItemFields(ItemFields):
@@ -252,12 +255,16 @@ class _Way(Entry):
                 yield (*path, *where), f"sets {name}, which {other} sets as well; name another field"
 
 
+# The amount of a line in the currency of the books, signed as the amount is; in rows debit is positive.
+BASE_AMOUNT = "base_amount"
 _FOUND_BY = frozenset({"posting_reference"})
 # Roles by which a thing is found, reversed and added up: an abas without a field for them can't hold it once.
 _ALWAYS_NEEDED = frozenset(
     {"posting_reference", "reverses_reference", "account", "debit", "credit", "amount", "natural_key", "row_key"}
 )
-_LINE_ROLES = frozenset({"account", "debit", "credit", "currency", "open_item", "cost_centre", "tax_code", "text"})
+_LINE_ROLES = frozenset(
+    {"account", "debit", "credit", BASE_AMOUNT, "currency", "open_item", "cost_centre", "tax_code", "text"}
+)
 # What a posting infosystem must tell of the document that it made or found.
 _OUTPUTS = frozenset({"id", "number", "created", "posting_reference", "amount", "currency"})
 # The document that is reversed, by its record in abas in place of our reference.
@@ -307,7 +314,7 @@ class DocumentWay(_Way):
             needed.add("reverses_reference")
         if is_flat:
             of_line = {"amount", *counter, *taken}
-            head, needed, always = head | of_line, needed | of_line, always | kind.lines[0].requires
+            head, needed, always = head | of_line | {BASE_AMOUNT}, needed | of_line, always | kind.lines[0].requires
         of_row = set[str]() if is_flat else set(_LINE_ROLES)
         yield from self._misfits(head, needed, of_row, of_row and {"account", "debit", "credit", *taken}, always)
         in_rows = () if self.rows is None else self.rows.inputs

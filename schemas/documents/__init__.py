@@ -70,6 +70,9 @@ class Roles(Entry):
     roles: Mapping[Name, Role]
 
 
+AddressPart = Literal["street", "postal_code", "town", "region", "country"]
+
+
 class LineKind(Entry):
     """One line of a document kind, which of its optional fields it may carry, and which of them it must.
 
@@ -106,6 +109,7 @@ class Kind(Entry):
     money: Literal["payer"] | None = None  # what a payer paid: the bridge of PayTrace and the ERP counts it
     reversed_by: str | None = None
     row_values: Mapping[Name, ValueType] = {}
+    address: Mapping[AddressPart, str] = {}  # which values are one postal address: they are compared as a place
 
     @property
     def is_document(self) -> bool:
@@ -124,6 +128,8 @@ class Kind(Entry):
                 "a document has lines and a subject, a record has neither; "
                 f"{'add subject: account or subject: customer' if self.is_document else 'add lines, or drop subject'}"
             )
+        if strange := sorted(set(self.address.values()) - set(self.values)):
+            raise ValueError(f"address names {', '.join(strange)}; {near(strange[0], self.values)}")
         if self.is_document and self.row_values:
             raise ValueError("row_values are for records; drop them: a document has lines")
         if self.money is not None and not any(
@@ -297,6 +303,7 @@ def _document_faults(command: Any) -> Iterator[Fault]:
         yield Fault("lines", given, f"a {kind.kind} has the lines {', '.join(one.described for one in kind.lines)}")
         return
     sums: Counter[str] = Counter()
+    in_base: Counter[str | None] = Counter()
     for index, (line, of_kind) in enumerate(zip(command.lines, of_kinds, strict=True)):
         if not line.account.strip():
             yield Fault(f"lines[{index}].account", line.account, f"name the account of the {of_kind.role} line")
@@ -304,17 +311,21 @@ def _document_faults(command: Any) -> Iterator[Fault]:
             yield Fault(
                 f"lines[{index}].account", line.account, "write the subject: the line is on the customer's account"
             )
-        sums[line.currency] += line.amount_minor if line.side.value == "DEBIT" else -line.amount_minor
+        sign = 1 if line.side.value == "DEBIT" else -1
+        sums[line.currency] += sign * line.amount_minor
+        in_base[line.base_currency] += sign * (line.base_minor or 0)
         for name in ("open_item", "cost_centre", "tax_code", "text"):
             if getattr(line, name) is not None and name not in of_kind.takes:
                 yield Fault(f"lines[{index}].{name}", getattr(line, name), f"a {of_kind.role} line takes none")
             if not getattr(line, name) and name in of_kind.requires:
                 yield Fault(f"lines[{index}].{name}", "missing", "give it a value")
-    for currency, minor in sums.items():
+    if len(in_base) > 1:
+        yield Fault("lines", sorted(map(str, in_base)), "give every line its value in one base currency, or none")
+    for currency, minor in (*sums.items(), *((base, minor) for base, minor in in_base.items() if base is not None)):
         if minor:
             difference = f"{Money(minor, currency).major:f} {currency}"
             yield Fault("lines", f"off by {difference}", f"make debits and credits in {currency} equal")
-    if not any(line.amount_minor for line in command.lines):
+    if not any(line.amount_minor or line.base_minor for line in command.lines):
         yield Fault("lines", "without an amount", "a document moves money: give an amount, or send no command")
 
 

@@ -48,6 +48,8 @@ class DocumentLine(Record):
     side: Side
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     open_item: str | None = None
     cost_centre: str | None = None
     tax_code: str | None = None

@@ -156,6 +156,8 @@ class EntryMoved(Record):
     direction: EntryDirection
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
     method: PaymentMethod
     settlement_account: str | None = None
     invoice_number: str | None = None
@@ -190,6 +192,7 @@ class EntryPartMade(Record):
     direction: EntryDirection
     amount_minor: int
     currency: str
+    base_minor: int | None = None
     takes_back: str | None = None
     occurred_at: datetime
 
@@ -358,6 +361,8 @@ class OpenItemObserved(Record):
     amount_minor: int
     open_minor: int
     currency: str
+    booked_base_minor: int | None = None
+    booked_base_currency: str | None = None
     due_on: date | None = None
     is_open: bool
     invoiced_on: date | None = None
@@ -381,6 +386,8 @@ class OpenItemRecorded(Record):
     amount_minor: int
     open_minor: int
     currency: str
+    booked_base_minor: int | None = None
+    booked_base_currency: str | None = None
     due_on: date | None = None
     is_open: bool
     invoiced_on: date | None = None
@@ -472,6 +479,7 @@ class PostingRequested(Record):
     direction: EntryDirection
     amount_minor: int
     currency: str
+    booked_base_minor: int | None = None
     abas_open_item_id: str | None = None
     document_kind: str
     settlement_account: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from streams.domain.choices import Choices
 from streams.domain.statuses import StatusWords
 
 Facts = Mapping[str, str]  # what is known of a line, by the names below; what is not known is left out
+TextOf = Callable[[Facts, date], str]  # a text from the facts of a line and its value date
 
 FACTS: Mapping[str, str] = MappingProxyType(
     {
@@ -57,6 +58,7 @@ class AccountRule:
     """One line of the mapping: it counts from this day on, where all of its conditions hold.
 
     when  fact -> values, of which one must be given; a fact that is not known is none of them
+    text  the line's text for people, from its facts and value date, if it has one
     holds  expression over the facts, if the line has one
     """
 
@@ -64,6 +66,7 @@ class AccountRule:
     when: Mapping[str, AbstractSet[str]]
     holds: Callable[[Facts], bool] | None
     valid_from: date
+    text: TextOf | None = None
 
     def counts(self, facts: Facts, on: date) -> bool:
         """Return whether this line says what the account is."""
@@ -83,9 +86,9 @@ class Accounts:
     def of(self, role: str, facts: Facts, on: date) -> Account | Unmapped:
         """Return what a line of this role gets where these facts are known, on its value date."""
         lines = self.rules.get(role, ())
-        found = next((line.account for line in lines if line.counts(facts, on)), None)
+        found = next((line for line in lines if line.counts(facts, on)), None)
         if found is not None:
-            return found
+            return found.account if found.text is None else replace(found.account, text=found.text(facts, on))
         known = ", ".join(f"{name} {value}" for name, value in sorted(facts.items())) or "nothing is known"
         return Unmapped(role, f"no account for role {role} on {on} ({known}); add a line below accounts.{role}")
 

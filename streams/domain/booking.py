@@ -6,7 +6,6 @@ lines are the entry's lines with accounts, in the order of its kind; so both are
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal
@@ -15,6 +14,7 @@ from schemas.documents import kinds
 from schemas.records.disputes import DisputeMovement
 from schemas.records.erp import DocumentLine, Side
 from schemas.records.identification import Movement
+from schemas.records.ledger import JournalLine
 from schemas.records.settlement import SettlementLineKind
 from schemas.signs import movement_sign, settlement_sign
 from schemas.values.money import Money
@@ -80,27 +80,35 @@ def of_bank_fee(fee_minor: int, tax_minor: int, *, taken_from: Literal["clearing
     return _lines(**{"fees": fee_minor - tax_minor, "input_tax": tax_minor, taken_from: -fee_minor})
 
 
-def of_customers_document(lines: Sequence[DocumentLine]) -> Mapping[str, Lines]:
-    """Return the lines by currency of a document that applies a customer's money.
+def of_customers_document(lines: Sequence[DocumentLine], books_in: str) -> tuple[JournalLine, ...]:
+    """Return the journal's lines of a document that applies a customer's money.
+
+    Shapes: books_in is the currency of the books, in which the amounts are their own value; others have the value that
+            the document's lines have, or none.
 
     The payment moved clearing already, so clearing is what was unapplied; a document that moves no money of a payment
     has no such line.
     """
-    found: dict[str, Counter[str]] = {}
+    found: list[JournalLine] = []
     for line in lines:
-        role = "unapplied" if line.role == "clearing" else line.role
-        found.setdefault(line.currency, Counter())[role] += signed_minor(line)
-    return {currency: _lines(**of_currency) for currency, of_currency in found.items()}
+        sign, is_of_books = 1 if line.side is Side.DEBIT else -1, line.currency == books_in
+        base = line.amount_minor if is_of_books else line.base_minor
+        if line.amount_minor or base:
+            found.append(
+                JournalLine(
+                    role="unapplied" if line.role == "clearing" else line.role,
+                    amount_minor=sign * line.amount_minor,
+                    currency=line.currency,
+                    base_minor=None if base is None else sign * base,
+                    base_currency=books_in if is_of_books else line.base_currency or books_in,
+                )
+            )
+    return tuple(found)
 
 
 def turned(lines: Lines) -> Lines:
     """Return the lines with debit and credit turned."""
     return {role: -minor for role, minor in lines.items()}
-
-
-def signed_minor(line: DocumentLine) -> int:
-    """Return the amount of a document's line, a debit above zero."""
-    return line.amount_minor if line.side is Side.DEBIT else -line.amount_minor
 
 
 def document_lines(

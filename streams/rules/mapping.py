@@ -15,10 +15,11 @@ from schemas.files.yaml_lines import Misfits, near
 from schemas.files.yaml_lines import Path as YamlPath
 from schemas.records.payments import PaymentMethod
 from schemas.values.money import currencies
-from streams.domain.accounts import FACTS, Account, AccountMapping, AccountRule, Accounts, Facts
+from streams.domain.accounts import FACTS, Account, AccountMapping, AccountRule, Accounts, Facts, TextOf
 from streams.domain.choices import CashDiscount, Choices, ClosedPeriod, SmallRests
 from streams.domain.statuses import InvoiceStatus, PaymentStatus, StatusWords
 from streams.rules.conditions import ConditionInvalid, condition
+from streams.rules.templates import TemplateInvalid, template
 
 HIGHEST_VERSION = 1_000_000  # far below what the record of an adoption holds
 HIGHEST_LIMIT = 10**11  # minor units; more is a slip of the keys in any currency
@@ -180,8 +181,14 @@ def _rules(role: str, of_role: Sequence[_Line], wrong: list[tuple[YamlPath, str]
                 holds = condition(line.only_if)
             except ConditionInvalid as error:
                 wrong.append(((*at, "if"), str(error)))
-        account = Account(line.account, line.cost_centre, line.tax_code, line.text)
-        yield AccountRule(account, line.values, holds, line.valid_from)
+        text: TextOf | None = None
+        if line.text is not None:
+            try:
+                text = template(line.text)
+            except TemplateInvalid as error:
+                wrong.append(((*at, "text"), str(error)))
+        account = Account(line.account, line.cost_centre, line.tax_code)
+        yield AccountRule(account, line.values, holds, line.valid_from, text)
 
 
 def _strange_roles(accounts: Mapping[str, Sequence[_Line]]) -> Iterator[tuple[YamlPath, str]]:

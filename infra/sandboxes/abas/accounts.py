@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from infra.sandboxes.abas.ledger import WRITE_OFF, share_of
+from infra.sandboxes.abas.ledger import WRITE_OFF, company_currency, share_of
 from infra.sandboxes.abas.store import Record, Store
 from infra.sandboxes.abas.tables import ENTRY, FIGURES, OPEN_ITEM, PAYMENT
 from schemas.values.money import from_major
@@ -33,11 +33,6 @@ class Row:
     base: Decimal | None
     document: str
     part: str = ""
-
-
-def company_currency(store: Store) -> str:
-    """Return the currency of the books."""
-    return store.fact("base_currency") or "USD"
 
 
 def ledger_rows(store: Store) -> Iterator[Row]:

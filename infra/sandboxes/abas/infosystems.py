@@ -69,6 +69,7 @@ def _post(store: Store, faults: Faults, head: dict[str, Stored]) -> Rows:
             "counterAcct": head.get("ycounteracct", ""),
             "costCenter": head.get("ycostcenter", ""),
             "taxCode": head.get("ytaxcode", ""),
+            "baseAmt": head.get("ybaseamt", ""),
         }
         document = post_payment(store, faults, values, _POSTING_NAMES)
     _show(store, document, head)
@@ -149,6 +150,7 @@ POSTING = InfosystemDef(
         _column("ycounteracct", Kind.REFERENCE, "5:1"),
         _column("ycostcenter", Kind.REFERENCE, "5:2"),
         _column("ytaxcode", Kind.STRING),
+        _column("ybaseamt", Kind.DOUBLE),
         _column("ypost", Kind.BUTTON),
         _column("ydocid", Kind.STRING),
         _column("ydocno", Kind.STRING),

@@ -105,7 +105,8 @@ def _personal(
         owed = Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
         balance = Decimal(str(customer.values.get("bal") or "0")) + owed
         open_after = Decimal(0) if item is None else Decimal(str(item.values["openAmt"])) + owed
-        if item is not None and not 0 <= open_after <= Decimal(str(item.values["totalAmt"])):
+        # A row of no amount changes what the item is worth in the currency of the books, and nothing else.
+        if item is not None and owed and not 0 <= open_after <= Decimal(str(item.values["totalAmt"])):
             raise business_refusal("Amount exceeds the outstanding amount", AMOUNT_TOO_LARGE, names["item"])
         found = customer, balance, item, open_after
     return found
@@ -151,6 +152,7 @@ def add_open_item(
         "order": order,
         "docDate": (store.now().date() if booked_on is None else booked_on).isoformat(),
         "totalBase": "" if base is None else str(base),
+        "baseCurr": "" if base is None else currency_record(store, company_currency(store)).id,
         "credits": "" if credits is None else credits.id,
         "loweredAmt": str(lowered),
         **(terms or {}),
@@ -176,6 +178,11 @@ def carry(store: Store, item: Record, open_after: Decimal) -> None:
 def share_of(base: Decimal, part: Decimal, total: Decimal) -> Decimal:
     """Return the value of a part by cumulative share, half up to the decimals of the whole value."""
     return (base * part / total).quantize(base, rounding=ROUND_HALF_UP) if total else Decimal(0)
+
+
+def company_currency(store: Store) -> str:
+    """Return the currency of the books."""
+    return store.fact("base_currency") or "USD"
 
 
 def currency_record(store: Store, currency: str) -> Record:

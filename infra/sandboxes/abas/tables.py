@@ -102,6 +102,7 @@ CUSTOMER = TableDef(
         Column("street", "str", Kind.STRING),
         Column("zipCode", "plz", Kind.STRING),
         Column("town", "nort", Kind.STRING),
+        Column("ctryCode", "staat", Kind.STRING),
         Column("emailAddr", "email", Kind.STRING),
         Column("ypaytracecust", "ypaytracecust", Kind.STRING),
         Column("yshopref", "yshopref", Kind.STRING),
@@ -161,6 +162,7 @@ OPEN_ITEM = TableDef(
         # In the currency of the books; empty where nobody valued it.
         Column("totalBase", "betragbw", Kind.DOUBLE, writable=False),
         Column("openBase", "offenbw", Kind.DOUBLE, writable=False),
+        Column("baseCurr", "waehrbw", Kind.REFERENCE, "900:5", writable=False),
         # Of a credit memo, whose amounts are negative: the item that it credits, and by how much it lowered that one.
         Column("credits", "gutzu", Kind.REFERENCE, "900:1", writable=False),
         Column("loweredAmt", "verrechnet", Kind.DOUBLE, writable=False),

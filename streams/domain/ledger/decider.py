@@ -281,8 +281,7 @@ def _on_booked(state: State, outcome: DocumentBooked, policy: AccountMapping) ->
     name = f"document:{outcome.posting_reference}"
     if state.knows(name, outcome.occurred_at):
         return ()
-    by_currency = of_customers_document(outcome.lines)
-    lines = tuple(line for currency, lines in by_currency.items() for line in _journal(lines, currency, policy))
+    lines = of_customers_document(outcome.lines, policy.policies.base_currency)
     return (
         JournalEntryMade(
             settlement_account=outcome.settlement_account,

@@ -33,6 +33,7 @@ from schemas.records.receivables import (
     PaymentStatusChanged,
 )
 from schemas.signs import direction_sign
+from schemas.values.exchange import leaves
 from schemas.values.references import normalised_invoice
 
 
@@ -54,6 +55,8 @@ class EntryKind(StrEnum):
     CASH_DISCOUNT_REVERSAL = "CASH_DISCOUNT_REVERSAL"
     APPLICATION = "ON_ACCOUNT_APPLICATION"
     APPLICATION_REVERSAL = "ON_ACCOUNT_APPLICATION_REVERSAL"
+    EXCHANGE = "EXCHANGE_DIFFERENCE"
+    EXCHANGE_REVERSAL = "EXCHANGE_DIFFERENCE_REVERSAL"
 
 
 class EntryStatus(StrEnum):
@@ -76,9 +79,11 @@ GIVEN_UP = {
     EntryKind.CASH_DISCOUNT: EntryKind.CASH_DISCOUNT_REVERSAL,
 }
 WRITE_OFF_KINDS = frozenset({*GIVEN_UP, *GIVEN_UP.values()})
+EXCHANGE_KINDS = (EntryKind.EXCHANGE, EntryKind.EXCHANGE_REVERSAL)
 # Entries by which no money of the payer moves, by their kind of document.
 WITHOUT_MONEY = {
-    kind.value.lower(): kind for kind in (*WRITE_OFF_KINDS, EntryKind.APPLICATION, EntryKind.APPLICATION_REVERSAL)
+    kind.value.lower(): kind
+    for kind in (*WRITE_OFF_KINDS, EntryKind.APPLICATION, EntryKind.APPLICATION_REVERSAL, *EXCHANGE_KINDS)
 }
 
 
@@ -92,7 +97,10 @@ class Entry:
     payment_id is the original payment (None: a refund that is not linked yet, a write-off), transaction_id the
     movement's own.
     takes_back is the receipt that a reversal is meant for, reverses the document that it was requested against.
-    takes_from is the receipt on account whose money an application gives to an open item.
+    takes_from is the receipt on account whose money an application gives to an open item; of an exchange difference the
+    document whose difference it is.
+    base_minor is what the money is worth in base_currency, None where it is in that currency or nobody valued it;
+    booked_base_minor is what its document takes off the item's, or the account's, booked value, or gives back to it.
     is_credited says that a refund pays out a credit memo, and opens no invoice.
     rule is what booked, without a person, an entry by which no money moves; tax_minor and tax_code are a discount's.
     released_by is the reversal that must be posted before this money may be matched again.
@@ -107,6 +115,9 @@ class Entry:
     payment_id: str | None
     amount_minor: int
     currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
+    booked_base_minor: int | None = None
     method: PaymentMethod
     invoice_number: str | None
     settlement_account: str | None
@@ -165,7 +176,8 @@ class Entry:
     @property
     def reversal_reason(self) -> str | None:
         """Why its document takes another one back, by the codes of schemas/documents; None if it reverses none."""
-        if self.side is Side.CREDIT or self.on_account or self.kind is EntryKind.APPLICATION_REVERSAL:
+        is_of_none = self.kind in (EntryKind.APPLICATION_REVERSAL, *EXCHANGE_KINDS)
+        if self.side is Side.CREDIT or self.on_account or is_of_none:
             return None
         is_correction = self.kind is EntryKind.UNMATCH or not self.moves_money
         return EntryKind.CORRECTION.value if is_correction else self.kind.value
@@ -173,6 +185,8 @@ class Entry:
     @property
     def side(self) -> Side:
         """The side of the customer's account that its document is on."""
+        if self.kind in EXCHANGE_KINDS and self.lines:
+            return self.lines[0].side
         clears = self.is_receipt or self.kind in (*GIVEN_UP, EntryKind.APPLICATION)
         return Side.CREDIT if clears else Side.DEBIT
 
@@ -222,6 +236,25 @@ class Entry:
     def is_at_abas(self) -> bool:
         """Requested or posted, so abas holds the document or may hold it any moment."""
         return self.status in (EntryStatus.REQUESTED, EntryStatus.POSTED)
+
+    @property
+    def gain_minor(self) -> int:
+        """What its document is worth more than what it takes off the books, in base currency; negative: a loss."""
+        if self.base_minor is None or self.booked_base_minor is None:
+            return 0
+        difference = self.base_minor - self.booked_base_minor
+        return difference if self.side is Side.CREDIT else -difference
+
+    def value_of(self, before_minor: int, after_minor: int) -> int | None:
+        """Return the value in base currency of the part between two shares of this money; None where it has none."""
+        if self.base_minor is None:
+            return None
+        return leaves(self.base_minor, self.amount_minor, before_minor, after_minor) if self.amount_minor else 0
+
+    def part(self, reference: str, before_minor: int, after_minor: int) -> Entry:
+        """Return the part of this money between two shares of it, under a reference of its own."""
+        value, minor = self.value_of(before_minor, after_minor), after_minor - before_minor
+        return replace(self, posting_reference=reference, amount_minor=minor, base_minor=value)
 
     @property
     def clears_minor(self) -> int:
@@ -449,6 +482,47 @@ class State:
         waiting = (entry for entry in self.family(receipt.payment_id) if entry.is_waiting)
         return any(not entry.is_receipt for entry in waiting)
 
+    # -- booked value --------------------------------------------------------------------------------------------------
+
+    def booked_value_back(self, document: Entry, part_minor: int) -> int | None:
+        """Return the booked value that goes back with the next part of a document that is taken back.
+
+        Units: part_minor is minor units of the document's currency, the answer those of its base currency.
+        """
+        if document.booked_base_minor is None:
+            return None
+        ref = document.posting_reference
+        backs = [one for one in self.entries.values() if one.is_at_abas and not one.is_credited and one.moves_money]
+        backs = [one for one in backs if one.reverses == ref or (one.pays_out and one.takes_back == ref)]
+        applied = self.applications.get(ref, ())
+        gone = sum(one.amount_minor for one in (*backs, *applied))
+        value = sum(one.booked_base_minor or 0 for one in backs) + sum(one.base_minor or 0 for one in applied)
+        return _next_value(document.booked_base_minor, document.amount_minor, gone, value, part_minor)
+
+    def booked_value_off(self, item_id: str, base_currency: str, part_minor: int) -> int | None:
+        """Return the booked value that leaves an open item with its next part; None where abas names no value.
+
+        Units:   part_minor is minor units of the item's currency, the answer those of base_currency.
+        Ensures: the part that clears the item takes what is left of its value.
+        """
+        item = self.items[item_id]
+        if item.booked_base_minor is None or item.booked_base_currency != base_currency:
+            return None
+        whole, booked = abs(item.amount_minor), abs(item.booked_base_minor)
+        left = (self.available if item.amount_minor > 0 else self.credits).get(item_id, 0)
+        ours_minor = ours_value = 0
+        for entry in self.entries.values():
+            bearer = entry if entry.reverses is None or entry.is_credited else self.entries.get(entry.reverses, entry)
+            sign = 1 if (entry.side is Side.CREDIT) == (item.amount_minor > 0) else -1
+            counts = entry.is_at_abas if sign > 0 else entry.is_posted  # as in what may still be asked for
+            if bearer.abas_open_item_id != item_id or entry.kind in EXCHANGE_KINDS or not counts:
+                continue
+            ours_minor += sign * entry.amount_minor
+            ours_value += sign * (entry.booked_base_minor or 0)
+        others = max(0, whole - left - ours_minor)  # what people cleared in abas took its share as well
+        gone = leaves(booked, whole, 0, others) + ours_value
+        return _next_value(booked, whole, whole - left, gone, part_minor)
+
     # -- open items ----------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -538,6 +612,12 @@ class State:
         """Return what is given up of an open item, in minor units, all its write-offs together."""
         on_item = (entry for entry in self.entries.values() if entry.abas_open_item_id == item_id)
         return sum(entry.clears_minor for entry in on_item if entry.is_write_off)
+
+
+def _next_value(booked: int, whole: int, gone_minor: int, gone_value: int, part_minor: int) -> int | None:
+    """Return the value of the next part by cumulative share, whatever the parts before it took; the last takes all."""
+    after = gone_minor + part_minor
+    return leaves(booked, whole, 0, after) - gone_value if 0 <= after <= whole and whole else None
 
 
 INITIAL = State()

@@ -31,6 +31,7 @@ from schemas.records.receivables import (
     RefundMatched,
 )
 from schemas.values.business_day import business_day
+from schemas.values.exchange import leaves
 from streams.domain.receivables.account import (
     CREDIT_MEMO_REFUND,
     WITHOUT_MONEY,
@@ -107,6 +108,7 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
         case PostingRequested():
             requested = replace(entry, status=EntryStatus.REQUESTED, posted_on=event.posted_on, options=())
             asked = replace(requested, reverses=event.reverses_reference, lines=event.lines, reason=None, detail="")
+            asked = replace(asked, booked_base_minor=event.booked_base_minor)
             is_credited = event.document_kind.startswith(CREDIT_MEMO_REFUND)
             return _credited(asked, event) if is_credited else asked
         case EntryPosted():
@@ -137,7 +139,7 @@ def _credited(entry: Entry, event: PostingRequested) -> Entry:
 def _free(entry: Entry) -> Entry:
     """Return an entry as it is before anything was found for it, or asked of abas."""
     waits = replace(entry, status=EntryStatus.WAITING, reason=None, detail="", on_account=False)
-    return replace(waits, abas_open_item_id=None, item_invoice_number="")
+    return replace(waits, abas_open_item_id=None, item_invoice_number="", booked_base_minor=None)
 
 
 def _with_part(state: State, event: EntryPartMade) -> State:
@@ -146,7 +148,7 @@ def _with_part(state: State, event: EntryPartMade) -> State:
     if whole is None or event.posting_reference in state.entries:
         return state
     part = replace(_free(whole), posting_reference=event.posting_reference, amount_minor=event.amount_minor, options=())
-    return state.with_entries(replace(part, takes_back=event.takes_back))
+    return state.with_entries(replace(part, takes_back=event.takes_back, base_minor=event.base_minor))
 
 
 def _taken_over(state: State, event: EntryMoved) -> State:
@@ -162,6 +164,8 @@ def _taken_over(state: State, event: EntryMoved) -> State:
         payment_id=payment,
         amount_minor=event.amount_minor,
         currency=event.currency,
+        base_minor=event.base_minor,
+        base_currency=event.base_currency,
         method=event.method,
         invoice_number=event.invoice_number,
         settlement_account=event.settlement_account,
@@ -190,6 +194,7 @@ def _unmatched(state: State, event: EntryUnmatched) -> State:
         posting_reference=event.released_reference,
         kind=EntryKind.RELEASED,
         amount_minor=event.amount_minor,
+        base_minor=entry.value_of(entry.amount_minor - event.amount_minor, entry.amount_minor),
         takes_back=None,
         released_by=event.reversal_reference,
         options=(),
@@ -250,6 +255,9 @@ def _without_money(event: PostingRequested) -> Entry:
         payment_id=None,
         amount_minor=event.amount_minor,
         currency=event.currency,
+        base_minor=event.lines[0].base_minor,
+        base_currency=event.lines[0].base_currency,
+        booked_base_minor=event.booked_base_minor,
         method=PaymentMethod.UNKNOWN,
         invoice_number=None,
         settlement_account=event.settlement_account,
@@ -301,7 +309,8 @@ def _increased(state: State, movement: MovementRecorded) -> State:
     receipt = state.entries.get(f"PT{movement.paytrace_transaction_id}")
     if receipt is not None and receipt.kind is EntryKind.CAPTURE and (receipt.is_waiting or receipt.amount_minor == 0):
         grown = replace(receipt, status=EntryStatus.WAITING)  # a receipt of nothing was netted, and comes back to life
-        return state.with_entries(_resized(grown, receipt.amount_minor + movement.amount_minor))
+        value = _value(movement, 0, movement.amount_minor)
+        return state.with_entries(_resized(grown, movement.amount_minor, value))
     return _corrected(state, movement, EntryKind.INCREASE, movement.amount_minor)
 
 
@@ -312,7 +321,8 @@ def _decreased(state: State, movement: MovementRecorded) -> State:
     for receipt in reversed([one for one in state.family(payment) if one.kind in kinds and one.is_waiting]):
         part = min(left, receipt.amount_minor)
         if part:
-            state = state.with_entries(_resized(receipt, receipt.amount_minor - part))
+            value = _value(movement, movement.amount_minor - left, movement.amount_minor - left + part)
+            state = state.with_entries(_resized(receipt, -part, None if value is None else -value))
             left -= part
     return _corrected(state, movement, EntryKind.CORRECTION, left, takes_back=f"PT{payment}") if left else state
 
@@ -331,21 +341,35 @@ def _reversed(state: State, movement: MovementRecorded, kind: EntryKind, base: s
             left -= share
     if left or not shares:
         shares.append((main, left))
+    before = 0
     for takes_back, share in sorted(shares, key=lambda pair: pair[0] != main):
-        state = _added(state, movement, kind, base, share, takes_back=takes_back)
+        state = _added(state, movement, kind, base, share, before, takes_back=takes_back)
+        before += share
     return state
 
 
-def _resized(entry: Entry, amount_minor: int) -> Entry:
+def _resized(entry: Entry, by_minor: int, by_value: int | None) -> Entry:
     """Change an amount: another question, so what was reported no longer stands, an earlier refusal included."""
-    return replace(entry, amount_minor=amount_minor, reason=None, detail="", options=())
+    value = None if by_value is None or entry.base_minor is None else entry.base_minor + by_value
+    return replace(
+        entry, amount_minor=entry.amount_minor + by_minor, base_minor=value, reason=None, detail="", options=()
+    )
+
+
+def _value(movement: MovementRecorded, before_minor: int, after_minor: int) -> int | None:
+    """Return the value of a part of a movement in base currency; None where it is in that currency, or not valued."""
+    if movement.base_minor is None or movement.base_currency in (None, movement.currency):
+        return None
+    whole = movement.amount_minor
+    return leaves(movement.base_minor, whole, before_minor, after_minor) if whole else movement.base_minor
 
 
 def _corrected(
     state: State, movement: MovementRecorded, kind: EntryKind, amount_minor: int, takes_back: str | None = None
 ) -> State:
     reference = state.free_reference(f"PT{movement.paytrace_transaction_id}C")
-    return _added(state, movement, kind, reference, amount_minor, takes_back=takes_back)
+    before = movement.amount_minor - amount_minor
+    return _added(state, movement, kind, reference, amount_minor, before, takes_back=takes_back)
 
 
 def _added(
@@ -354,6 +378,7 @@ def _added(
     kind: EntryKind,
     base: str,
     amount_minor: int,
+    before_minor: int = 0,
     *,
     payment_id: str | None = None,
     takes_back: str | None = None,
@@ -368,6 +393,8 @@ def _added(
         payment_id=None if kind is EntryKind.REFUND else payment_id or movement.paytrace_transaction_id,
         amount_minor=amount_minor,
         currency=movement.currency,
+        base_minor=_value(movement, before_minor, before_minor + amount_minor),
+        base_currency=None if movement.base_currency == movement.currency else movement.base_currency,
         method=movement.method,
         invoice_number=movement.invoice_number,
         settlement_account=movement.settlement_account,

@@ -185,6 +185,8 @@ def _on_open_item(state: State, seen: OpenItemObserved) -> tuple[Event, ...]:
         amount_minor=seen.amount_minor,
         open_minor=seen.open_minor,
         currency=seen.currency,
+        booked_base_minor=seen.booked_base_minor,
+        booked_base_currency=seen.booked_base_currency,
         due_on=seen.due_on,
         is_open=seen.is_open,
         invoiced_on=seen.invoiced_on,

@@ -5,6 +5,8 @@ What takes a document back is on the accounts of that document, whatever the map
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from schemas.documents import LineKind, kinds, roles
 from schemas.records.erp import DocumentLine, Side
 from schemas.values.money import Money
@@ -37,6 +39,8 @@ def lines_of(
                 side=Side(of_kind.side.upper()),
                 amount_minor=entry.amount_minor,
                 currency=entry.currency,
+                base_minor=entry.base_minor,
+                base_currency=None if entry.base_minor is None else entry.base_currency,
                 open_item=item_id if own and "open_item" in takes else None,
                 cost_centre=account.cost_centre if "cost_centre" in takes else None,
                 tax_code=(entry.tax_code or account.tax_code) if "tax_code" in takes else None,
@@ -44,6 +48,35 @@ def lines_of(
             )
         )
     return tuple(lines)
+
+
+def difference_lines(
+    difference: Entry, kind: str, customer: str, item_id: str | None, mapping: AccountMapping, before: Entry | None
+) -> tuple[DocumentLine, ...]:
+    """Return the lines of an exchange difference: amount 0 in the currency of the money, and the value of the gain.
+
+    difference.base_minor is the gain, negative for a loss; before is the entry of the difference that this one takes
+    back, where it does.
+
+    Raises: NoAccount.
+    """
+    gain = difference.base_minor or 0
+    earlier = {} if before is None else {line.role: line for line in before.lines}
+    role = next((name for name in ("fx_gain", "fx_loss") if name in earlier), "fx_gain" if gain > 0 else "fx_loss")
+    other = next(line for line in kinds()[kind].lines if line.role == role)
+    account = _account(other, earlier, difference, kind, customer, mapping)
+    own = DocumentLine(
+        role="receivable" if item_id else "on_account",
+        account=customer,
+        side=Side.DEBIT if gain > 0 else Side.CREDIT,
+        amount_minor=0,
+        currency=difference.currency,
+        base_minor=abs(gain),
+        base_currency=difference.base_currency,
+        open_item=item_id,
+    )
+    turned = Side.CREDIT if gain > 0 else Side.DEBIT
+    return own, replace(own, role=role, account=account.number, side=turned, open_item=None, text=account.text)
 
 
 def _account(

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 from schemas.records.identification import WaitingReason
@@ -33,10 +34,10 @@ from schemas.records.receivables import (
 )
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
-from streams.domain.receivables.account import GIVEN_UP, Entry, EntryKind, EntryStatus, Move, State
+from streams.domain.receivables.account import EXCHANGE_KINDS, GIVEN_UP, Entry, EntryKind, EntryStatus, Move, State
 from streams.domain.receivables.by_rule import OnAccount, Rest, noted, oldest_first, placed, rests
 from streams.domain.receivables.changes import Event, evolve
-from streams.domain.receivables.lines import NoAccount, lines_of
+from streams.domain.receivables.lines import NoAccount, difference_lines, lines_of
 from streams.domain.receivables.matching import Found, Link, Matching, Option, Part, Waits, evidence, match_refund
 from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.refunds import credited_shares, excess_of, refund_beyond
@@ -106,13 +107,16 @@ class Posting:
         """Return the events that divide a receipt over items and the customer's account; what is left over waits."""
         amounts = [part.amount_minor for part in parts]
         references, events = self._split(receipt, amounts)
+        given = 0
         for reference, amount, part in zip(references, amounts, parts, strict=False):
-            share = replace(receipt, posting_reference=reference, amount_minor=amount)
+            share = receipt.part(reference, given, given + amount)
+            given += amount
+            later = replace(self, state=reduce(evolve, events, self.state))
             match part:
                 case Part():
-                    events += self._matched(share, part, option)
+                    events += later._matched(share, part, option)
                 case OnAccount():
-                    events += self.on_account(share, part.detail)
+                    events += later.on_account(share, part.detail)
         return events
 
     def on_account(self, entry: Entry, detail: str) -> tuple[Event, ...]:
@@ -133,6 +137,7 @@ class Posting:
             posting_reference=self.state.free_reference(f"{receipt.posting_reference}P"),
             kind=EntryKind.APPLICATION,
             amount_minor=part.amount_minor,
+            base_minor=self.state.booked_value_back(receipt, part.amount_minor),
             takes_from=receipt.posting_reference,
             takes_back=None,
             reverses=None,
@@ -216,8 +221,12 @@ class Posting:
         reverses = None if entry.moves_money and not entry.is_credited else entry.reverses
         reversed_one = receipt or self.state.entries.get(reverses or "")
         kind = entry.document_kind if reversed_one is None else reversed_one.reversed_by
+        booked = self._booked(entry, item_id, reversed_one)
+        if entry.is_write_off:  # no money comes, so it is worth what it takes off the books
+            entry = replace(entry, base_minor=booked)
         return PostingRequested(
             **self._about(entry),
+            booked_base_minor=booked,
             direction=entry.direction,
             abas_open_item_id=item_id,
             document_kind=kind,
@@ -234,12 +243,62 @@ class Posting:
             mapping_version=str(self.policy.mapping.version),
         )
 
+    def _booked(self, entry: Entry, item_id: str | None, reversed_one: Entry | None) -> int | None:
+        """Return the booked value that a document takes off its item or the account, or gives back to it."""
+        if entry.base_currency is None:
+            return None
+        source = reversed_one
+        if source is None and entry.on_account and not entry.is_receipt:
+            source = self.state.entries.get(entry.takes_back or "")
+        if source is not None:
+            return self.state.booked_value_back(source, entry.amount_minor)
+        if item_id is None:
+            return entry.base_minor
+        return self.state.booked_value_off(item_id, entry.base_currency, entry.amount_minor)
+
+    def _difference(self, entry: Entry, known: Entry | None) -> PostingRequested:
+        """Return the event that books what a posted document gains or loses; known is the difference that it ends."""
+        bearer = entry if entry.reverses is None else self.state.entries.get(entry.reverses, entry)
+        kind = EntryKind.EXCHANGE if known is None else EntryKind.EXCHANGE_REVERSAL
+        difference = replace(
+            entry,
+            posting_reference=self.state.free_reference(f"{entry.posting_reference}X"),
+            kind=kind,
+            amount_minor=0,
+            base_minor=entry.gain_minor,
+            takes_back=None,
+            reverses=None if known is None else known.posting_reference,
+            takes_from=entry.posting_reference,
+            rule="",
+            tax_minor=0,
+            tax_code=None,
+            on_account=False,
+            is_credited=False,
+        )
+        item_id, customer = bearer.abas_open_item_id, self.state.abas_customer_id
+        document_kind = difference.document_kind
+        return PostingRequested(
+            **self._about(difference),
+            direction=difference.direction,
+            abas_open_item_id=item_id,
+            document_kind=document_kind,
+            settlement_account=entry.settlement_account,
+            invoice_number=bearer.item_invoice_number or None,
+            reverses_reference=difference.reverses,
+            takes_from_reference=difference.takes_from,
+            text=None,
+            value_on=entry.value_on,
+            lines=difference_lines(difference, document_kind, customer, item_id, self.policy.mapping, known),
+            mapping_version=str(self.policy.mapping.version),
+        )
+
     def redated(self, entry: Entry, posted_on: date) -> PostingRequested:
         """Return the event that asks for the document once more, posted in another period; its value date stays."""
         bearer = entry if entry.reverses is None else self.state.entries.get(entry.reverses, entry)
         item_id = bearer.abas_open_item_id
         return PostingRequested(
             **self._about(entry),
+            booked_base_minor=entry.booked_base_minor,
             direction=entry.direction,
             abas_open_item_id=item_id,
             document_kind=entry.document_kind if bearer is entry else bearer.reversed_by,
@@ -279,9 +338,11 @@ class Posting:
             return (entry.posting_reference,), ()
         references = tuple(f"{entry.posting_reference}S{number}" for number in range(1, len(minors) + 1))
         split = EntrySplit(**self._about(entry), direction=entry.direction, part_references=references)
+        ends = tuple(accumulate(minors))
         made = tuple(
             EntryPartMade(
                 **self._about(replace(entry, posting_reference=reference, amount_minor=minor)),
+                base_minor=entry.value_of(ends[number] - minor, ends[number]),
                 split_from=entry.posting_reference,
                 direction=entry.direction,
                 takes_back=takes_back[number] if takes_back else None,
@@ -312,6 +373,7 @@ class Posting:
             self._divide_excess,
             self._divide_reversal,
             self._request_reversal,
+            self._book_difference,
             self._free_on_account,
             self._move_reversal,
             self._give_up_rest,
@@ -326,7 +388,7 @@ class Posting:
 
     def _net_nothing(self) -> tuple[Event, ...]:
         """Net an entry of no money (a zero-amount card check, an increase reversed again): it needs no document."""
-        nothing = (entry for entry in self.state.waiting if entry.amount_minor == 0)
+        nothing = (entry for entry in self.state.waiting if entry.amount_minor == 0 and entry.moves_money)
         return next(((self._netted(entry, entry),) for entry in nothing), ())
 
     def _net_voided_refund(self) -> tuple[Event, ...]:
@@ -415,7 +477,8 @@ class Posting:
     def _request_matched(self) -> tuple[Event, ...]:
         events: tuple[Event, ...] = ()
         for receipt, option in self._matching().certain():
-            events += self.applied(receipt, option)
+            # Parts of one invoice take its booked value one after the other.
+            events += replace(self, state=reduce(evolve, events, self.state)).applied(receipt, option)
         return events
 
     def _place_by_rule(self) -> tuple[Event, ...]:
@@ -453,7 +516,7 @@ class Posting:
                 continue
             kept = refund.amount_minor - excess.amount_minor
             references, events = self._split(refund, [kept] if kept else [], [None, None])
-            share = replace(refund, posting_reference=references[-1], amount_minor=excess.amount_minor)
+            share = refund.part(references[-1], kept, refund.amount_minor)
             return events + self.on_account(share, excess.detail)
         return ()
 
@@ -471,6 +534,23 @@ class Posting:
             receipt = self.state.receipt_to_reverse(reversal)
             if receipt is not None:
                 return (self.requested(reversal, receipt.abas_open_item_id),)
+        return ()
+
+    def _book_difference(self) -> tuple[Event, ...]:
+        """Book what a posted document gains or loses by the rate; undoing it takes that difference back."""
+        state = self.state
+        of_document = {one.takes_from: one for one in state.entries.values() if one.kind in EXCHANGE_KINDS}
+        for entry in state.entries.values():
+            if not entry.is_posted or not entry.gain_minor or entry.kind in EXCHANGE_KINDS:
+                continue
+            if entry.posting_reference in of_document:
+                continue
+            known = of_document.get(entry.reverses)
+            undone = state.entries.get(entry.reverses or "")
+            if known is None or undone is None or undone.gain_minor != -entry.gain_minor:
+                return (self._difference(entry, None),)
+            if known.is_posted:
+                return (self._difference(entry, known),)
         return ()
 
     def _free_on_account(self) -> tuple[Event, ...]:
@@ -546,6 +626,8 @@ class Posting:
             kind=entry.kind.value,
             payment_id=entry.payment_id,
             direction=entry.direction,
+            base_minor=entry.base_minor,
+            base_currency=entry.base_currency,
             method=entry.method,
             invoice_number=entry.invoice_number,
             settlement_account=entry.settlement_account,
@@ -638,6 +720,11 @@ class Posting:
         """Say which account the document of a receipt lacks; empty where it lacks none."""
         try:
             lines_of(receipt, receipt.document_kind, self.state.abas_customer_id, None, self.policy.mapping, None)
+            if receipt.base_minor is not None:  # a gain or loss may come of it, known only with its open item
+                for gain in (1, -1):
+                    valued = replace(receipt, base_minor=gain)
+                    kind = EntryKind.EXCHANGE.value.lower()
+                    difference_lines(valued, kind, self.state.abas_customer_id, None, self.policy.mapping, None)
         except NoAccount as why:
             return str(why)
         return ""

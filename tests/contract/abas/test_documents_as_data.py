@@ -15,9 +15,11 @@ from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, Ab
 from connectors.abas.profile import Profile, RecordWay
 from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
+from connectors.abas.source import AbasSource
 from schemas.documents import kinds
 from schemas.failures import Transient
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, RecordRefused, RecordSaved, SaveRecord
+from schemas.records.receivables import OpenItemObserved
 from tests.support.abas_commands import on_account, post_receipt
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 from tests.support.erp_data import (
@@ -216,6 +218,39 @@ async def test_an_exchange_difference_changes_what_a_customer_owes_and_no_item(
     assert balance(sandbox) == pytest.approx(owed)
 
 
+async def test_a_receipt_and_its_difference_carry_their_value_in_the_currency_of_the_books(
+    sandbox: AbasSandboxProcess, sink: AbasSink, abas: AbasClient, either: Profile
+) -> None:
+    sandbox.admin("POST", "company", {"base_currency": "EUR"})
+    [item] = sandbox.seed(
+        {**open_item(fresh("RE"), "80.00", customer="70007"), "base_amount": "73.60"},
+        customers=[{"number": "70007", "name": "Euro GmbH", "vault_customer_id": "euro"}],
+    )
+    source = AbasSource(abas, either, sandbox.settings())
+    seen = [one for _, records in [each async for each in source.poll()] for one in records]
+    [observed] = [one for one in seen if isinstance(one, OpenItemObserved) and one.abas_open_item_id == item]
+    assert (observed.booked_base_minor, observed.booked_base_currency) == (73_60, "EUR")
+
+    def valued(command: PostDocument, *minors: int) -> PostDocument:
+        pairs = zip(command.lines, minors, strict=True)
+        lines = tuple(replace(line, base_minor=minor, base_currency="EUR") for line, minor in pairs)
+        return replace(command, lines=lines)
+
+    receipt = valued(post_receipt(fresh("PT"), item, minor=80_00, customer="70007"), 73_20, 73_20)
+    assert isinstance(await sink.post(receipt), DocumentPosted)
+    lost = document(
+        "exchange_difference", fresh("FX"), {"receivable": -1, "fx_loss": 1}, customer="70007", open_item=item,
+        paytrace_transaction_id="395970002",
+    )  # fmt: skip
+    lost = valued(replace(lost, lines=tuple(replace(line, amount_minor=0) for line in lost.lines)), 40, 40)
+    outcome = await sink.post(lost)
+    assert isinstance(outcome, DocumentPosted)
+    assert await sink.post(lost) == outcome
+    owed = [one for one in sandbox.admin("POST", "balances", {})["balances"] if one["account"] == "K 70007"]
+    assert {(one["part"], one["minor"], one["base_minor"]) for one in owed} == {("item", 0, 0)}
+    sandbox.admin("POST", "company", {"base_currency": "USD"})
+
+
 async def test_money_on_account_pays_an_item_once_and_gives_it_back(
     sandbox: AbasSandboxProcess, sink: AbasSink
 ) -> None:
@@ -289,6 +324,22 @@ async def test_a_customer_is_created_changed_and_left_alone(sandbox: AbasSandbox
     assert await sink.post(customer(key, street="Mill Lane 2", version=created.erp_version)) == changed
     [held] = customers(sandbox, key)
     assert (held["street"], held["version"]) == ("Mill Lane 2", changed.erp_version)
+
+
+async def test_an_address_in_another_spelling_is_left_as_people_wrote_it(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    key = fresh("SHOP")
+    written = customer(key, street="Hauptstr. 12 a", zip_code="D-76133", country="Deutschland")
+    created = await sink.post(written)
+    assert isinstance(created, RecordSaved)
+    same = customer(key, street="Hauptstraße 12A", zip_code="76133", town="KARLSRUHE", country="DE")
+    assert await sink.post(same) == created
+    [held] = customers(sandbox, key)
+    assert (held["street"], held["town"]) == ("Hauptstr. 12 a", "Karlsruhe")
+    moved = await sink.post(customer(key, street="Hauptstraße 14", zip_code="76133", country="DE"))
+    assert isinstance(moved, RecordSaved)
+    assert [one["street"] for one in customers(sandbox, key)] == ["Hauptstraße 14"]
 
 
 async def test_a_change_decided_on_another_version_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:

@@ -85,7 +85,7 @@ class _Renamed(AbasClient):
 
     async def table_fields(self, table: str) -> tuple[dict[str, Any], ...]:
         names = {"totalAmt": "gross", "customer": "debitor"} if table == "900:1" else {}
-        hidden = {"yrequester", "totalBase", "openBase", "loweredAmt", "credits"}
+        hidden = {"yrequester", "totalBase", "openBase", "baseCurr", "loweredAmt", "credits"}
         listed = [dict(f) for f in await super().table_fields(table) if f["name"] not in hidden]
         return tuple({**f, "name": names.get(f["name"], f["name"])} for f in listed)
 
