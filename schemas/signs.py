@@ -24,6 +24,8 @@ _MOVEMENTS: Mapping[Movement, int] = MappingProxyType(
         Movement.RETURNED: -1,
         Movement.REFUNDED: -1,
         Movement.REFUND_VOIDED: 1,
+        Movement.CHARGEBACK_LOST: 0,  # it was gone before
+        Movement.CHARGEBACK_LOST_REVERSED: 0,
     }
 )
 
@@ -36,10 +38,12 @@ _DIRECTIONS: Mapping[EntryDirection, int] = MappingProxyType(
     }
 )
 
+_LOST = frozenset({Movement.CHARGEBACK_LOST, Movement.CHARGEBACK_LOST_REVERSED})
+
 # A movement of a payment is a line of settlement by the same name and with the same sign.
 _SETTLEMENT: Mapping[SettlementLineKind, int] = MappingProxyType(
     {
-        **{SettlementLineKind(movement.value): sign for movement, sign in _MOVEMENTS.items()},
+        **{SettlementLineKind(movement.value): sign for movement, sign in _MOVEMENTS.items() if movement not in _LOST},
         SettlementLineKind.CHARGED_BACK: -1,
         SettlementLineKind.CHARGEBACK_REVERSED: 1,
         SettlementLineKind.FEE: -1,

@@ -44,6 +44,7 @@ COMMANDS = (
     "alerts",
     "approvals",
     "rules",
+    "mapping",
     "dlq",
     "keys",
     "audit",
@@ -52,7 +53,7 @@ COMMANDS = (
 )
 _DEBUG = "--debug"
 # Commands whose files are for the user and follow his umask; whatever the others write is for Saldo alone.
-_WRITE_FOR_THE_USER = frozenset({"report", "sql", "match", "waiting", "topics", "schemas", "abas", "read"})
+_WRITE_FOR_THE_USER = frozenset({"report", "sql", "match", "waiting", "topics", "schemas", "abas", "read", "mapping"})
 
 
 class _Root(TyperGroup):

@@ -57,7 +57,7 @@ def list_proposals(
 def show(proposal_id: ProposalArgument, bootstrap_servers: BootstrapServers = None) -> None:
     """Show one proposal with its whole command."""
     now = datetime.now(UTC)
-    say_json(_find(proposal_id, bootstrap_servers).as_json(now), indent=2)
+    say_json(find(proposal_id, bootstrap_servers).as_json(now), indent=2)
 
 
 @needs("ApproveProposal")
@@ -76,7 +76,7 @@ def approve(
     from schemas.records.approvals import ApproveProposal, ProposalApproved
     from schemas.values.business_day import business_day
 
-    found = _find(proposal_id, bootstrap_servers)
+    found = find(proposal_id, bootstrap_servers)
     said = operators.attributed("ApproveProposal", why)
     command = ApproveProposal(
         **said,
@@ -115,7 +115,7 @@ def reject(
     """
     from schemas.records.approvals import ProposalRejected, RejectProposal
 
-    found = _find(proposal_id, bootstrap_servers)
+    found = find(proposal_id, bootstrap_servers)
     command = RejectProposal(**operators.attributed("RejectProposal", why), proposal_id=found.proposed.proposal_id)
     event = _ask(command, wait_s, bootstrap_servers, schema_registry_url)
     if isinstance(event, ProposalRejected):
@@ -154,9 +154,13 @@ def _commands(
 
 def _say_outcome(found: Proposal, outcome: Any) -> None:
     """Say what the context of the released command made of it: it may still refuse."""
+    from app.cli import rules
     from schemas.records.receivables import DecisionRefused, DecisionTaken
+    from schemas.records.rules import RulesAccepted, RulesRefused
 
     match outcome:
+        case RulesAccepted() | RulesRefused():
+            rules.say_in_force(outcome)
         case DecisionRefused():
             raise operators.refuse(outcome.refused_because)
         case DecisionTaken():
@@ -181,7 +185,8 @@ def _proposals(bootstrap_servers: str | None) -> list[Proposal]:
     return asyncio.run(work())
 
 
-def _find(proposal_id: str, bootstrap_servers: str | None) -> Proposal:
+def find(proposal_id: str, bootstrap_servers: str | None) -> Proposal:
+    """Return a proposal; raises CannotRun when there is none of this id."""
     from app.cli.errors import CannotRun
 
     wanted = proposal_id.strip().upper()

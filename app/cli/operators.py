@@ -97,14 +97,20 @@ def admitted(inbox: str, command: Any, besides_minor: int = 0) -> ProposeCommand
 
     Raises: AccessDenied when its person may not give it; LoginNeeded.
     """
+    access = identity.access()
+    if not access.must_be_approved(access.actor(now=datetime.now(UTC)), command, besides_minor):
+        return None
+    return proposal_of(inbox, command)
+
+
+def proposal_of(inbox: str, command: Any) -> ProposeCommand:
+    """Return what proposes a command to another person, whether it needs one or not."""
     from schemas.operator_commands import amount_of
     from schemas.records.approvals import ProposeCommand
     from schemas.wire.codec import to_json
 
     access, now = identity.access(), datetime.now(UTC)
     actor = access.actor(now=now)
-    if not access.must_be_approved(actor, command, besides_minor):
-        return None
     name, amount = type(command).__name__, amount_of(command)
     return ProposeCommand(
         proposal_id=f"P{secrets.token_hex(5).upper()}",

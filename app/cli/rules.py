@@ -22,7 +22,7 @@ from schemas.values.counting import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from schemas.records.rules import RulesAccepted
+    from schemas.records.rules import AdoptRules, RulesAccepted, RulesRefused
     from schemas.wire.codec import Codec
     from streams.log.ports import Log
 
@@ -58,7 +58,7 @@ def adopt(
     """
     from app.operators import rules
     from app.settings.settings import load_settings
-    from schemas.records.rules import AdoptRules, RulesRefused
+    from schemas.records.rules import AdoptRules
     from streams.rules import adoption
 
     found = rules.file_of(name, load_settings().rules, file)
@@ -77,20 +77,35 @@ def adopt(
         reason=why,
         requested_at=datetime.now(UTC),
     )
-    _say_difference(before, found.text)
+    say_difference(before, found.text)
     if dry_run:
         if problem := adoption.why_not(before, command):
             raise operators.refuse(problem)
         return
+    give(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+def give(command: AdoptRules, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
+    """Give an adoption, or propose it where the access policy asks for four eyes; say what came of it.
+
+    Raises: typer.Exit with REFUSED when it is refused, and as operators.ask.
+    """
     answer = operators.ask(Topic.RULES_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
     if answer is None:
         return
     (event,) = answer.events
+    say_in_force(event)
+    operators.say_done(command)
+
+
+def say_in_force(event: RulesAccepted | RulesRefused) -> None:
+    """Say where adopted rules are in force; raises typer.Exit with REFUSED for those that were not adopted."""
+    from schemas.records.rules import RulesRefused
+
     if isinstance(event, RulesRefused):
         raise operators.refuse(event.refusal)
-    operators.say_done(command)
     where = counted(sum(event.partitions.values()), "partition")
-    say(f"    {name} version {event.version} ({event.digest}) is in force on {where}")
+    say(f"{event.rules_name} version {event.version} ({event.digest}) is in force on {where}")
 
 
 @needs("read")
@@ -155,7 +170,7 @@ def history(
     for event in (one for one in events if one.rules_name == name):
         if isinstance(event, RulesAccepted):
             say(f"version {event.version} ({event.digest}), adopted {_by(event)}")
-            _say_difference(before, event.text)
+            say_difference(before, event.text)
             before = event
         else:
             say(
@@ -192,7 +207,8 @@ def _at(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _say_difference(before: RulesAccepted | None, text: str) -> None:
+def say_difference(before: RulesAccepted | None, text: str) -> None:
+    """Say which lines of a text are others than those in force."""
     old = [] if before is None else before.text.splitlines()
     changed = [
         line

@@ -91,6 +91,6 @@ _SHAPES = {
     "post-again": "saldo decide post-again {reference} --why ...   (mend the cause in abas first)",
     "match-refund": "saldo decide match-refund {reference} PAYMENT --why ...",
     "refund-on-account": "saldo decide refund-on-account {reference} --why ...",
-    "adopt-mapping": "saldo rules adopt account-mapping FILE --why ...   (with a line for it)",
+    "adopt-mapping": "saldo mapping adopt FILE --why ...   (with a line for it)",
     "hand-to-finance": "saldo decide hand-to-finance {reference} --why ...",
 }

@@ -78,20 +78,11 @@ async def _compare_task(
     sent: Mapping[tuple[str, Lane], _Sent],
 ) -> list[Comparison]:
     name = f"{processor.name}/{partition}"
-    journal = [record async for record in each_once(log, processor.journal, partition) if not _is_marker(record)]
-    kept: StateStore[Any] = MemoryStore()
-    real = _task(processor, partition, log, codec, ring, kept)
-    position = (await real.restore()).position
-
-    topics = {topic: log.partition_count(topic) for topic in catalog.topics()}
-    shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
-    rebuilt: StateStore[Any] = MemoryStore()
-    events = [codec.decode_as_written(record.value) for record in journal]
-    first_rules = {} if processor.rules is None else await real.first_rules()
-    verdicts = replace(_verdicts(journal, events), rules=first_rules)
-    task = _task(processor, partition, shadow, codec, ring, rebuilt, verdicts)
-    while await task.catch_up():
-        continue
+    past = await past_of(processor, partition, log, codec, ring)
+    again = await decide_again(processor, partition, log, codec, ring, past)
+    journal, kept, position, verdicts = past.journal, past.state, past.position, past.verdicts
+    shadow, rebuilt = again.shadow, again.state
+    topics = shadow.topics()
     shadow_journal = [r for r in shadow.records(processor.journal, partition) if not _is_marker(r)]
     results = [
         Comparison(f"journal {processor.journal}/{partition}", len(journal), _digest(journal), _digest(shadow_journal)),
@@ -111,6 +102,49 @@ async def _compare_task(
             Comparison(f"sent {name} > {topic}", len(before), _digest(_sorted(before)), _digest(_sorted(after)))
         )
     return results
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a task has done: its journal, what that folds to, how far it came, and the verdicts of the day."""
+
+    journal: Sequence[Inbound]
+    state: StateStore[Any]
+    position: int
+    verdicts: Verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What deciding an inbox again would write, and leads to; stopped_because says why it didn't come to its end."""
+
+    shadow: ShadowLog
+    state: StateStore[Any]
+    stopped_because: str | None
+
+
+async def past_of(processor: AnyProcessor, partition: int, log: Log, codec: Codec, ring: Ring) -> Past:
+    """Read what a task has done; position markers are left out."""
+    journal = [record async for record in each_once(log, processor.journal, partition) if not _is_marker(record)]
+    kept: StateStore[Any] = MemoryStore()
+    real = _task(processor, partition, log, codec, ring, kept)
+    position = (await real.restore()).position
+    first_rules = {} if processor.rules is None else await real.first_rules()
+    events = [codec.decode_as_written(record.value) for record in journal]
+    return Past(journal, kept, position, replace(_verdicts(journal, events), rules=first_rules))
+
+
+async def decide_again(
+    processor: AnyProcessor, partition: int, log: Log, codec: Codec, ring: Ring, past: Past
+) -> Again:
+    """Decide an inbox again, as far as its task came. Ensures: nothing is written anywhere."""
+    topics = {topic: log.partition_count(topic) for topic in catalog.topics()}
+    shadow = ShadowLog(log, topics, inbox=processor.inbox, end=past.position)
+    store: StateStore[Any] = MemoryStore()
+    task = _task(processor, partition, shadow, codec, ring, store, past.verdicts)
+    while await task.catch_up():
+        continue
+    return Again(shadow, store, task.stalled_because)
 
 
 def _task(

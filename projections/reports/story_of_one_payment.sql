@@ -1,6 +1,6 @@
 -- What happened to one payment, from PayTrace's own words to the document in abas?
--- One row for each record about the transaction or a refund of it, as it was written; each names its topic, partition
--- and offset, and the inbox record that caused it.
+-- One row for each record about the transaction or a refund of it, as it was written, an entry of the ledger with its
+-- lines (minor units, a debit above zero); each names its topic, partition and offset, and the inbox record that caused it.
 -- parameter paytrace_transaction_id String: the transaction
 -- period occurred_at: when it happened
 WITH
@@ -53,6 +53,23 @@ SELECT
                 JSONExtractString(body, 'abas_document_number'),
                 JSONExtractString(body, 'document_number'),
                 if(startsWith(record_type, 'Document') OR record_type = 'PostDocument', JSONExtractString(body, 'kind'), ''),
+                if(
+                    record_type = 'JournalEntryMade',
+                    concat(
+                        JSONExtractString(body, 'kind'),
+                        ': ',
+                        arrayStringConcat(
+                            arrayMap(
+                                line -> concat(
+                                    JSONExtractString(line, 'role'), ' ', toString(JSONExtractInt(line, 'amount_minor'))
+                                ),
+                                JSONExtractArrayRaw(body, 'lines')
+                            ),
+                            ', '
+                        )
+                    ),
+                    ''
+                ),
                 JSONExtractString(body, 'code'),
                 JSONExtractString(body, 'message'),
                 posting_reference
@@ -96,7 +113,8 @@ ORDER BY
     indexOf(
         [
             'payments.observations.v1', 'payments.events.v1', 'identification.inbox.v1', 'identification.events.v1',
-            'receivables.inbox.v1', 'receivables.events.v1', 'erp.commands.v1', 'erp.outcomes.v1'
+            'receivables.inbox.v1', 'receivables.events.v1', 'erp.commands.v1', 'erp.outcomes.v1', 'ledger.inbox.v1',
+            'ledger.entries.v1'
         ],
         source_topic
     ),

@@ -125,6 +125,7 @@ from schemas.records.payments import (
     NextStepFound,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentChargebackLost,
     PaymentChargebackReversed,
     PaymentChargedBack,
     PaymentContradicted,
@@ -326,6 +327,7 @@ PaymentsEvents: TypeAlias = (
     | RefundApplied
     | PaymentChargedBack
     | PaymentChargebackReversed
+    | PaymentChargebackLost
     | PaymentStatusUnrecognized
     | PaymentStatusRecognized
     | PaymentContradicted

@@ -15,7 +15,10 @@ from schemas.records.payments import PaymentMethod
 
 
 class Movement(StrEnum):
-    """A change of money on one transaction, as identification and receivables see it."""
+    """A change of money on one transaction, as identification and receivables see it.
+
+    No money moves when a dispute is lost.
+    """
 
     UNKNOWN = "UNKNOWN"
     CAPTURED = "CAPTURED"
@@ -25,6 +28,8 @@ class Movement(StrEnum):
     RETURNED = "RETURNED"
     REFUNDED = "REFUNDED"
     REFUND_VOIDED = "REFUND_VOIDED"
+    CHARGEBACK_LOST = "CHARGEBACK_LOST"
+    CHARGEBACK_LOST_REVERSED = "CHARGEBACK_LOST_REVERSED"
 
 
 class WaitingReason(StrEnum):
@@ -130,6 +135,7 @@ class PaymentAwaitsReference(Record):
     tokens: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     occurred_at: datetime
+    dispute_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +157,7 @@ class PaymentIdentified(Record):
     identified_by: str
     value_on: date | None = None
     occurred_at: datetime
+    dispute_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +184,7 @@ class PaymentPassedOn(Record):
     abas_customer_ids: tuple[str, ...]
     value_on: date | None = None
     occurred_at: datetime
+    dispute_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +205,7 @@ class PaymentToIdentify(Record):
     tokens: tuple[str, ...]
     value_on: date | None = None
     occurred_at: datetime
+    dispute_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,13 +185,14 @@ class CaptureReversed(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeReported(Record):
-    """What a dispute takes from this payment now, as the settlement context keeps it."""
+    """What a dispute takes from this payment now, as its case keeps it."""
 
     paytrace_transaction_id: str
     settlement_account: str
     dispute_id: str
     raw_stage: str
     charged_back_minor: int
+    lost_minor: int
     currency: str
     reason_code: str
     entered_on: date
@@ -249,6 +250,23 @@ class PaymentCaptured(Record):
     vault_customer_id: str | None = None
     customer_reference: str | None = None
     card_last_four: str | None = None
+    value_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentChargebackLost(Record):
+    """What a dispute took of this payment is lost for good, or is not any more. No money moves."""
+
+    paytrace_transaction_id: str
+    settlement_account: str
+    dispute_id: str
+    raw_stage: str
+    previous_minor: int
+    lost_minor: int
+    change_number: int
+    currency: str
+    reason_code: str
     value_on: date | None = None
     occurred_at: datetime
 

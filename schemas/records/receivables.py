@@ -349,6 +349,7 @@ class MovementRecorded(Record):
     settlement_account: str | None = None
     value_on: date | None = None
     occurred_at: datetime
+    dispute_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -495,6 +496,7 @@ class PostingRequested(Record):
     mapping_version: str
     occurred_at: datetime
     posted_on: date | None = None
+    dispute_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,8 +33,9 @@ SIGNATURE_HEADERS = frozenset({KEY_ID_HEADER, SIGNATURE_HEADER})
 # Says what the bytes are, so that no signature of another protocol or version fits.
 _DOMAIN = b"saldo command 1"
 _KEY_ID_LETTERS = 16
-# In place of a record type: no record is called so, hence no signature of a link fits a command.
+# In place of a record type: no record is called so, hence no signature of a link or a file fits a command.
 _LINK = "saldo audit link"
+_FILE = "saldo file"
 
 
 class NotSigned(Unreadable):
@@ -93,6 +94,10 @@ class RoleSigner:
         """Return the signature's headers for a journal record that carries a link of the chain of operator commands."""
         return self._signed(_link_bytes(journal, source, link))
 
+    def file_signature(self, kind: str, content: bytes) -> str:
+        """Return the signature over the content of a file that another installation shall read, in hexadecimal."""
+        return self.private.sign(_file_bytes(kind, content)).hex()
+
     def _signed(self, message: bytes) -> KafkaHeaders:
         signature = self.private.sign(message).hex().encode()
         return ((KEY_ID_HEADER, self.key_id.encode()), (SIGNATURE_HEADER, signature))
@@ -126,6 +131,29 @@ def prove_link(ring: Ring, found: Inbound, source: SourcePosition, link: str) ->
         raise NotSigned(f"the link is not signed by an agent (key {key_id[:_KEY_ID_LETTERS]!r})")
     if not _fits(known, header_map(found.headers).get(SIGNATURE_HEADER, b""), _link_bytes(found.topic, source, link)):
         raise NotSigned(f"the signature of the link does not fit (key {known.key_id})")
+
+
+def _file_bytes(kind: str, content: bytes) -> bytes:
+    return signed_bytes(topic="", key=b"", type=_FILE, event_id=kind, value=content)
+
+
+def prove_file(ring: Ring, kind: str, content: bytes, *, key_id: str, signature: str, role: str) -> None:
+    """Prove that a role of the ring's installation signed this content of a file, with a key that is still good.
+
+    Raises: NotSigned naming what is wrong.
+    """
+    known, shown = ring.find(key_id), key_id[:_KEY_ID_LETTERS]
+    if known is None:
+        raise NotSigned(f"it is signed by key {shown!r}, which this ring of public keys does not know; give the ring "
+                        "of the installation that exported it")  # fmt: skip
+    if known.role != role:
+        raise NotSigned(f"it is signed by {known.role} (key {shown}), and only {role} may do that")
+    if known.revoked_from is not None:  # what it says of its own time proves nothing
+        raise NotSigned(f"it is signed by key {shown}, which is revoked; export it again with the key of today")
+    if not _fits(known, signature.encode(), _file_bytes(kind, content)):
+        raise NotSigned(
+            f"its signature by key {shown} does not fit: it was changed after it was signed; export it again"
+        )
 
 
 def _fits(known: PublicKey, signature: bytes, message: bytes) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from schemas.documents import kinds, roles
-from schemas.files.owned import Entry, FileInvalid, parse_with_lines, problems_at
+from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_with_lines, problems_at
 from schemas.files.yaml_lines import Misfits, near
 from schemas.files.yaml_lines import Path as YamlPath
 from schemas.records.payments import PaymentMethod
@@ -56,6 +58,14 @@ class _Line(Entry):
     def values(self) -> Mapping[str, frozenset[str]]:
         """Fact -> the values that it may have."""
         return {name: frozenset({one} if isinstance(one, str) else one) for name, one in self.when.items()}
+
+    @property
+    def conditions(self) -> str:
+        """When the line counts, in words; empty for one that always does."""
+        words = [f"{name} {' or '.join(sorted(values))}" for name, values in self.values.items()]
+        words += [] if self.only_if is None else [f"if {self.only_if}"]
+        words += [] if self.valid_from == _ALWAYS else [f"from {self.valid_from}"]
+        return ", ".join(words)
 
     def takes_all_of(self, later: _Line) -> bool:
         """Return whether a later line never gets anything, because this one takes it before."""
@@ -169,6 +179,67 @@ def account_mapping(text: str, file: str) -> AccountMapping:
         raise FileInvalid(problems_at(wrong, lines, file))
     statuses = None if found.statuses is None else found.statuses.value()
     return AccountMapping(found.version, Accounts(rules), found.policies.value(), statuses)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleLines:
+    """What a role gets: each line as (what it gives, when; empty for always), in order.
+
+    needed_by  kinds of documents that need the role
+    is_whole   whether each of their lines gets an account, whatever the facts and the day
+    """
+
+    role: str
+    lines: tuple[tuple[Account, str], ...]
+    needed_by: tuple[str, ...]
+    is_whole: bool
+
+
+def lines_by_role(text: str, file: str) -> tuple[RoleLines, ...]:
+    """Return what each role that documents need gets by a mapping.
+
+    Raises: FileInvalid as account_mapping.
+    """
+    account_mapping(text, file)
+    found, _ = parse_with_lines(text, _Mapping, file=file)
+    result = []
+    for name in (name for name, role in roles().items() if role.in_erp and role.of is None):
+        lines = found.accounts.get(name, ())
+        given = [(Account(one.account, one.cost_centre, one.tax_code, one.text), one.conditions) for one in lines]
+        needed_by = [kind.kind for kind in kinds().values() if any(line.role == name for line in kind.lines)]
+        result.append(RoleLines(name, tuple(given), tuple(needed_by), any(not one.conditions for one in lines)))
+    return tuple(result)
+
+
+def renumbered(text: str, version: int) -> str:
+    """Return the same mapping with another version.
+
+    Raises: FileInvalid when the text is none that gives itself a version in a line of its own.
+    """
+    changed = re.sub(r"(?m)^version:[ \t]*\d+", f"version: {version}", text, count=1)
+    if account_mapping(changed, "the mapping").version != version:
+        what = f"can't be numbered anew; write `version: {version}` into it, in a line of its own"
+        raise FileInvalid([FileProblem("the mapping", 1, "version", what)])
+    return changed
+
+
+def editors_schema() -> Mapping[str, Any]:
+    """Return the JSON schema of a mapping, for editors that complete and check YAML by one."""
+    schema = _Mapping.model_json_schema(by_alias=True)
+    accounts = {"type": "array", "items": {"$ref": "#/$defs/_Line"}}
+    named = [name for name, role in roles().items() if role.in_erp and role.of is None]
+    schema["properties"]["accounts"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": dict.fromkeys(named, accounts),
+    }
+    value = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    schema["$defs"]["_Line"]["properties"]["when"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: {**value, "description": what} for name, what in FACTS.items() if name != "amount"},
+    }
+    return {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Saldo account mapping"}
 
 
 def _rules(role: str, of_role: Sequence[_Line], wrong: list[tuple[YamlPath, str]]) -> Iterator[AccountRule]:

@@ -18,7 +18,7 @@ from schemas.wire.codec import Codec
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
-from tests.support.erp_data import PROFILES, customer, fee, sales_order, seed_ledger
+from tests.support.erp_data import PROFILES, customer, deposit, fee, sales_order, seed_ledger
 from tests.support.kafka import client_options, running_broker
 from tests.support.signing import command_headers
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, split_repeats
@@ -83,6 +83,7 @@ async def test_a_worker_killed_between_save_and_outcome_doubles_and_loses_nothin
     }
     wanted: list[PostDocument | SaveRecord] = [
         *(fee(f"FEE-{n}") for n in range(EACH)),
+        *(deposit(f"DEP-{n}") for n in range(EACH)),
         *(customer(f"SHOP-{n}") for n in range(EACH)),
         *(sales_order(f"WC-{n}", {"a": ("10001", "2", "45.00"), "b": ("10002", "1", "9.95")}) for n in range(EACH)),
     ]

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from schemas.records.approvals import ApproveProposal, ProposeCommand
-from schemas.records.disputes import DisputeFact
+from schemas.records.disputes import DayBegan, DisputeFact
 from schemas.records.identification import AssignCustomer, CustomerReferenced, OpenItemReferenced, RememberReference
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
@@ -34,7 +34,7 @@ from schemas.wire.codec import to_json
 from streams.rules.catalogue import kind_of
 from tests.replay.line import RULES
 from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, observation, open_item
-from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispute, statement, unmatch
+from tests.support.settlement import FIRST, bank, batch, confirm, day, dismiss, dispute, noon, statement, unmatch
 
 Reported = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
@@ -578,6 +578,21 @@ def chargeback_that_flips() -> Sequence[Reported]:
     ]
 
 
+def dispute_lost_after_its_deadline_then_won() -> Sequence[Reported]:
+    opened = replace(disputed(3, DisputeFact.OPENED)[1], respond_by_on=day(TODAY + 12))
+    return [
+        *sale_posted(),
+        (DISPUTES, opened),
+        disputed(3, DisputeFact.DEBITED),
+        (DISPUTES, DayBegan(calendar="deadlines", began_on=day(TODAY + 6), observed_at=noon(TODAY + 6))),
+        (DISPUTES, DayBegan(calendar="deadlines", began_on=day(TODAY + 13), observed_at=noon(TODAY + 13))),
+        disputed(13, DisputeFact.EXPIRED),
+        disputed(14, DisputeFact.LOST),
+        disputed(40, DisputeFact.WON),
+        disputed(40, DisputeFact.CREDITED),
+    ]
+
+
 SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     sale_posted,
     invoices_that_look_like_card_numbers,
@@ -614,4 +629,5 @@ SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     deposit_of_a_batch,
     chargeback_after_posting,
     chargeback_that_flips,
+    dispute_lost_after_its_deadline_then_won,
 )

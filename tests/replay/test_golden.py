@@ -15,6 +15,13 @@ NAMES = sorted(path.parent.name for path in ROOT.glob("*/input.jsonl"))
 DOCUMENTS = {
     "chargeback_after_posting": ["LHKJDHBCFIICMCB", "LHMEGBNAGLCJGDA", "PT79388123"],
     "chargeback_that_flips": ["LHKJDHBCFIICMCB", "LJOFNPAIHLHMGPJ", "LNKEJCHEOBGOILD", "PT79388123"],
+    "dispute_lost_after_its_deadline_then_won": [
+        "LHKJDHBCFIICMCB",
+        "LNKEJCHEOBGOILD",
+        "PT79388123",
+        "PT79388123L1",
+        "PT79388123L1U1",
+    ],
     "ach_cleared_then_returned": ["PT79388123", "PT79388123N"],
     "amount_differs": ["PT79388123"],
     "clock_of_paytrace_days_ahead": ["PT79388123"],

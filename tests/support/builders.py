@@ -41,6 +41,8 @@ SIGNS = {
     Movement.VOIDED: -1,
     Movement.RETURNED: -1,
     Movement.REFUNDED: -1,
+    Movement.CHARGEBACK_LOST: 0,
+    Movement.CHARGEBACK_LOST_REVERSED: 0,
 }
 
 
@@ -226,6 +228,7 @@ def asked(document: PostDocument) -> Asked:
         occurred_at=document.occurred_at,
         document=document,
     )
+    values.pop("dispute", None)  # of the kinds of disputes; the document has it
     assert values == {}
     assert list(faults(document)) == [], "the kind allows it"
     return reported

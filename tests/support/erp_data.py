@@ -83,6 +83,20 @@ def fee(reference: str, minor: int = 12_50, *, account: str = "6855", value_on: 
     )
 
 
+def deposit(reference: str, minor: int = 96_80, rest_minor: int = 1_00) -> PostDocument:
+    """A bank line that brought less than the money that it pays out."""
+    lines = tuple(
+        DocumentLine(role=role, account=ACCOUNTS[role], side=side, amount_minor=amount, currency="USD")
+        for role, side, amount in (
+            ("bank", Side.DEBIT, minor),
+            ("clearing", Side.CREDIT, minor + rest_minor),
+            ("unidentified", Side.DEBIT, rest_minor),
+        )
+    )
+    values = {"merchant_account": "main", "bank_line": f"line-{reference}", "value_on": "2026-11-30"}
+    return replace(fee(reference), kind="deposit", values=values, text="PayTrace deposit 2026-11-30", lines=lines)
+
+
 def document(
     kind: str,
     reference: str,

@@ -306,6 +306,8 @@ class Script:
                 abas_open_item_id=f"OI-{payment}",
                 document_kind="cash_receipt" if signed_minor >= 0 else "cash_receipt_reversal",
                 value_on=self.value_on,
+                lines=(),
+                mapping_version="1",
                 **self._entry(payment, signed_minor),
             )
         )

@@ -23,6 +23,7 @@ from schemas.records.payments import (
     NextStepFound,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentChargebackLost,
     PaymentChargebackReversed,
     PaymentChargedBack,
     PaymentContradicted,
@@ -57,6 +58,7 @@ PAYMENT_RECORDS = (
     RefundSettled,
     RefundApplied,
     PaymentChargedBack,
+    PaymentChargebackLost,
     PaymentChargebackReversed,
     PaymentStatusUnrecognized,
     PaymentStatusRecognized,
@@ -160,7 +162,7 @@ def _detail(record: Any) -> str:
             return f"{record.raw_kind}: {record.raw_status}"
         case PaymentContradicted():
             return record.detail
-        case PaymentChargedBack() | PaymentChargebackReversed():
+        case PaymentChargedBack() | PaymentChargebackReversed() | PaymentChargebackLost():
             return f"dispute {record.dispute_id}: {record.raw_stage}"
         case ValuationAsked():
             return record.currency_pair

@@ -221,27 +221,28 @@ def _to_account(event: DisputeRecorded) -> tuple[Output, ...]:
 
 
 def _to_payment(event: DisputeRecorded) -> tuple[Output, ...]:
-    """Return what the payment must hear: how much the dispute takes now.
+    """Return what the payment must hear: how much the dispute takes now, and what of it is lost for good.
 
     A payment that it no longer names gets its money.
     """
     now, before = event.paytrace_transaction_id, event.previous_transaction_id
-    taken = event.charged_back_minor
+    taken, known = (event.charged_back_minor, event.lost_minor), (event.previous_minor, event.previous_lost_minor)
     outputs: tuple[Output, ...] = ()
-    if before is not None and before != now and event.previous_minor:
-        outputs += (_disputed(event, before, 0),)
-    if now is not None and taken != (event.previous_minor if before == now else 0):
-        outputs += (_disputed(event, now, taken),)
+    if before is not None and before != now and any(known):
+        outputs += (_disputed(event, before, 0, 0),)
+    if now is not None and taken != (known if before == now else (0, 0)):
+        outputs += (_disputed(event, now, *taken),)
     return outputs
 
 
-def _disputed(event: DisputeRecorded, transaction_id: str, charged_back_minor: int) -> Output:
+def _disputed(event: DisputeRecorded, transaction_id: str, charged_back_minor: int, lost_minor: int) -> Output:
     reported = DisputeReported(
         paytrace_transaction_id=transaction_id,
         settlement_account=event.settlement_account,
         dispute_id=event.dispute_id,
         raw_stage=event.raw_stage,
         charged_back_minor=charged_back_minor,
+        lost_minor=lost_minor,
         currency=event.currency,
         reason_code=event.reason_code,
         entered_on=event.entered_on,

@@ -36,6 +36,7 @@ _MOVEMENT_FIELDS = (
     "vault_customer_id",
     "settlement_account",
     "value_on",
+    "dispute_id",
     "occurred_at",
 )
 

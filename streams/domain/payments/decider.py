@@ -46,6 +46,7 @@ from schemas.records.payments import (
     NextStepFound,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentChargebackLost,
     PaymentChargebackReversed,
     PaymentChargedBack,
     PaymentContradicted,
@@ -198,6 +199,8 @@ class State:
     asked_in: str = ""
     valuation: Valuation | None = None
     held: tuple[Move, ...] = ()
+    # What of that is lost for good, by the last event of each case.
+    lost: dict[str, PaymentChargebackLost] = field(default_factory=dict)
 
     @property
     def captured_minor(self) -> int:
@@ -370,6 +373,8 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
             return replace(state, refunds={**state.refunds, event.refund_transaction_id: event.amount_minor})
         case PaymentChargedBack() | PaymentChargebackReversed():
             return replace(state, disputes={**state.disputes, _case_of(event): event.amount_minor})
+        case PaymentChargebackLost():
+            return replace(state, lost={**state.lost, _case_of(event): event})
         case PaymentStatusUnrecognized():
             return replace(state, unrecognized=state.unrecognized | {_words(event)})
         case PaymentStatusRecognized():
@@ -414,7 +419,9 @@ def _moves_now(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
 
 
 def _moves(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
-    return () if state.identity is None else _to_identification(state, event) + _to_settlement(state, event)
+    if state.identity is None:
+        return ()
+    return _to_identification(state, event) + _lost(state, event) + _to_settlement(state, event)
 
 
 def _to_identification(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -433,6 +440,26 @@ def _to_identification(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
             return (_movement(event, Movement.REFUND_VOIDED, 0, event.amount_minor),)
         case _:
             return ()
+
+
+def _lost(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
+    """Return what disputes lose for good, for the customer who owes it again; also where the payment comes later."""
+    match event:
+        case PaymentChargebackLost():
+            return (_lost_move(event, event.previous_minor),)
+        case PaymentCaptured():
+            return tuple(_lost_move(one, 0) for one in state.lost.values() if one.lost_minor)
+        case _:
+            return ()
+
+
+def _lost_move(lost: PaymentChargebackLost, from_minor: int) -> Move:
+    movement = Movement.CHARGEBACK_LOST if lost.lost_minor > from_minor else Movement.CHARGEBACK_LOST_REVERSED
+    suffix = f":{lost.dispute_id}:{lost.change_number}"
+    return replace(
+        _movement(lost, movement, from_minor, lost.lost_minor, suffix=suffix),
+        dispute_id=lost.dispute_id,
+    )
 
 
 def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -685,27 +712,49 @@ def _on_refund_linked(state: State, link: RefundLinked) -> tuple[Event, ...]:
 
 
 def _on_dispute(state: State, reported: DisputeReported) -> tuple[Event, ...]:
-    """Settlement reports what is new of each dispute, in order; a payment that nobody saw is charged back too."""
+    """Return what is new of a dispute, which its case reports in order; a payment that nobody saw counts too."""
     known_minor = state.disputes.get(_case_of(reported), 0)
-    if reported.charged_back_minor == known_minor:
-        return ()
-    moved = PaymentChargedBack if reported.charged_back_minor > known_minor else PaymentChargebackReversed
-    event = moved(
-        paytrace_transaction_id=reported.paytrace_transaction_id,
-        settlement_account=reported.settlement_account,
-        dispute_id=reported.dispute_id,
-        raw_stage=reported.raw_stage,
-        previous_minor=known_minor,
-        amount_minor=reported.charged_back_minor,
-        currency=reported.currency,
-        reason_code=reported.reason_code,
-        entered_on=reported.entered_on,
-        occurred_at=reported.occurred_at,
-    )
-    return (event,)
+    events: tuple[Event, ...] = ()
+    if reported.charged_back_minor != known_minor:
+        moved = PaymentChargedBack if reported.charged_back_minor > known_minor else PaymentChargebackReversed
+        events += (
+            moved(
+                paytrace_transaction_id=reported.paytrace_transaction_id,
+                settlement_account=reported.settlement_account,
+                dispute_id=reported.dispute_id,
+                raw_stage=reported.raw_stage,
+                previous_minor=known_minor,
+                amount_minor=reported.charged_back_minor,
+                currency=reported.currency,
+                reason_code=reported.reason_code,
+                entered_on=reported.entered_on,
+                occurred_at=reported.occurred_at,
+            ),
+        )
+    lost = state.lost.get(_case_of(reported))
+    lost_minor = 0 if lost is None else lost.lost_minor
+    if reported.lost_minor != lost_minor:
+        events += (
+            PaymentChargebackLost(
+                paytrace_transaction_id=reported.paytrace_transaction_id,
+                settlement_account=reported.settlement_account,
+                dispute_id=reported.dispute_id,
+                raw_stage=reported.raw_stage,
+                previous_minor=lost_minor,
+                lost_minor=reported.lost_minor,
+                change_number=1 + max((one.change_number for one in state.lost.values()), default=0),
+                currency=reported.currency,
+                reason_code=reported.reason_code,
+                value_on=reported.entered_on,
+                occurred_at=reported.occurred_at,
+            ),
+        )
+    return events
 
 
-def _case_of(reported: DisputeReported | PaymentChargedBack | PaymentChargebackReversed) -> str:
+def _case_of(
+    reported: DisputeReported | PaymentChargedBack | PaymentChargebackReversed | PaymentChargebackLost,
+) -> str:
     return f"{reported.settlement_account} {reported.dispute_id}"
 
 
@@ -1090,7 +1139,10 @@ def _outputs(state: State, move: Move) -> tuple[Output, ...]:
             settlement_account=identity.settlement_account,
             tokens=tokens,
             value_on=move.value_on,
+            dispute_id=move.dispute_id,
         )
+        if move.dispute_id is not None:  # the ledger hears of disputes from their cases
+            return (Output(Topic.IDENTIFICATION_INBOX, to_identify),)
         booked = MoneyMoved(
             **about,
             settlement_account=identity.settlement_account,

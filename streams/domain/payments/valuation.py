@@ -30,6 +30,7 @@ class Move:
 
     Units: from_minor and to_minor are minor units of the transaction's currency: what the amount was and became.
     settled_at is set where it is a line for the bank, which has a batch and counts on value_on.
+    dispute_id is set where a dispute is lost, or is not any more.
     """
 
     movement: Movement
@@ -41,6 +42,7 @@ class Move:
     occurred_at: datetime
     settled_at: datetime | None = None
     batch_number: int | None = None
+    dispute_id: str | None = None
 
     def value(self, currency: str, valuation: Valuation | None) -> dict[str, Any]:
         """Return base_minor, never negative, and base_currency; without a valuation the currency is its own base."""

@@ -55,6 +55,8 @@ class EntryKind(StrEnum):
     CASH_DISCOUNT_REVERSAL = "CASH_DISCOUNT_REVERSAL"
     APPLICATION = "ON_ACCOUNT_APPLICATION"
     APPLICATION_REVERSAL = "ON_ACCOUNT_APPLICATION_REVERSAL"
+    CHARGEBACK_LOST = "CHARGEBACK_LOST"
+    CHARGEBACK_LOST_REVERSAL = "CHARGEBACK_LOST_REVERSAL"
     EXCHANGE = "EXCHANGE_DIFFERENCE"
     EXCHANGE_REVERSAL = "EXCHANGE_DIFFERENCE_REVERSAL"
 
@@ -80,10 +82,17 @@ GIVEN_UP = {
 }
 WRITE_OFF_KINDS = frozenset({*GIVEN_UP, *GIVEN_UP.values()})
 EXCHANGE_KINDS = (EntryKind.EXCHANGE, EntryKind.EXCHANGE_REVERSAL)
+LOST_KINDS = frozenset({EntryKind.CHARGEBACK_LOST, EntryKind.CHARGEBACK_LOST_REVERSAL})
 # Entries by which no money of the payer moves, by their kind of document.
 WITHOUT_MONEY = {
     kind.value.lower(): kind
-    for kind in (*WRITE_OFF_KINDS, EntryKind.APPLICATION, EntryKind.APPLICATION_REVERSAL, *EXCHANGE_KINDS)
+    for kind in (
+        *WRITE_OFF_KINDS,
+        EntryKind.APPLICATION,
+        EntryKind.APPLICATION_REVERSAL,
+        *EXCHANGE_KINDS,
+        *LOST_KINDS,
+    )
 }
 
 
@@ -132,6 +141,7 @@ class Entry:
     reverses: str | None = None
     takes_from: str | None = None
     is_credited: bool = False
+    dispute_id: str | None = None
     rule: str = ""
     tax_minor: int = 0
     tax_code: str | None = None
@@ -176,7 +186,7 @@ class Entry:
     @property
     def reversal_reason(self) -> str | None:
         """Why its document takes another one back, by the codes of schemas/documents; None if it reverses none."""
-        is_of_none = self.kind in (EntryKind.APPLICATION_REVERSAL, *EXCHANGE_KINDS)
+        is_of_none = self.kind in (EntryKind.APPLICATION_REVERSAL, EntryKind.CHARGEBACK_LOST, *EXCHANGE_KINDS)
         if self.side is Side.CREDIT or self.on_account or is_of_none:
             return None
         is_correction = self.kind is EntryKind.UNMATCH or not self.moves_money
@@ -187,7 +197,7 @@ class Entry:
         """The side of the customer's account that its document is on."""
         if self.kind in EXCHANGE_KINDS and self.lines:
             return self.lines[0].side
-        clears = self.is_receipt or self.kind in (*GIVEN_UP, EntryKind.APPLICATION)
+        clears = self.is_receipt or self.kind in (*GIVEN_UP, EntryKind.APPLICATION, EntryKind.CHARGEBACK_LOST_REVERSAL)
         return Side.CREDIT if clears else Side.DEBIT
 
     @property
@@ -261,7 +271,17 @@ class Entry:
         """What it clears of an open item: a credit once requested; what reverses one, negative, once confirmed."""
         if self.side is Side.CREDIT:
             return self.amount_minor if self.is_at_abas else 0
-        return -self.amount_minor if self.is_posted and self.reverses is not None else 0
+        opens = self.reverses is not None or self.kind is EntryKind.CHARGEBACK_LOST
+        return -self.amount_minor if self.is_posted and opens else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What a dispute took of a payment for good, by its last movement. Units: minor_units of the payment's currency."""
+
+    payment_id: str
+    lost_minor: int
+    value_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +326,7 @@ class State:
     decided: dict[str, DecisionTaken] = field(default_factory=dict)
     moved_to: dict[str, Move] = field(default_factory=dict)
     moves_taken: frozenset[tuple[str, str]] = frozenset()
+    lost: dict[str, Lost] = field(default_factory=dict)
     statuses: dict[str, PaymentStatusChanged] = field(default_factory=dict)
 
     def with_entries(self, *entries: Entry) -> State:
@@ -371,6 +392,8 @@ class State:
                 taken[refund.takes_back or "" if refund else ""] -= entry.amount_minor if entry.is_posted else 0
             elif receipt is not None and counts(entry):
                 taken[receipt] += entry.amount_minor
+            if entry.kind is EntryKind.CHARGEBACK_LOST and entry.takes_from is not None and entry.is_live:
+                taken[entry.takes_from] += entry.amount_minor - self.owed_no_more_minor(entry)
         return taken
 
     @cached_property
@@ -443,6 +466,20 @@ class State:
                 shares.append((entry.posting_reference, share))
                 due -= share
         return () if due else tuple(shares)
+
+    # -- lost disputes -------------------------------------------------------------------------------------------------
+
+    def owed_again(self, dispute_id: str) -> tuple[Entry, ...]:
+        """Return what a lost dispute opened again of invoices and nothing has taken back in whole, oldest first."""
+        entries = (one for one in self.entries.values() if one.dispute_id == dispute_id and one.is_live)
+        lost = (one for one in entries if one.kind is EntryKind.CHARGEBACK_LOST)
+        return tuple(one for one in lost if one.amount_minor > self.owed_no_more_minor(one))
+
+    def owed_no_more_minor(self, lost: Entry) -> int:
+        """Return what of that was taken back, because the dispute was won after all; minor units."""
+        reference = lost.posting_reference
+        back = (one for one in self.entries.values() if one.reverses == reference and one.is_live)
+        return sum(one.amount_minor for one in back)
 
     # -- money on account ----------------------------------------------------------------------------------------------
 

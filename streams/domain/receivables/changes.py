@@ -38,6 +38,7 @@ from streams.domain.receivables.account import (
     Entry,
     EntryKind,
     EntryStatus,
+    Lost,
     Move,
     State,
 )
@@ -247,7 +248,7 @@ def _narrowed(state: State, taken: set[str], by: str) -> frozenset[tuple[str, st
 
 
 def _without_money(event: PostingRequested) -> Entry:
-    """Return the entry of a write-off or an application, or of what reverses one: it begins when it is asked for."""
+    """Return the entry of what moves no money, or of what reverses such a one: it begins when it is asked for."""
     return Entry(
         posting_reference=event.posting_reference,
         kind=WITHOUT_MONEY[event.document_kind],
@@ -269,6 +270,7 @@ def _without_money(event: PostingRequested) -> Entry:
         reverses=event.reverses_reference,
         lines=event.lines,
         takes_from=event.takes_from_reference,
+        dispute_id=event.dispute_id,
         rule=event.rule,
         tax_minor=event.tax_minor,
         tax_code=event.tax_code,
@@ -298,10 +300,26 @@ def _moved(state: State, movement: MovementRecorded) -> State:
             refund = state.refund(payment)
             linked = refund.payment_id if refund else None
             return _added(state, movement, EntryKind.REFUND_VOID, f"{main}V", amount, payment_id=linked)
+        case Movement.CHARGEBACK_LOST:
+            return _lost(state, movement, amount)
+        case Movement.CHARGEBACK_LOST_REVERSED:
+            return _lost(state, movement, -amount)
         case Movement.UNKNOWN:
             return state
         case _:
             assert_never(movement.movement)
+
+
+def _lost(state: State, movement: MovementRecorded, minor: int) -> State:
+    """Remember what a dispute took for good; documents follow from it (posting.py)."""
+    dispute = movement.dispute_id or ""
+    known = state.lost.get(dispute)
+    lost = Lost(
+        payment_id=movement.paytrace_transaction_id,
+        lost_minor=minor + (known.lost_minor if known else 0),
+        value_on=movement.value_on or business_day(movement.occurred_at),
+    )
+    return replace(state, lost={**state.lost, dispute: lost})
 
 
 def _increased(state: State, movement: MovementRecorded) -> State:

@@ -119,6 +119,7 @@ def _document(entry: Entry, event: PostingRequested) -> PostDocument:
         "invoice_number": event.invoice_number,
         "method": entry.method.value if entry.moves_money else None,
         "reason": entry.reversal_reason,
+        "dispute": event.dispute_id,
     }
     return PostDocument(
         kind=event.document_kind,
@@ -160,6 +161,7 @@ def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
         invoice_number=payment.invoice_number,
         settlement_account=payment.settlement_account,
         value_on=payment.value_on,
+        dispute_id=payment.dispute_id,
         occurred_at=payment.occurred_at,
     )
     return (recorded,)

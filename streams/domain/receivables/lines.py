@@ -97,11 +97,17 @@ def _account(
 
 
 def _facts(entry: Entry, kind: str, customer: str) -> Facts:
-    facts = {
+    company, between, _ = customer.partition("/")
+    merchant = (entry.settlement_account or "").rpartition("/")[0]
+    known = {
         "kind": kind,
+        "company": company if between else "",
+        "merchant_account": merchant,
         "currency": entry.currency,
         "method": entry.method.value,
+        "event": entry.kind.value,
+        "reason": entry.reversal_reason,
         "customer": customer,
         "amount": str(Money(entry.amount_minor, entry.currency).major),
     }
-    return facts if entry.reversal_reason is None else {**facts, "reason": entry.reversal_reason}
+    return {name: value for name, value in known.items() if value}

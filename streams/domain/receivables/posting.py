@@ -34,7 +34,16 @@ from schemas.records.receivables import (
 )
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
-from streams.domain.receivables.account import EXCHANGE_KINDS, GIVEN_UP, Entry, EntryKind, EntryStatus, Move, State
+from streams.domain.receivables.account import (
+    EXCHANGE_KINDS,
+    GIVEN_UP,
+    Entry,
+    EntryKind,
+    EntryStatus,
+    Lost,
+    Move,
+    State,
+)
 from streams.domain.receivables.by_rule import OnAccount, Rest, noted, oldest_first, placed, rests
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.lines import NoAccount, difference_lines, lines_of
@@ -234,6 +243,7 @@ class Posting:
             invoice_number=(receipt or entry).item_invoice_number or None if item_id else None,
             reverses_reference=receipt.posting_reference if receipt is not None else reverses,
             takes_from_reference=entry.takes_back if entry.is_credited else entry.takes_from,
+            dispute_id=entry.dispute_id,
             rule=entry.rule,
             tax_minor=entry.tax_minor,
             tax_code=entry.tax_code,
@@ -305,6 +315,7 @@ class Posting:
             invoice_number=bearer.item_invoice_number or None if item_id else None,
             reverses_reference=entry.reverses,
             takes_from_reference=entry.takes_from,
+            dispute_id=entry.dispute_id,
             text=None,
             value_on=entry.value_on,
             posted_on=posted_on,
@@ -376,6 +387,7 @@ class Posting:
             self._book_difference,
             self._free_on_account,
             self._move_reversal,
+            self._follow_lost_disputes,
             self._give_up_rest,
             self._owe_rest_again,
             self._apply_on_account,
@@ -608,6 +620,65 @@ class Posting:
             if move is not None and entry.kind is not EntryKind.UNMATCH and not may_bear:
                 return (self._moved(entry, move),)
         return ()
+
+    def _follow_lost_disputes(self) -> tuple[Event, ...]:
+        """Open invoices again of which a dispute took the money for good, and no more if it was won after all."""
+        choices = self.policy.choices
+        if choices.chargeback != "receivable" or choices.chargeback_lost != "reopen":
+            return ()
+        for dispute, lost in self.state.lost.items():
+            again = self.state.owed_again(dispute)
+            owed = sum(one.amount_minor - self.state.owed_no_more_minor(one) for one in again)
+            try:
+                if owed < lost.lost_minor:
+                    events = self._owed_again(dispute, lost, lost.lost_minor - owed)
+                else:
+                    events = self._owed_no_more(again, lost, owed - lost.lost_minor)
+            except NoAccount:
+                continue  # what a lost dispute opens again waits in the ledger until the mapping has the account
+            if events:
+                return events
+        return ()
+
+    def _owed_again(self, dispute: str, lost: Lost, minor: int) -> tuple[Event, ...]:
+        """Ask for one document on the next invoice that the payment paid, for what is still there of its receipt."""
+        for receipt in self.state.family(lost.payment_id):
+            item, left = receipt.abas_open_item_id, self.state.unclaimed_minor(receipt)
+            if receipt.is_receipt and receipt.is_posted and item is not None and left > 0:
+                entry = replace(
+                    receipt,
+                    posting_reference=self.state.free_reference(f"{receipt.posting_reference}L"),
+                    kind=EntryKind.CHARGEBACK_LOST,
+                    amount_minor=min(left, minor),
+                    value_on=lost.value_on,
+                    takes_from=receipt.posting_reference,
+                    takes_back=None,
+                    reverses=None,
+                    on_account=False,
+                    dispute_id=dispute,
+                )
+                return (self.requested(entry, item),)
+        return ()
+
+    def _owed_no_more(self, again: Sequence[Entry], lost: Lost, minor: int) -> tuple[Event, ...]:
+        """Take back the latest of what was opened again; nothing while its document is on its way."""
+        if not minor or not again:
+            return ()
+        last = again[-1]
+        if last.is_waiting:  # abas refused it, so there is nothing to reverse
+            return (self._netted(last, last),)
+        if not last.is_posted:
+            return ()
+        reference = last.posting_reference
+        entry = replace(
+            last,
+            posting_reference=self.state.free_reference(f"{reference}U"),
+            kind=EntryKind.CHARGEBACK_LOST_REVERSAL,
+            amount_minor=min(minor, last.amount_minor - self.state.owed_no_more_minor(last)),
+            value_on=lost.value_on,
+            reverses=reference,
+        )
+        return (self.requested(entry, last.abas_open_item_id),)
 
     def _receipts(self) -> list[Entry]:
         return [entry for entry in self.state.waiting if entry.is_receipt]

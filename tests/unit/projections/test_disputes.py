@@ -72,8 +72,10 @@ def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
             cases[fact.dispute_case] = disputes.evolve(case, event)
             script.write(Topic.DISPUTES_EVENTS, event)
             for output in disputes.route(cases[fact.dispute_case], event):
-                if output.topic != Topic.DISPUTES_INBOX:
-                    (settle if output.topic == Topic.SETTLEMENT_INBOX else pay)(output.record)
+                if output.topic == Topic.SETTLEMENT_INBOX:
+                    settle(output.record)
+                elif output.topic == Topic.PAYMENTS_OBSERVATIONS:
+                    pay(output.record)
     project(store, script.messages)
 
 

@@ -83,3 +83,8 @@ def test_the_journal_of_one_payment_names_each_account_that_its_money_went_throu
         (row["role"], row["amount_minor"]) for row in rows(store, "journal_of_a_payment", paytrace_transaction_id="1")
     ]
     assert lines == [("clearing", 100_00), ("unapplied", -100_00), ("receivable", -100_00), ("unapplied", 100_00)]
+    story = rows(store, "story_of_one_payment", paytrace_transaction_id="1")
+    entries = [str(row["what"]) for row in story if row["record_type"] == "JournalEntryMade"]
+    assert len(entries) == 2
+    assert "CAPTURED: clearing 10000, unapplied -10000" in entries[0]
+    assert "cash_receipt: receivable -10000, unapplied 10000" in entries[1]

@@ -341,9 +341,11 @@ def test_the_story_goes_from_the_observation_to_the_document(day: Store) -> None
         "DocumentPosted",
         "DocumentPosted",
         "EntryPosted",
+        "JournalEntryMade",
     ]
     assert all(row["source_topic"] and row["source_offset"] is not None for row in story)
-    assert "ZE-1" in str(story[-1]["what"])
+    assert "ZE-1" in str(story[-2]["what"])
+    assert "fee: clearing 12500, unapplied -12500" in str(story[-1]["what"])
 
 
 def test_the_story_of_a_parked_payment_reports_why(day: Store) -> None:
@@ -384,6 +386,7 @@ def test_what_needs_a_person_is_counted_by_kind_and_currency(day: Store) -> None
         ("money waits", "JPY"): (2, 5_000),
         ("records parked", "USD"): (1, 30_00),
         ("disputes to answer", "USD"): (1, 100_00),
+        ("ledger documents waiting", "USD"): (1, 125_00),
         ("bank lines unexplained", "USD"): (len(breaks), sum(int(str(row["amount_minor"])) for row in breaks)),
     }
     overdue = [row for row in asked(day, "deposit_breaks") if row["status"] == "overdue"]

@@ -52,7 +52,7 @@ MAY: dict[str, set[Role]] = {
     "ReleaseCharges": {C, P},
     "PostAgain": {C, P, O},
     "BookAgain": {C, P, O},
-    "AdoptRules": {P},
+    "AdoptRules": {C, P},
     "ParkedReplayRequested": {O},
     "ParkedDiscardRequested": {O},
     "BreakerResetRequested": {O},
@@ -287,7 +287,7 @@ def test_four_eyes_always_is_possible_for_what_states_no_amount(tmp_path: Path) 
 def test_every_command_that_writes_for_a_person_asks_who_it_is_first() -> None:
     needed: set[str] = set()
     for group in build().registered_groups:
-        if group.name in ("decide", "deposits", "ledger", "dispute", "dlq", "alerts", "approvals", "rules"):
+        if group.name in ("decide", "deposits", "ledger", "dispute", "dlq", "alerts", "approvals", "rules", "mapping"):
             assert group.typer_instance is not None
             for command in group.typer_instance.registered_commands:
                 names = getattr(command.callback, "needs", ())

@@ -118,6 +118,25 @@ def test_a_persons_decision_without_an_account_is_refused_with_the_remedy() -> N
     assert "no account for role clearing" in refused.refused_because
 
 
+def test_merchant_account_company_and_event_choose_the_account() -> None:
+    lines = """clearing:
+    - {account: "1362", when: {merchant_account: second, company: at, event: CAPTURE}}
+    - {account: "1360", when: {merchant_account: second}}
+    - {account: "1361"}"""
+    text = SHIPPED.replace('clearing: [{account: "1361"}]', lines)
+    for subject, account, number in (
+        ("at/70001", "second/USD", "1362"),
+        ("70001", "second/USD", "1360"),
+        ("70001", "main/USD", "1361"),
+        ("70001", None, "1361"),
+    ):
+        customer = Customer(text)
+        customer.when(replace(open_item(), abas_customer_id=subject))
+        customer.when(replace(identified(Movement.CAPTURED, customer=subject), settlement_account=account))
+        (document,) = customer.documents
+        assert [one.account for one in document.lines] == [subject, number]
+
+
 async def test_a_task_reminds_itself_of_what_waits_once_for_each_adoption() -> None:
     codec, log = Codec(), MemoryLog(dict.fromkeys(catalog.topics(), 1))
     log.signer = SIGNER
