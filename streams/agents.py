@@ -33,6 +33,7 @@ from streams.rules.catalogue import (
     DISPUTE_DEADLINES,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
+    PAYMENT_CODES,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
@@ -70,8 +71,8 @@ FOLD_PAYMENTS = _decider(
     Topic.PAYMENTS_OBSERVATIONS,
     Topic.PAYMENTS_EVENTS,
     payments,
-    version=2,
-    rules=RulesUsed((ACCOUNT_MAPPING.name,), payments_policy),
+    version=3,
+    rules=RulesUsed((ACCOUNT_MAPPING.name, PAYMENT_CODES.name), payments_policy),
 )
 # The abas customer behind each movement of money, or it waits for a reference.
 IDENTIFY_PAYERS = _decider(

@@ -142,6 +142,10 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "saldo report deposit_breaks",
     ),
     "deposits overdue": ("deposit overdue|deposits overdue", "saldo report deposit_breaks"),
+    "charges held": (
+        "vault customer that may not be charged|vault customers that may not be charged",
+        "saldo report next_steps",
+    ),
     "alerts open": ("alert that nobody took on|alerts that nobody took on", "saldo alerts list"),
     "proposals open": ("proposal needs a second person|proposals need a second person", "saldo approvals list"),
     "records parked": ("record parked|records parked", "saldo dlq list"),

@@ -1,6 +1,6 @@
 -- Why are payments declined, how much is lost by it, and how much comes all the same?
 -- One row for each month, merchant account, rail and reason in the words of PayTrace, the largest first. Came later counts
--- payments whose invoice was captured by another transaction afterwards.
+-- payments whose invoice was captured by another transaction afterwards. Code, class and next step are those of the rules payment-codes.
 -- period month: first day of the month
 WITH
 declined AS
@@ -19,6 +19,13 @@ declined AS
     WHERE status IN ('DECLINED', 'ACH_FAILED')
     GROUP BY paytrace_transaction_id
 ),
+steps AS
+(
+    SELECT paytrace_transaction_id, toString(code) AS code, toString(code_class) AS class,
+        replaceAll(lower(toString(next_step)), '_', ' ') AS next_step
+    FROM rpt_next_steps_now
+    WHERE code_kind != 'CHANGE'
+),
 captured AS
 (
     SELECT DISTINCT invoice_number
@@ -31,11 +38,15 @@ SELECT
     method,
     reason,
     response_code,
+    code,
+    class,
+    next_step,
     count() AS declined_count,
     sum(minor) AS declined_minor,
     countIf(invoice_number IN (SELECT invoice_number FROM captured)) AS came_later_count,
     sumIf(minor, invoice_number IN (SELECT invoice_number FROM captured)) AS came_later_minor,
     currency
 FROM declined
-GROUP BY month, merchant, method, reason, response_code, currency
+LEFT JOIN steps ON steps.paytrace_transaction_id = declined.paytrace_transaction_id
+GROUP BY month, merchant, method, reason, response_code, code, class, next_step, currency
 ORDER BY month DESC, declined_minor DESC, reason

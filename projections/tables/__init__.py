@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from projections.tables.fct_alerts.row import TABLE as FCT_ALERTS
+from projections.tables.fct_charge_holds.row import TABLE as FCT_CHARGE_HOLDS
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
@@ -20,6 +21,7 @@ from projections.tables.fct_journal_lines.row import TABLE as FCT_JOURNAL_LINES
 from projections.tables.fct_ledger_documents.row import TABLE as FCT_LEDGER_DOCUMENTS
 from projections.tables.fct_matches.row import TABLE as FCT_MATCHES
 from projections.tables.fct_movements.row import TABLE as FCT_MOVEMENTS
+from projections.tables.fct_next_steps.row import TABLE as FCT_NEXT_STEPS
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
 from projections.tables.fct_parking.row import TABLE as FCT_PARKING
@@ -65,6 +67,8 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_DECISIONS,
     FCT_PROPOSALS,
     FCT_ALERTS,
+    FCT_NEXT_STEPS,
+    FCT_CHARGE_HOLDS,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
@@ -89,6 +93,8 @@ VIEWS: tuple[str, ...] = (
     "rpt_deposit_bridge",
     "rpt_proposals_now",
     "rpt_alerts_now",
+    "rpt_next_steps_now",
+    "rpt_charge_holds_now",
 )
 
 

@@ -63,16 +63,20 @@ from schemas.records.erp import (
 from schemas.records.files import FileReceived
 from schemas.records.gateway import (
     CarryOutGatewayCall,
+    ChargesHeld,
+    ChargesReleased,
     GatewayCallBegun,
     GatewayCallClaimed,
     GatewayCallDone,
     GatewayCallRefused,
+    HoldCharges,
     HoldRefunds,
     PaymentRequestAccepted,
     PaymentRequestClosed,
     PaymentRequestObserved,
     PaymentRequestRejected,
     RefundsHeld,
+    ReleaseCharges,
     RequestGatewayCall,
 )
 from schemas.records.identification import (
@@ -118,6 +122,7 @@ from schemas.records.payments import (
     CaptureRecorded,
     CaptureReversed,
     DisputeReported,
+    NextStepFound,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentChargebackLost,
@@ -135,6 +140,7 @@ from schemas.records.payments import (
     RefundLinked,
     RefundReversed,
     RefundSettled,
+    ReportPaymentCode,
     TransactionObserved,
     ValuationAsked,
 )
@@ -249,10 +255,12 @@ ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
 Files: TypeAlias = FileReceived
 GatewayClaims: TypeAlias = GatewayCallClaimed
-GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefunds
+GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefunds | HoldCharges | ReleaseCharges
 GatewayEvents: TypeAlias = PaymentRequestAccepted | PaymentRequestRejected | PaymentRequestClosed
 GatewayInbox: TypeAlias = PaymentRequestObserved | GatewayCallDone | GatewayCallRefused
-GatewayOutcomes: TypeAlias = GatewayCallBegun | GatewayCallDone | GatewayCallRefused | RefundsHeld
+GatewayOutcomes: TypeAlias = (
+    GatewayCallBegun | GatewayCallDone | GatewayCallRefused | RefundsHeld | ChargesHeld | ChargesReleased
+)
 IdentificationEvents: TypeAlias = (
     ReferenceLearned
     | PaymentPassedOn
@@ -323,10 +331,13 @@ PaymentsEvents: TypeAlias = (
     | PaymentStatusUnrecognized
     | PaymentStatusRecognized
     | PaymentContradicted
+    | NextStepFound
     | ValuationAsked
     | PaymentValued
 )
-PaymentsObservations: TypeAlias = TransactionObserved | RefundLinked | DisputeReported | RateAnswered
+PaymentsObservations: TypeAlias = (
+    TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode
+)
 RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
 RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (

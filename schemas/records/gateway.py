@@ -7,10 +7,11 @@ that every language reads the same words.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records import Record
+from schemas.records.payments import CodeKind
 
 
 class PaymentRequestKind(StrEnum):
@@ -50,6 +51,39 @@ class CarryOutGatewayCall(Record):
     currency: str
     seen_before: tuple[str, ...]
     begun_at: datetime
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargesHeld(Record):
+    """From now on charges of this vault customer are refused, or, where not held, no more because of this payment."""
+
+    subject: str
+    vault_customer_id: str
+    paytrace_transaction_id: str
+    code_kind: CodeKind
+    code: str
+    meaning: str
+    is_held: bool
+    most_entries: int | None = None
+    entries_days: int | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    noticed_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargesReleased(Record):
+    """A person let this vault customer be charged again, whatever codes said before."""
+
+    command_id: str
+    subject: str
+    vault_customer_id: str
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
     occurred_at: datetime
 
 
@@ -122,6 +156,25 @@ class GatewayCallRefused(Record):
     currency: str
     code: str
     message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldCharges(Record):
+    """Command: charge this vault customer nothing, or not this amount again, until a person says that it is done."""
+
+    subject: str
+    vault_customer_id: str
+    paytrace_transaction_id: str
+    code_kind: CodeKind
+    code: str
+    meaning: str
+    is_held: bool
+    most_entries: int | None = None
+    entries_days: int | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    noticed_on: date
     occurred_at: datetime
 
 
@@ -214,6 +267,20 @@ class RefundsHeld(Record):
     dispute_id: str
     charged_back_minor: int
     currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseCharges(Record):
+    """Operator command: this vault customer may be charged again, as what was to be corrected is done. Key: subject."""
+
+    command_id: str
+    subject: str
+    vault_customer_id: str
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
     occurred_at: datetime
 
 

@@ -21,6 +21,27 @@ class CaptureReversalReason(StrEnum):
     ACH_RETURN = "ACH_RETURN"
 
 
+class CodeKind(StrEnum):
+    """What kind of code this is: of a returned bank debit, of a notice of change, of a decline."""
+
+    UNKNOWN = "UNKNOWN"
+    RETURN = "RETURN"
+    CHANGE = "CHANGE"
+    DECLINE = "DECLINE"
+
+
+class NextStep(StrEnum):
+    """What a code allows next. AUTHORISE asks the payer anew, PERSON lets somebody look, STOP is never again."""
+
+    UNKNOWN = "UNKNOWN"
+    AGAIN = "AGAIN"
+    CORRECT = "CORRECT"
+    AUTHORISE = "AUTHORISE"
+    OTHER_WAY = "OTHER_WAY"
+    PERSON = "PERSON"
+    STOP = "STOP"
+
+
 class ObservedBy(StrEnum):
     """The way a fact reached us; never part of its identity."""
 
@@ -175,6 +196,29 @@ class DisputeReported(Record):
     currency: str
     reason_code: str
     entered_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStepFound(Record):
+    """What a return, change or decline code says about a payment; the latest of a payment counts."""
+
+    paytrace_transaction_id: str
+    code_kind: CodeKind
+    code: str
+    code_class: str
+    meaning: str
+    next_step: NextStep
+    correct: str | None = None
+    correct_by_on: date | None = None
+    again_on: date | None = None
+    most_entries: int | None = None
+    entries_days: int | None = None
+    stops_charges: bool
+    vault_customer_id: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    noticed_on: date
     occurred_at: datetime
 
 
@@ -418,6 +462,22 @@ class RefundSettled(Record):
     batch_number: int | None = None
     settled_at: datetime
     settled_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPaymentCode(Record):
+    """Operator command: the bank gave this code for this payment, as a report says. Key: paytrace_transaction_id."""
+
+    command_id: str
+    paytrace_transaction_id: str
+    code: str
+    code_kind: CodeKind
+    noticed_on: date
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
     occurred_at: datetime
 
 

@@ -9,7 +9,8 @@ find is parked for a person.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
 from typing import TypeAlias, assert_never
 
 from schemas.failures import Unavailable
@@ -17,16 +18,21 @@ from schemas.records import Record
 from schemas.records.by_topic import GatewayCommands, GatewayOutcomes
 from schemas.records.gateway import (
     CarryOutGatewayCall,
+    ChargesHeld,
+    ChargesReleased,
     GatewayCallBegun,
     GatewayCallDone,
     GatewayCallRefused,
+    HoldCharges,
     HoldRefunds,
     PaymentRequestKind,
     RefundsHeld,
+    ReleaseCharges,
     RequestGatewayCall,
 )
 from schemas.records.payments import RefundLinked
 from schemas.topic import Topic
+from schemas.values.business_day import business_day
 from schemas.values.money import Money
 from streams.domain.output import Output
 from streams.edges.ports import Gateway
@@ -42,12 +48,14 @@ class Subject:
     """What was done to one payment or vault customer: references begun and ended, transactions that came of them.
 
     Units: charged_back is what each dispute takes of the payment now, in minor units, by account and case number.
+    Shapes: holds are the codes that refuse charges of the vault customer, by payment and kind of code.
     """
 
     begun: frozenset[str] = frozenset()
     ended: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
     charged_back: dict[str, int] = field(default_factory=dict)
+    holds: dict[str, ChargesHeld] = field(default_factory=dict)
 
 
 Calls: TypeAlias = Effect[Subject, GatewayCommands, GatewayOutcomes]
@@ -75,20 +83,29 @@ def _performing(gateway: Gateway) -> Callable[[Subject, GatewayCommands], Awaita
             case RequestGatewayCall():
                 if record.call_reference in state.begun | state.ended:
                     return ()
-                return (_refused_in_dispute(state, record) or await gateway.begin(record),)
+                return (_refused(state, record) or await gateway.begin(record),)
             case CarryOutGatewayCall():
                 if record.call_reference in state.ended:
                     return ()
-                # Between the two steps a chargeback may have come; whoever decides this record again has seen it too.
-                return (_refused_in_dispute(state, record) or await gateway.carry_out(record, state.taken),)
+                # Between the two steps a dispute or code may have come; whoever decides this again has seen it too.
+                return (_refused(state, record) or await gateway.carry_out(record, state.taken),)
             case HoldRefunds():
                 return (
                     () if state.charged_back.get(_case_of(record), 0) == record.charged_back_minor else (_held(record),)
                 )
+            case HoldCharges():
+                is_known = record.is_held or _hold_of(record) in state.holds
+                return (_charges_held(record),) if is_known else ()
+            case ReleaseCharges():
+                return (_released(record),)
             case _:
                 assert_never(record)
 
     return perform
+
+
+def _refused(state: Subject, call: RequestGatewayCall | CarryOutGatewayCall) -> GatewayCallRefused | None:
+    return _refused_in_dispute(state, call) or _refused_by_code(state, call)
 
 
 def _refused_in_dispute(state: Subject, call: RequestGatewayCall | CarryOutGatewayCall) -> GatewayCallRefused | None:
@@ -97,6 +114,47 @@ def _refused_in_dispute(state: Subject, call: RequestGatewayCall | CarryOutGatew
         return None
     cases = ", ".join(sorted(case.partition(" ")[2] for case, minor in state.charged_back.items() if minor))
     taken = Money(sum(state.charged_back.values()), call.currency)
+    return _refusal(
+        call,
+        "charged-back",
+        f"dispute {cases} has taken {taken} of this payment: a refund would pay the customer twice. "
+        "Ask again when the dispute is won, or refund in the Virtual Terminal",
+    )
+
+
+def _refused_by_code(state: Subject, call: RequestGatewayCall | CarryOutGatewayCall) -> GatewayCallRefused | None:
+    """Refuse a charge that the code of an earlier payment forbids: networks fine it, banks close accounts for it."""
+    if call.kind is not PaymentRequestKind.CHARGE:
+        return None
+    for hold in state.holds.values():
+        if hold.most_entries is None or _is_over(hold, state, call):
+            said = f"{hold.code} ({hold.meaning})" if hold.code else hold.meaning
+            return _refusal(
+                call,
+                "charges-held",
+                f"payment {hold.paytrace_transaction_id} came back with {said}, so vault customer "
+                f"{hold.vault_customer_id} is not charged. Once the cause is remedied in PayTrace, "
+                f"`saldo decide release-charges {hold.vault_customer_id}`, then ask again",
+            )
+    return None
+
+
+def _is_over(hold: ChargesHeld, state: Subject, call: RequestGatewayCall | CarryOutGatewayCall) -> bool:
+    """Whether the entries of this amount that came back within the days of the code are as many as it allows."""
+    if (hold.amount_minor, hold.currency) != (call.amount_minor, call.currency):
+        return False
+    since = business_day(call.occurred_at) - timedelta(days=hold.entries_days or 0)
+    same = [
+        one
+        for one in state.holds.values()
+        if one.most_entries is not None
+        and (one.amount_minor, one.currency) == (call.amount_minor, call.currency)
+        and one.noticed_on >= since
+    ]
+    return len(same) >= (hold.most_entries or 0)
+
+
+def _refusal(call: RequestGatewayCall | CarryOutGatewayCall, code: str, message: str) -> GatewayCallRefused:
     return GatewayCallRefused(
         payment_request_id=call.payment_request_id,
         call_reference=call.call_reference,
@@ -107,9 +165,8 @@ def _refused_in_dispute(state: Subject, call: RequestGatewayCall | CarryOutGatew
         abas_customer_id=call.abas_customer_id,
         amount_minor=call.amount_minor,
         currency=call.currency,
-        code="charged-back",
-        message=f"dispute {cases} has taken {taken} of this payment: a refund would pay the customer twice. "
-        "Ask again when the dispute is won, or refund in the Virtual Terminal",
+        code=code,
+        message=message,
         occurred_at=call.occurred_at,
     )
 
@@ -128,6 +185,18 @@ def _held(hold: HoldRefunds) -> RefundsHeld:
         currency=hold.currency,
         occurred_at=hold.occurred_at,
     )
+
+
+def _hold_of(record: HoldCharges | ChargesHeld) -> str:
+    return f"{record.paytrace_transaction_id} {record.code_kind}"
+
+
+def _charges_held(hold: HoldCharges) -> ChargesHeld:
+    return ChargesHeld(**{one.name: getattr(hold, one.name) for one in fields(HoldCharges)})
+
+
+def _released(release: ReleaseCharges) -> ChargesReleased:
+    return ChargesReleased(**{one.name: getattr(release, one.name) for one in fields(ReleaseCharges)})
 
 
 class _Reported:
@@ -174,6 +243,12 @@ def evolve(state: Subject, event: GatewayOutcomes) -> Subject:
             return replace(state, ended=state.ended | {event.call_reference})
         case RefundsHeld():
             return replace(state, charged_back={**state.charged_back, _case_of(event): event.charged_back_minor})
+        case ChargesHeld():
+            name = _hold_of(event)
+            others = {key: hold for key, hold in state.holds.items() if key != name}
+            return replace(state, holds={**others, name: event} if event.is_held else others)
+        case ChargesReleased():
+            return replace(state, holds={})
         case _:
             assert_never(event)
 

@@ -28,6 +28,7 @@ from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
 from streams.rules.alerts import read_alert_rules
+from streams.rules.codes import payment_codes
 from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_money
 from streams.rules.model import model_of
 
@@ -173,6 +174,12 @@ ALERT_RULES = RulesKind(
     (Topic.ALERTS_INBOX,),
     read_alert_rules,
 )
+PAYMENT_CODES = RulesKind(
+    "payment-codes",
+    "what a return, change or decline code allows next",
+    (Topic.PAYMENTS_OBSERVATIONS,),
+    payment_codes,
+)
 KINDS: Mapping[str, RulesKind] = {
     kind.name: kind
     for kind in (
@@ -183,6 +190,7 @@ KINDS: Mapping[str, RulesKind] = {
         DISPUTE_DEADLINES,
         EXCHANGE_RATES,
         ALERT_RULES,
+        PAYMENT_CODES,
     )
 }
 
@@ -231,9 +239,12 @@ def rates_policy(text: str) -> RatesPolicy:
 
 
 @lru_cache(maxsize=16)
-def payments_policy(mapping: str) -> PaymentsPolicy:
-    """Return the policy of fold-payments from the text of the mapping; raises FileInvalid."""
-    return PaymentsPolicy(account_mapping(mapping, ACCOUNT_MAPPING.name).policies.base_currency)
+def payments_policy(mapping: str, codes: str) -> PaymentsPolicy:
+    """Return the policy of fold-payments from the texts of its rules; raises FileInvalid."""
+    return PaymentsPolicy(
+        base_currency=account_mapping(mapping, ACCOUNT_MAPPING.name).policies.base_currency,
+        codes=payment_codes(codes, PAYMENT_CODES.name),
+    )
 
 
 @lru_cache(maxsize=16)

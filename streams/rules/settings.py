@@ -26,6 +26,7 @@ class RulesSettings(BaseModel):
     exchange_rates_path: RulesPath = None
     alert_rules_path: RulesPath = None
     account_mapping_path: RulesPath = None
+    payment_codes_path: RulesPath = None
 
     def path_of(self, name: str) -> Path | None:
         """Return the file of these rules."""

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from schemas.records.erp import PostDocument
+from schemas.records.gateway import GatewayCallDone
 from schemas.records.payments import PaymentChargebackReversed, PaymentChargedBack
 from tests.accounting import stories as told
 from tests.accounting.house import accounts_of
@@ -228,6 +229,8 @@ def _people(translation: Translation) -> Iterator[str]:
         outside = held.get(translation.story.currency, {}).get("receivable", 0) - invoiced
         if outside != expect.receivable_outside_invoices:
             yield f"receivable outside invoices is {outside}, expected {expect.receivable_outside_invoices}"
+    for done in translation.world.records("gateway.outcomes.v1", GatewayCallDone):
+        yield f"refused: charge {done.payment_request_id} was carried out"
     if expect.bridge is not None:
         yield "bridge: nothing reads it yet"
 

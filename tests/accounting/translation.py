@@ -12,9 +12,12 @@ from typing import Any
 from schemas.records.approvals import ApproveProposal, ProposeCommand
 from schemas.records.disputes import DisputeFact, DisputeObserved
 from schemas.records.erp import PostDocument
+from schemas.records.gateway import PaymentRequestKind, PaymentRequestObserved, PaymentRequestStatus
 from schemas.records.payments import (
+    CodeKind,
     ObservedBy,
     PaymentMethod,
+    ReportPaymentCode,
     TransactionKind,
     TransactionObserved,
     TransactionStatus,
@@ -232,6 +235,44 @@ class Translation:
 
     async def _ach_return(self, event: told.AchReturn) -> None:
         await self._show(event.of, _STATUS.ACH_RETURNED, return_code=event.code, returned_on=event.date)
+
+    async def _ach_noc(self, event: told.AchNoc) -> None:
+        """Let a person state what a bank notified; what is to be corrected is said by the code."""
+        decided = dict(self._decided(""))
+        del decided["abas_customer_id"]
+        command = ReportPaymentCode(
+            **decided,
+            paytrace_transaction_id=event.of,
+            code=event.code,
+            code_kind=CodeKind.CHANGE,
+            noticed_on=event.date,
+        )
+        await self.world.tell(_PAYTRACE, command)
+        await self.world.settle()
+
+    async def _retry_wanted(self, event: told.RetryWanted) -> None:
+        """Let a person at abas ask for another charge of the same card."""
+        self.count += 1
+        declined = self.money[event.of]
+        request = PaymentRequestObserved(
+            payment_request_id=f"retry-{self.count}",
+            payment_request_number=str(self.count),
+            reason="",
+            status=PaymentRequestStatus.OPEN,
+            raw_status="open",
+            kind=PaymentRequestKind.CHARGE,
+            raw_kind="charge",
+            abas_customer_id=declined.customer or _CUSTOMER,
+            vault_customer_id=declined.customer,
+            merchant=declined.merchant,
+            invoice_number=declined.invoice,
+            amount_minor=declined.amount,
+            currency=self.story.currency,
+            observed_at=self.world.now,
+            raw="{}",
+        )
+        await self.world.tell("gateway.inbox.v1", request)
+        await self.world.settle()
 
     async def _void(self, event: told.Void) -> None:
         await self._show(event.of, _STATUS.VOIDED)
@@ -696,12 +737,12 @@ _TELLERS: Mapping[type[told.Event], Any] = {
     told.CaptureAgain: Translation._capture_again,
     told.Decline: Translation._decline,
     told.OutcomeUnknown: Translation._outcome_unknown,
-    told.RetryWanted: Translation._not_told,
+    told.RetryWanted: Translation._retry_wanted,
     told.AchSent: Translation._ach_sent,
     told.AppliedBeforeFinal: Translation._ach_sent,
     told.AchSettled: Translation._ach_settled,
     told.AchReturn: Translation._ach_return,
-    told.AchNoc: Translation._not_told,
+    told.AchNoc: Translation._ach_noc,
     told.Void: Translation._void,
     told.Refund: Translation._refund,
     told.RefundFailed: Translation._refund_failed,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -20,12 +21,14 @@ from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from infra.sandboxes.abas.faults import Faults
 from schemas import catalog
+from schemas.records.gateway import CarryOutGatewayCall, GatewayCallBegun, GatewayCallDone, RequestGatewayCall
 from schemas.records.rules import RulesOffered
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text, source_position
 from schemas.wire.highwater import HighWater
 from streams.agents import DECIDERS
 from streams.edges.post_to_abas import post_to_abas
+from streams.edges.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog
 from streams.rules.catalogue import KINDS
 from streams.tasks.membership import SoleOwner
@@ -46,6 +49,24 @@ _PROFILE = load_profile(SANDBOX_PROFILE)
 _NO_FAULTS = Faults().model_dump()
 
 
+class _Gateway:
+    """Carries out whatever it is asked to: what must be refused is refused before."""
+
+    async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun:
+        """Begin every call."""
+        return GatewayCallBegun(**_shared(request, GatewayCallBegun), seen_before=(), begun_at=request.occurred_at)
+
+    async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone:
+        """Say that it is done."""
+        return GatewayCallDone(**_shared(call, GatewayCallDone), result_transaction_id=None, code="101", message="")
+
+
+def _shared(record: Any, kind: type[Any]) -> dict[str, Any]:
+    """Return what a record has in common with this kind."""
+    names = {one.name for one in fields(kind)} & {one.name for one in fields(record)} - {"seen_before", "begun_at"}
+    return {name: getattr(record, name) for name in names}
+
+
 class World:
     """One story's log, agents and abas."""
 
@@ -61,7 +82,7 @@ class World:
         sink = AbasSink(client, _PROFILE, settings)
         self._source = AbasSource(client, _PROFILE, settings, now=lambda: self.now)
         self._publisher = Publisher("abas", self.log, _CODEC)
-        self._processors: Sequence[AnyProcessor] = (*DECIDERS, post_to_abas(sink))
+        self._processors: Sequence[AnyProcessor] = (*DECIDERS, post_to_abas(sink), send_to_paytrace(_Gateway()))
         self._tasks = [self._task(processor) for processor in self._processors]
 
     def _task(self, processor: AnyProcessor) -> Task[Any]:

@@ -17,6 +17,7 @@ from streams.rules.catalogue import (
     EXCHANGE_RATES,
     KINDS,
     OPEN_ITEM_MATCHING,
+    PAYMENT_CODES,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
@@ -35,7 +36,7 @@ RECEIVABLES = receivables_policy(
 LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 DISPUTES = disputes_policy(text_of(DISPUTE_DEADLINES.shipped))
-PAYMENTS = payments_policy(text_of(ACCOUNT_MAPPING.shipped))
+PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES)))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 
 

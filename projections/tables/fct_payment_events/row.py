@@ -20,6 +20,7 @@ from schemas.records.payments import (
     CaptureRecorded,
     CaptureReversalReason,
     CaptureReversed,
+    NextStepFound,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentChargebackLost,
@@ -64,6 +65,7 @@ PAYMENT_RECORDS = (
     PaymentContradicted,
     PaymentValued,
     ValuationAsked,
+    NextStepFound,
 )
 
 
@@ -166,8 +168,19 @@ def _detail(record: Any) -> str:
             return record.currency_pair
         case PaymentValued():
             return f"1 {record.currency} = {record.rate} {record.base_currency}, {record.rate_provider}"
+        case NextStepFound():
+            return _next_step(record)
         case _:
             return ""
+
+
+def _next_step(found: NextStepFound) -> str:
+    step = found.next_step.value.lower().replace("_", " ")
+    cap = f", at most {found.most_entries} entries in {found.entries_days} days" if found.most_entries else ""
+    again = f" on {found.again_on}" if found.again_on else ""
+    correct = f", {found.correct}" if found.correct else ""
+    by = f" by {found.correct_by_on} or before the next entry" if found.correct_by_on else ""
+    return f"{found.code or 'no code'} ({found.meaning}): {step}{again}{cap}{correct}{by}"
 
 
 TABLE = FactTable(

@@ -12,6 +12,7 @@ money:
 - what disputes take is kept beside the facts of PayTrace, which shows none: the last fact of each dispute decides;
 - observations that cannot both be true are shown to a person, besides the facts that they prove;
 - a transaction waits, visibly, while its latest observation can't be read: an unknown word, an amount that is none;
+- what a code of a return, notice or decline allows next is said once per code, and holds charges where it must;
 - money in a foreign currency is valued once, by what the source booked or by an exchange rate; until then its movements
   wait here, and they go out together (valuation.py).
 
@@ -29,7 +30,7 @@ from functools import reduce
 from typing import Any, TypeAlias, assert_never
 
 from schemas.records.by_topic import PaymentsEvents, PaymentsObservations
-from schemas.records.gateway import HoldRefunds
+from schemas.records.gateway import HoldCharges, HoldRefunds
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.ledger import MoneyMoved
 from schemas.records.payments import (
@@ -40,7 +41,9 @@ from schemas.records.payments import (
     CaptureRecorded,
     CaptureReversalReason,
     CaptureReversed,
+    CodeKind,
     DisputeReported,
+    NextStepFound,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentChargebackLost,
@@ -59,6 +62,7 @@ from schemas.records.payments import (
     RefundLinked,
     RefundReversed,
     RefundSettled,
+    ReportPaymentCode,
     TransactionKind,
     TransactionObserved,
     TransactionStatus,
@@ -73,6 +77,7 @@ from schemas.values.business_day import business_day
 from schemas.values.exchange import pair_of
 from schemas.values.references import tokens_of
 from streams.domain.output import Output
+from streams.domain.payments.codes import banking_day_after
 from streams.domain.payments.policy import Policy
 from streams.domain.payments.valuation import Move, Valuation, booked_by
 from streams.domain.payments.value_dates import Days, reversed_on
@@ -184,6 +189,10 @@ class State:
     latest: LatestObservation | None = None
     unrecognized: frozenset[tuple[str, ...]] = frozenset()
     contradictions: frozenset[str] = frozenset()
+    # Whose card or account it is, as first said; codes that were said; those that wait for the former.
+    vault_customer_id: str | None = None
+    codes: frozenset[tuple[CodeKind, str]] = frozenset()
+    unheld: tuple[NextStepFound, ...] = ()
     # What each dispute takes now, by account and case number; one that was won back stands at 0.
     disputes: dict[str, int] = field(default_factory=dict)
     # The base currency in which a value was asked for, the valuation once there is one, and what waited for it.
@@ -293,11 +302,14 @@ def decide(state: State, record: PaymentsObservations, policy: Policy) -> tuple[
     match record:
         case TransactionObserved():
             events = _on_observation(state, record)
-            return _valued(reduce(evolve, events, state), record, policy) + events
+            valued = _valued(reduce(evolve, events, state), record, policy)
+            return valued + events + _next_step_shown(state, record, policy)
         case RefundLinked():
             return _on_refund_linked(state, record)
         case DisputeReported():
             return _on_dispute(state, record)
+        case ReportPaymentCode():
+            return _on_code(state, record, policy)
         case RateAnswered():
             return _on_rate(state, record)
         case _:
@@ -307,6 +319,8 @@ def decide(state: State, record: PaymentsObservations, policy: Policy) -> tuple[
 def evolve(state: State, event: PaymentsEvents) -> State:
     """Remember one event; accepts any event in any state."""
     known = _with_event(state, event)
+    if known.vault_customer_id is None and isinstance(event, PaymentAuthorized | AchPaymentInitiated | PaymentCaptured):
+        known = replace(known, vault_customer_id=event.vault_customer_id)
     if known.asked_in and known.valuation is None:
         known = replace(known, held=(*known.held, *_moves(known, event)))
     observation = _observation_of(event)
@@ -365,6 +379,16 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
             return replace(state, unrecognized=state.unrecognized | {_words(event)})
         case PaymentStatusRecognized():
             return state
+        case NextStepFound():
+            others = tuple(one for one in state.unheld if one.code_kind is not event.code_kind)
+            waits = _must_hold(event) and event.vault_customer_id is None
+            known = state.codes | {(event.code_kind, event.code)}
+            is_named = any(kind is event.code_kind and code for kind, code in known)
+            return replace(
+                state,
+                codes=known - {(event.code_kind, "")} if is_named else known,
+                unheld=(*others, event) if waits else others,
+            )
         case PaymentContradicted():
             return replace(state, contradictions=state.contradictions | {event.detail})
         case ValuationAsked():
@@ -482,7 +506,9 @@ def _to_rates(event: PaymentsEvents) -> tuple[Output, ...]:
 
 
 def _to_gateway(event: PaymentsEvents) -> tuple[Output, ...]:
-    """Hold refunds of money that a dispute takes."""
+    """Hold refunds of money that a dispute takes, and charges where a code says so."""
+    if isinstance(event, NextStepFound):
+        return _charges_held(event)
     if not isinstance(event, PaymentChargedBack | PaymentChargebackReversed):
         return ()
     hold = HoldRefunds(
@@ -495,6 +521,98 @@ def _to_gateway(event: PaymentsEvents) -> tuple[Output, ...]:
         occurred_at=event.occurred_at,
     )
     return (Output(Topic.GATEWAY_COMMANDS, hold),)
+
+
+def _charges_held(found: NextStepFound) -> tuple[Output, ...]:
+    """Hold charges of the vault customer, or lift what an earlier code of this payment held."""
+    if found.vault_customer_id is None:
+        return ()
+    hold = HoldCharges(
+        subject=f"vault/{found.vault_customer_id}",
+        vault_customer_id=found.vault_customer_id,
+        paytrace_transaction_id=found.paytrace_transaction_id,
+        code_kind=found.code_kind,
+        code=found.code,
+        meaning=found.meaning if found.correct is None else f"{found.meaning}: {found.correct}",
+        is_held=_must_hold(found),
+        most_entries=found.most_entries,
+        entries_days=found.entries_days,
+        amount_minor=found.amount_minor,
+        currency=found.currency,
+        noticed_on=found.noticed_on,
+        occurred_at=found.occurred_at,
+    )
+    return (Output(Topic.GATEWAY_COMMANDS, hold),)
+
+
+def _must_hold(found: NextStepFound) -> bool:
+    return found.stops_charges or found.most_entries is not None
+
+
+def _next_step_shown(state: State, seen: TransactionObserved, policy: Policy) -> tuple[Event, ...]:
+    """Say what the code of a return or decline allows; a code that waited for its vault customer is said again.
+
+    No code is said once, and no more after one is known.
+    """
+    late = tuple(
+        replace(one, vault_customer_id=seen.vault_customer_id, occurred_at=seen.observed_at)
+        for one in state.unheld
+        if seen.vault_customer_id is not None
+    )
+    reading = READINGS.get(seen.kind, {}).get(seen.status)
+    if reading is None or _why_unrecognized(seen, reading) is not None:
+        return ()
+    match seen.status:
+        case TransactionStatus.ACH_RETURNED:
+            kind, code = CodeKind.RETURN, seen.return_code or ""
+        case TransactionStatus.ACH_FAILED if seen.return_code:
+            kind, code = CodeKind.RETURN, seen.return_code
+        case TransactionStatus.DECLINED:
+            kind, code = CodeKind.DECLINE, policy.codes.declined_by(seen.raw_response_code, seen.raw_status)
+        case _:
+            return late
+    if (kind, code) in state.codes or (not code and any(known is kind for known, _ in state.codes)):
+        return late
+    found = _next_step(seen.paytrace_transaction_id, kind, code, Days(seen).ended_on(), policy, seen.observed_at)
+    found = replace(
+        found, vault_customer_id=seen.vault_customer_id, amount_minor=seen.amount_minor, currency=seen.currency
+    )
+    others = tuple(one for one in late if one.code_kind is not kind)
+    pays_out = seen.kind in (TransactionKind.REFUND, TransactionKind.ACH_REFUND)
+    return (*others, replace(found, stops_charges=False, most_entries=None, entries_days=None) if pays_out else found)
+
+
+def _on_code(state: State, reported: ReportPaymentCode, policy: Policy) -> tuple[Event, ...]:
+    """Say what a code allows that a person reports; reported again, it counts again."""
+    transaction_id, kind, at = reported.paytrace_transaction_id, reported.code_kind, reported.occurred_at
+    found = _next_step(transaction_id, kind, reported.code, reported.noticed_on, policy, at)
+    found = replace(found, vault_customer_id=state.vault_customer_id)
+    if state.identity is not None:
+        found = replace(found, amount_minor=state.captured_minor, currency=state.identity.currency)
+    if Fact.REFUND_ISSUED in state.facts:
+        found = replace(found, stops_charges=False, most_entries=None, entries_days=None)
+    return (found,)
+
+
+def _next_step(transaction_id: str, kind: CodeKind, code: str, on: date, policy: Policy, at: datetime) -> NextStepFound:
+    says = policy.codes.of(kind, code)
+    is_change = kind is CodeKind.CHANGE
+    return NextStepFound(
+        paytrace_transaction_id=transaction_id,
+        code_kind=kind,
+        code=code,
+        code_class=says.code_class,
+        meaning=says.meaning,
+        next_step=says.step,
+        correct=says.correct,
+        correct_by_on=banking_day_after(on, policy.codes.change_days) if is_change else None,
+        again_on=None if says.again_after_days is None else on + timedelta(days=says.again_after_days),
+        most_entries=says.most_entries,
+        entries_days=says.entries_days,
+        stops_charges=says.stops_charges,
+        noticed_on=on,
+        occurred_at=at,
+    )
 
 
 def _on_observation(state: State, seen: TransactionObserved) -> tuple[Event, ...]:

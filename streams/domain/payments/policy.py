@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streams.domain.payments.codes import Codes
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The currency of the books: money in another one is valued before its movements go out."""
+    """The currency of the books, in which other money is valued before its movements go out, and what codes mean."""
 
     base_currency: str
+    codes: Codes

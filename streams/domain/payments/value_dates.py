@@ -11,6 +11,7 @@ which the fact was seen. PayTrace dates creation and settlement, and no capture,
 | another captured amount           | the day of its capture, which it corrects                                     |
 | refund                            | day of creation of the refund transaction                                     |
 | void by the AVS or CSC rule       | day of creation: the rule voids at once                                       |
+| decline                           | day of creation                                                               |
 | void, failed refund               | the day on which it was seen                                                  |
 | ACH return                        | return day where PayTrace says one, else the day on which it was seen         |
 
@@ -29,6 +30,8 @@ from schemas.values.business_day import business_day, with_days
 
 # A sale and a refund move money at once; what else is captured or cleared does so on a later day.
 _AT_CREATION = frozenset({TransactionKind.SALE, TransactionKind.REFUND, TransactionKind.ACH_REFUND})
+# What ends a payment on the day of its creation.
+_AT_ONCE = frozenset({TransactionStatus.VOIDED_BY_RULE, TransactionStatus.DECLINED})
 # No two zones of the world are further apart, so a day and an instant that belong together are not either.
 _ONE_DAY = timedelta(days=1)
 # PayTrace opened in 2004, so an earlier day is a slip of whoever wrote it.
@@ -56,8 +59,8 @@ class Days:
         return self._bounded(self._settled_on or self.observed_on)
 
     def ended_on(self) -> date:
-        """Value date of the void, return or failure that this observation proves."""
-        if self._seen.status is TransactionStatus.VOIDED_BY_RULE:
+        """Value date of the void, return, decline or failure that this observation proves."""
+        if self._seen.status in _AT_ONCE:
             return self._bounded(self._created_on)
         if self._seen.status is TransactionStatus.ACH_RETURNED:
             return self._bounded(self._returned_on or self.observed_on)

@@ -788,6 +788,63 @@ ORDER BY (alert_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'What people were alerted to, who took it on, and what ended it'
 ;
+CREATE TABLE IF NOT EXISTS fct_next_steps
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    paytrace_transaction_id String,
+    code_kind LowCardinality(String),
+    code LowCardinality(String) COMMENT 'empty where none was said',
+    code_class LowCardinality(String) COMMENT 'what it counts as: unauthorised, administrative; never, fraud, hard, soft',
+    meaning String,
+    next_step LowCardinality(String),
+    correct LowCardinality(String) COMMENT 'which data must be corrected, never the data',
+    correct_by_on Nullable(Date32),
+    again_on Nullable(Date32) COMMENT 'first day of the next try',
+    most_entries Nullable(Int32) COMMENT 'entries in all',
+    entries_days Nullable(Int32),
+    stops_charges Int64,
+    vault_customer_id String,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    noticed_on Date32,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What a code allows next, each time it was said; the latest of a payment and kind counts'
+;
+CREATE TABLE IF NOT EXISTS fct_charge_holds
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    vault_customer_id String,
+    paytrace_transaction_id String COMMENT 'payment that the code is of; empty of a release',
+    code_kind LowCardinality(String),
+    code LowCardinality(String),
+    meaning String,
+    is_held Int64,
+    most_entries Nullable(Int32) COMMENT 'entries of this amount in all; null refuses every charge',
+    noticed_on Nullable(Date32),
+    decided_by LowCardinality(String),
+    reason String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (vault_customer_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each hold of charges by a code, and each release by a person'
+;
 CREATE TABLE IF NOT EXISTS saldo_positions
 (
     source_topic LowCardinality(String),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from projections.store.client import Store
-from schemas.records.payments import TransactionStatus
+from schemas.records.payments import CodeKind, NextStep, TransactionStatus
 from schemas.records.settlement import ProcessorEntryKind
 from schemas.topic import Topic
+from tests.support.examples import example
 from tests.support.projecting import fill
 from tests.support.scripted import Script
 from tests.support.settlement import Account, bank, batch, entry, settled
@@ -101,3 +102,46 @@ def test_declines_are_grouped_by_reason_and_what_came_later_is_named(engine: Sto
     fill(engine, script.messages)
     (row,) = asked(engine, "declines")
     assert (row["declined_count"], row["declined"], row["came_later_count"]) == (2, "70.00", 0)
+
+
+def test_codes_say_what_is_next_who_is_held_and_how_near_a_limit_is(engine: Store) -> None:
+    script = Script()
+    script.observed("1", 30_00, TransactionStatus.DECLINED)
+    found = example(
+        "NextStepFound",
+        paytrace_transaction_id="1",
+        code_kind=CodeKind.DECLINE,
+        code="43",
+        code_class="never",
+        next_step=NextStep.STOP,
+    )
+    script.write(Topic.PAYMENTS_EVENTS, found)
+    for payment, vault in (("1", "acme"), ("2", "acme"), ("3", "beta")):
+        script.write(
+            Topic.GATEWAY_OUTCOMES,
+            example(
+                "ChargesHeld",
+                subject=f"vault/{vault}",
+                vault_customer_id=vault,
+                paytrace_transaction_id=payment,
+                code_kind=CodeKind.DECLINE,
+            ),
+        )
+    fill(engine, script.messages)
+    (row,) = asked(engine, "declines")
+    assert (row["code"], row["class"], row["next_step"]) == ("43", "never", "stop")
+    (step,) = asked(engine, "next_steps")
+    assert (step["next_step"], bool(step["is_held"])) == ("stop", False), "held is the vault customer of the code"
+    (person,) = [row for row in asked(engine, "what_needs_a_person") if row["kind"] == "charges held"]
+    assert person["item_count"] == 2
+    assert [
+        (row["rate"], row["debit_count"], row["state"]) for row in asked(engine, "ach_return_rates", as_of="2026-11-30")
+    ] == [
+        ("unauthorised", 0, "fine"),
+        ("administrative", 0, "fine"),
+        ("all", 0, "fine"),
+    ]
+    script.write(Topic.GATEWAY_OUTCOMES, example("ChargesReleased", subject="vault/acme", vault_customer_id="acme"))
+    fill(engine, script.messages)
+    (person,) = [row for row in asked(engine, "what_needs_a_person") if row["kind"] == "charges held"]
+    assert person["item_count"] == 1

@@ -46,6 +46,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "handed_to_finance",
     "unapplied_cash",
     "declines",
+    "next_steps",
     "deposits_due",
     "days_to_cash",
 }

@@ -19,12 +19,14 @@ from schemas.records.gateway import (
     GatewayCallBegun,
     GatewayCallDone,
     GatewayCallRefused,
+    HoldCharges,
     HoldRefunds,
     PaymentRequestKind,
     RefundsHeld,
+    ReleaseCharges,
     RequestGatewayCall,
 )
-from schemas.records.payments import RefundLinked
+from schemas.records.payments import CodeKind, RefundLinked
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
 from schemas.topic import Topic
 from schemas.wire.codec import Codec
@@ -116,6 +118,77 @@ async def test_what_is_refused_before_it_began_is_not_carried_out() -> None:
     assert [type(event) for event in events] == [GatewayCallRefused]
     assert [output.topic for output in outputs] == ["gateway.inbox.v1"]
     assert gateway.carried_out == []
+
+
+def code_of(
+    payment: str, code: str, entries: int | None = None, is_held: bool = True, days_ago: int = 0
+) -> HoldCharges:
+    return HoldCharges(
+        subject="vault/acme",
+        vault_customer_id="acme",
+        paytrace_transaction_id=payment,
+        code_kind=CodeKind.RETURN,
+        code=code,
+        meaning="its meaning",
+        is_held=is_held,
+        most_entries=entries,
+        entries_days=180 if entries else None,
+        amount_minor=1250,
+        currency="USD",
+        noticed_on=(NOW - timedelta(days=days_ago)).date(),
+        occurred_at=NOW,
+    )
+
+
+def charge(reference: str, amount_minor: int = 1250) -> RequestGatewayCall:
+    of_vault = {"subject": "vault/acme", "kind": PaymentRequestKind.CHARGE, "paytrace_transaction_id": None}
+    return RequestGatewayCall(
+        **{**fields(reference), **of_vault, "vault_customer_id": "acme", "amount_minor": amount_minor}
+    )
+
+
+RELEASE = ReleaseCharges(
+    command_id="c1",
+    subject="vault/acme",
+    vault_customer_id="acme",
+    decided_by="maria",
+    authenticated_by="session",
+    reason="account number corrected",
+    occurred_at=NOW,
+)
+
+
+async def test_a_code_stops_charges_of_its_vault_customer_until_a_person_releases_them() -> None:
+    gateway = Gateway()
+    told = [code_of("P1", "R10"), charge("a"), charge("b", 5), RELEASE, charge("c")]
+    events, outputs = await live(send_to_paytrace(gateway), *told)
+    refused = [event for event in events if isinstance(event, GatewayCallRefused)]
+    assert [(event.call_reference, event.code) for event in refused] == [("a", "charges-held"), ("b", "charges-held")]
+    assert refused[0].message == (
+        "payment P1 came back with R10 (its meaning), so vault customer acme is not charged. Once the cause is "
+        "remedied in PayTrace, `saldo decide release-charges acme`, then ask again"
+    )
+    assert [name for name, _ in gateway.carried_out] == ["c"]
+    assert [output.topic for output in outputs][:2] == ["gateway.inbox.v1", "gateway.inbox.v1"]
+
+
+async def test_a_later_code_of_the_payment_lifts_what_an_earlier_one_held() -> None:
+    gateway = Gateway()
+    events, _ = await live(
+        send_to_paytrace(gateway), code_of("P1", ""), code_of("P1", "R01", is_held=False), charge("a")
+    )
+    assert isinstance(events[-1], GatewayCallDone)
+    assert (await live(send_to_paytrace(gateway), code_of("P2", "R01", is_held=False)))[0] == []
+
+
+async def test_entries_of_one_amount_are_capped_within_their_days() -> None:
+    back = [code_of("P1", "R01", 3, days_ago=90), code_of("P2", "R09", 3, days_ago=60), code_of("P3", "R01", 3)]
+    events, _ = await live(send_to_paytrace(Gateway()), *back[:2], charge("a"), back[2], charge("b"), charge("c", 5))
+    outcomes = {e.call_reference: type(e) for e in events if isinstance(e, GatewayCallDone | GatewayCallRefused)}
+    assert outcomes == {"a": GatewayCallDone, "b": GatewayCallRefused, "c": GatewayCallDone}
+    old = [code_of("P1", "R01", 3, days_ago=181), *back[1:]]
+    events, _ = await live(send_to_paytrace(Gateway()), *old, charge("d"))
+    assert isinstance(events[-1], GatewayCallDone)
 
 
 def hold(dispute_id: str, charged_back_minor: int) -> HoldRefunds:

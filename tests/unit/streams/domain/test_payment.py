@@ -40,7 +40,7 @@ CARD = {
     Status.SETTLED: (["PaymentCaptured", "PaymentSettled"], Stage.SETTLED),
     Status.VOIDED: (["PaymentVoided"], Stage.VOIDED),
     Status.VOIDED_BY_RULE: (["PaymentVoided"], Stage.VOIDED),
-    Status.DECLINED: (["PaymentDeclined"], Stage.DECLINED),
+    Status.DECLINED: (["PaymentDeclined", "NextStepFound"], Stage.DECLINED),
     Status.ACH_PENDING: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
     Status.ACH_CLEARED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
     Status.ACH_RETURNED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
@@ -53,10 +53,10 @@ ACH = {
     Status.SETTLED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
     Status.VOIDED: (["PaymentVoided"], Stage.VOIDED),
     Status.VOIDED_BY_RULE: (["PaymentVoided"], Stage.VOIDED),
-    Status.DECLINED: (["PaymentDeclined"], Stage.DECLINED),
+    Status.DECLINED: (["PaymentDeclined", "NextStepFound"], Stage.DECLINED),
     Status.ACH_PENDING: (["AchPaymentInitiated"], Stage.ACH_PENDING),
     Status.ACH_CLEARED: (["PaymentCaptured"], Stage.CLEARED),
-    Status.ACH_RETURNED: (["AchPaymentReturned"], Stage.RETURNED),
+    Status.ACH_RETURNED: (["AchPaymentReturned", "NextStepFound"], Stage.RETURNED),
     Status.ACH_FAILED: (["AchPaymentFailed"], Stage.FAILED),
 }
 CARD_REFUND = {
@@ -142,6 +142,7 @@ def test_an_ach_return_takes_the_cleared_money_back_once() -> None:
         "PaymentCaptured",
         "AchPaymentReturned",
         "CaptureReversed",
+        "NextStepFound",
         "PaymentStatusRecognized",
         "PaymentVoided",
     ]
@@ -166,7 +167,7 @@ def test_an_ach_refund_that_comes_back_is_reversed(status: Status) -> None:
         observation(Status.ACH_PENDING, 30_00, kind=Kind.ACH_REFUND),
         observation(status, 30_00, kind=Kind.ACH_REFUND, minute=1),
     )
-    assert kinds(book.events)[-1] == "RefundReversed"
+    assert "RefundReversed" in kinds(book.events)
     assert net(book) == 0
 
 

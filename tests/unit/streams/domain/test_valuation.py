@@ -24,8 +24,9 @@ from schemas.records.settlement import MoneySettled
 from streams.domain import payments
 from streams.domain.payments.policy import Policy
 from tests.support.builders import PAYMENT, at, observation
+from tests.support.policies import PAYMENTS
 
-BOOKS = Policy(base_currency="EUR")
+BOOKS = replace(PAYMENTS, base_currency="EUR")
 PENDING, SETTLED, VOIDED = TransactionStatus.PENDING_SETTLEMENT, TransactionStatus.SETTLED, TransactionStatus.VOIDED
 
 
@@ -58,7 +59,7 @@ def movements(heard: Sequence[Any]) -> list[tuple[str, int, int | None]]:
 
 
 def test_money_in_the_currency_of_the_books_is_its_own_value() -> None:
-    _, events, heard = play([observation(PENDING, 100_00)], Policy("USD"))
+    _, events, heard = play([observation(PENDING, 100_00)], replace(PAYMENTS, base_currency="USD"))
     assert movements(heard) == [("CAPTURED", 100_00, 100_00)]
     assert not [event for event in events if isinstance(event, ValuationAsked | PaymentValued)]
 
@@ -113,7 +114,7 @@ def test_a_refund_has_a_rate_of_its_own() -> None:
     refund = replace(
         observation(PENDING, 100_00, kind=TransactionKind.REFUND), booked_base_minor=140_00, booked_base_currency="CAD"
     )
-    assert movements(play([refund], Policy("CAD"))[2]) == [("REFUNDED", 100_00, 140_00)]
+    assert movements(play([refund], replace(PAYMENTS, base_currency="CAD"))[2]) == [("REFUNDED", 100_00, 140_00)]
 
 
 def test_a_void_takes_back_the_value_that_came_in() -> None:
