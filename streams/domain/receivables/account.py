@@ -427,7 +427,7 @@ class State:
                  is meant for comes first, then money on account, which pays no invoice.
         """
         meant = self.entries.get(reversal.takes_back or "")
-        if meant is not None and meant.is_live and self.can_bear_once_freed(meant, reversal):
+        if meant is not None and meant.is_receipt and meant.is_live and self.can_bear_once_freed(meant, reversal):
             return meant if meant.is_posted and self._can_bear(meant, reversal) else None
         family = self.family(reversal.payment_id)
         able = [one for one in family if one.is_receipt and one.is_posted and not one.is_credited]

@@ -299,8 +299,17 @@ def nothing_is_asked_for_twice(day: Day) -> None:
             of_receipt[command.posting_reference] += command.amount_minor
         elif command.kind == "on_account_receipt":
             of_receipt[command.posting_reference] += command.amount_minor
+        elif command.kind == "chargeback_lost_reversal":
+            lost = entries[command.reverses_reference or ""]
+            of_receipt[lost.posting_reference] -= command.amount_minor
+            on_item[command.abas_open_item_id] += command.amount_minor
+            if entries[command.posting_reference].status is EntryStatus.POSTED:
+                of_receipt[lost.takes_from or ""] += command.amount_minor
         else:
-            of_receipt[command.reverses_reference] -= command.amount_minor
+            if command.kind == "chargeback_lost":
+                of_receipt[command.posting_reference] += command.amount_minor  # what may be taken back of it
+            takes_from = entries[command.posting_reference].takes_from
+            of_receipt[command.reverses_reference or takes_from or ""] -= command.amount_minor
             if entries[command.posting_reference].status is EntryStatus.POSTED:
                 on_item[command.abas_open_item_id] -= command.amount_minor
     for write_off in (entry for entry in entries.values() if entry.is_write_off):
