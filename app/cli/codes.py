@@ -31,7 +31,9 @@ def code(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """State the code of a return, a notice of change or a decline that PayTrace didn't show.
+    """State a code that PayTrace didn't show.
+
+    Of a return, a notice of change or a decline.
 
     The rules payment-codes say what it allows next. Where they say so, charges of the vault customer are refused
     until `release-charges`.
@@ -64,7 +66,10 @@ def release_charges(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Let a vault customer be charged again: its card or bank data are corrected, or it authorised anew."""
+    """Let a vault customer be charged again.
+
+    Its card or bank data are corrected, or it authorised anew.
+    """
     from schemas.records.gateway import ReleaseCharges
 
     command = ReleaseCharges(

@@ -1,7 +1,7 @@
 -- How many bank debits come back, and how near is that to the limits of the networks?
 -- One row for each limit: returns of debits that were created in the 60 days before as_of, in hundredths of a percent of all such debits.
 -- Unauthorised may be 50 (0.5 %), administrative 300, all 1500; needs attention from half of it on.
--- parameter as_of Date: last day of the 60
+-- parameter as_of Date = today: last day of the 60
 WITH
 debits AS
 (

@@ -72,6 +72,12 @@ def eventful() -> list[Inbound]:
     for name in ("DisputeRecorded", "DisputeDeadlineNear"):
         script.write("disputes.events.v1", example(name))
     script.write("approvals.events.v1", example("CommandProposed"))
+    script.write("settlement.events.v1", example("DepositReportRecorded"))
+    for name in ("JournalEntryMade", "LedgerDocumentWaiting"):
+        script.write("ledger.entries.v1", example(name))
+    script.write("alerts.events.v1", example("AlertOpened"))
+    script.write("gateway.outcomes.v1", example("ChargesHeld"))
+    script.write(PAYMENTS, example("NextStepFound"))
     return script.messages
 
 

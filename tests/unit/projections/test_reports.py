@@ -51,6 +51,9 @@ NOTHING_OF_IT_THAT_DAY = {
     "days_to_cash",
 }
 
+# Its rows are the limits of the networks, whatever happened.
+NAMES_LIMITS = {"ach_return_rates"}
+
 
 @pytest.fixture
 def day(engine: Store) -> Store:
@@ -460,7 +463,8 @@ def test_every_report_is_asked_as_of_an_instant_and_of_a_period_where_it_has_one
         whole = questions.ask(day, report, values)
         assert questions.ask(day, report, values, as_of=later) == whole, report.name
         before = questions.ask(day, report, values, as_of=earlier)
-        assert not any(value for row in before.rows for value in row if isinstance(value, int)), report.name
+        if report.name not in NAMES_LIMITS:
+            assert not any(value for row in before.rows for value in row if isinstance(value, int)), report.name
         if report.period is None:
             with pytest.raises(QueryRefused, match=r"has no period.* bridge_by_day"):
                 questions.ask(day, report, values, days=ever)

@@ -20,6 +20,8 @@ def test_every_movement_and_direction_has_a_sign() -> None:
         "VOIDED": -1,
         "RETURNED": -1,
         "REFUNDED": -1,
+        "CHARGEBACK_LOST": 0,
+        "CHARGEBACK_LOST_REVERSED": 0,
     }
     assert {direction: direction_sign(direction) for direction in EntryDirection} == {
         EntryDirection.UNKNOWN: 0,
@@ -46,7 +48,7 @@ def test_every_kind_of_settlement_line_has_a_sign() -> None:
         SettlementLineKind.WITHDRAWN: -1,
     }
     assert {kind.value: settlement_sign(kind) for kind in PAYMENT_KINDS} == {
-        movement.value: movement_sign(movement) for movement in Movement if movement is not Movement.UNKNOWN
+        movement.value: movement_sign(movement) for movement in Movement if movement_sign(movement)
     }
 
 
