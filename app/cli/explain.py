@@ -167,7 +167,8 @@ def _dispute(row: dict[str, Any]) -> str:
     """Return a fact of a dispute; signed is what the dispute takes since then."""
     if int(row["signed_minor"]):
         now = (
-            f"{str(row['signed']).lstrip('-')} {row['currency']} is charged back now and waits: book it in abas by hand"
+            f"{str(row['signed']).lstrip('-')} {row['currency']} is charged back now; what the ledger booked of it is "
+            "in saldo report trial_balance"
         )
     else:
         now = "nothing is charged back now"

@@ -135,7 +135,7 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "payments not recognized": ("payment not recognized|payments not recognized", "saldo waiting"),
     "disputes to answer": ("dispute to answer|disputes to answer", "saldo report disputes"),
-    "chargebacks to book": ("chargeback to book in abas by hand|chargebacks to book in abas by hand", "saldo waiting"),
+    "chargebacks to book": ("open chargeback|open chargebacks", "saldo waiting"),
     "bank lines unexplained": ("bank line unexplained|bank lines unexplained", "saldo report deposit_breaks"),
     "rests of deposits": (
         "rest of a deposit on unidentified receipts|rests of deposits on unidentified receipts",

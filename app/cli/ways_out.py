@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _UNMATCHES = re.compile(r"U\d+$")
 _REMEDIES = {
     "payments": UNRECOGNIZED_REMEDY,
-    "disputes": "no document takes it out of abas: book it there by hand; it waits until the dispute is won",
+    "disputes": "the ledger books it (saldo report trial_balance); book nothing by hand that stands there. It shows "
+    "here until the dispute is won",
 }
 _VOIDS_A_REFUND = re.compile(r"V(-\d+)?(S\d+)*$")
 _REASONS_OF_ABAS = frozenset({"POSTING_IN_PROGRESS"})

@@ -104,7 +104,7 @@ def test_a_chargeback_is_gone_from_the_gateway_and_waits_until_it_is_booked_or_w
     show(asked(store, "waiting_with_candidates", abas_customer_id=""))
     reported = capsys.readouterr().out
     assert "1  -100.00 USD" in reported
-    assert "charged back, to be booked in abas by hand: dispute CB1, DEBITED, reason code 10.4" in reported
+    assert "charged back, the invoice still counts as paid: dispute CB1, DEBITED, reason code 10.4" in reported
 
 
 def test_what_flips_ends_with_the_last_fact(store: Store) -> None:
@@ -175,7 +175,7 @@ def test_explain_reports_each_fact_by_payment_dispute_and_posting_reference(stor
         assert [row["posting_reference"] for row in steps] == ["dispute CB1", "dispute CB1"]
         assert step(steps[0])[0].endswith(
             "charged back (DEBITED, reason code 10.4, of 2026-03-06, payment 1); "
-            "100.00 USD is charged back now and waits: book it in abas by hand"
+            "100.00 USD is charged back now; what the ledger booked of it is in saldo report trial_balance"
         )
         assert step(steps[1])[0].endswith("of 2026-03-10, payment 1); nothing is charged back now")
 

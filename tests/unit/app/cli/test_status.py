@@ -60,7 +60,7 @@ def test_chargebacks_that_nobody_booked_are_counted() -> None:
     agent = AgentLine("a", (task(9),), (9,))
     line = PersonLine("chargebacks to book", "USD", 2, -125_00, "2026-11-29")
     reported = PipelineStatus((WELL,), (agent,), 0, people=(line,))
-    assert reported.in_a_word == "ready; 2 chargebacks to book in abas by hand (-125.00 USD), see `saldo waiting`"
+    assert reported.in_a_word == "ready; 2 open chargebacks (-125.00 USD), see `saldo waiting`"
     assert reported.exit_code == 4
 
 
