@@ -122,5 +122,6 @@ def as_another(record: Outbound) -> Sequence[Outbound]:
 
 
 def is_event(record: Outbound) -> bool:
-    """Whether an agent's memory is made of it; a marker says no more than how far it read."""
-    return catalog.topic(record.topic).role == "journal" and header_text(record.headers, "ce_type") != "PositionMarked"
+    """Whether an agent decided it; a marker says how far it read, an adoption repeats what the inbox holds."""
+    is_decided = header_text(record.headers, "ce_type") not in ("PositionMarked", "RulesAdopted")
+    return catalog.topic(record.topic).role == "journal" and is_decided
