@@ -216,7 +216,7 @@ def test_abas_is_probed_and_a_profile_checked_from_the_command_line(tmp_path: Pa
 
 
 def _marked(saldo: Installation, first: date, last: date) -> date:
-    subject = f"paytrace/backfill/{first}/{last}"
+    subject = f"paytrace/backfill/main/{first}/{last}"
     marks = [record.position for _, record in saldo.records(CURSORS) if record.subject == subject]
     return date.fromisoformat(max(marks, default=str(first - timedelta(days=1))))
 

@@ -41,7 +41,12 @@ pytestmark = pytest.mark.journey
 # What the scripted day has no records for; the golden scenarios fill these (tests/unit/projections).
 LEFT_EMPTY = {
     "fct_alerts",
+    "fct_charge_holds",
     "fct_decisions",
+    "fct_deposit_reports",
+    "fct_journal_lines",
+    "fct_ledger_documents",
+    "fct_next_steps",
     "fct_proposals",
     "fct_dispute_events",
     "fct_dispute_deadlines",
