@@ -26,7 +26,7 @@ from tests.simulator.breaks import (
 )
 from tests.simulator.run import Result, Simulation, again, simulate
 
-SEEDS, AT_ONCE = 200, 10
+SEEDS, AT_ONCE = 100, 10
 ROOT = Path(__file__).parents[2]
 
 
