@@ -226,16 +226,24 @@ def _running(stack: Stack, console: object) -> Iterator[None]:
 
 
 def _wait_for_books(stack: Stack, up: subprocess.Popen[bytes]) -> None:
+    import json
+
     import httpx2
 
     from app.cli.errors import CannotRun
+    from projections.serving.endpoint import endpoint_file
 
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and up.poll() is None:
         try:
             for url in (stack.paytrace_sandbox_url, stack.abas_sandbox_url):
                 httpx2.get(f"{url}/_sandbox/books", timeout=10, trust_env=False).raise_for_status()
-            return
-        except httpx2.HTTPError:
+            # Whoever reads before the projector has the embedded store would hold it in its place.
+            reported = json.loads(endpoint_file(stack.data_dir).read_text("utf-8"))
+            health = httpx2.get(f"{reported['url']}/health", timeout=10, trust_env=False).raise_for_status()
+            if health.json()["reading"]:
+                return
             time.sleep(0.2)
-    raise CannotRun(f"the sandboxes did not start; see {stack.log_dir}")
+        except (httpx2.HTTPError, OSError, ValueError, KeyError):
+            time.sleep(0.2)
+    raise CannotRun(f"sandboxes or projector did not start; see {stack.log_dir}")

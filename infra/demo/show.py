@@ -48,6 +48,8 @@ DEPOSITS = (
     ("residual", "residual"),
 )
 DAYS_SHOWN = 3
+# Columns of the trial balance that are shown; what is not applied yet is why ledger and abas differ.
+TRIAL = ("ledger", "abas", "unapplied", "residual")
 
 SUGGESTED = ("entry", "amount", "", "code", "invoices", "what")
 SHOWN = 5
@@ -71,6 +73,16 @@ def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
     _print(console, "What is suggested to people? (the first few)", SUGGESTED, map(_suggested, suggested[:SHOWN]))
     for bridge in ask("bridge_by_currency"):
         _print_bridge(console, bridge)
+    balance = [
+        (
+            str(row["role"]),
+            *(_money(int(row[f"{name}_minor"]), str(row["currency"])) for name in TRIAL),
+            str(row["currency"]),
+        )
+        for row in ask("trial_balance")
+    ]
+    headings = ("account", "our ledger", "abas", "waits", "residual", "")
+    _print(console, "What do the accounts say? (trial balance)", headings, balance)
 
 
 def show_deposits(console: Console, days: Sequence[Mapping[str, Any]]) -> None:
@@ -153,7 +165,7 @@ def _print_bridge(console: Console, bridge: Mapping[str, Any]) -> None:
 def _print(console: Console, title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(title=f"\n{title}", title_justify="left", box=SIMPLE_HEAD)
     for heading in headings:
-        left = heading in ("", "kind", "rail", "state", "where", "what", "currency", "entry", "invoices")
+        left = heading in ("", "account", "kind", "rail", "state", "where", "what", "currency", "entry", "invoices")
         table.add_column(heading, justify="left" if left else "right")
     for row in rows:
         table.add_row(*map(cell, row))
