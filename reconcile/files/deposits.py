@@ -9,25 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from reconcile.files.bank_lines import batch_number_in
-from reconcile.files.errors import BadRow, FileUnreadable
-from reconcile.files.kinds import kind_of
+from reconcile.files.errors import BadRow
 from reconcile.files.masking import masked
-from reconcile.files.tables import Broken, Table, read_table
+from reconcile.files.named_columns import Headers, TableProfile, cell_text, columns_of, plain, read_named
+from reconcile.files.tables import Broken, Table
 from reconcile.files.texts import Text
 from reconcile.files.values import BadValue, amount_minor, date_order, decimal_mark, read_date
 from schemas.checks.plausibility import findings_of
 from schemas.checks.sensitive import mask_sensitive
-from schemas.files.owned import Entry, read_owned
+from schemas.files.owned import read_owned
 from schemas.records.settlement import DepositReported
 from schemas.values.counting import counted
 from schemas.values.money import is_currency
@@ -49,23 +49,13 @@ Meaning = Literal[
 NEEDED: tuple[Meaning, ...] = ("deposit", "date", "net")
 TAKEN: tuple[Meaning, ...] = ("refunds", "returns", "chargebacks", "fees", "tax", "reserve")
 _SHIPPED = Path(__file__).with_name("deposit_profile.yaml")
-_NO_WORD = re.compile(r"[\W_]+")
 
 
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-class DepositProfile(Entry):
+class DepositProfile(TableProfile):
     """Headers by meaning; others are columns without an account of ours. What is empty is found out."""
 
-    columns: Mapping[Meaning, Annotated[tuple[Text, ...], BeforeValidator(_as_list)]] = Field(default_factory=dict)
+    columns: Mapping[Meaning, Headers] = Field(default_factory=dict)
     others: tuple[Text, ...] = ()
-    decimal: Literal["", ".", ","] = ""
-    date_format: str = ""
-    encoding: Text = ""
-    delimiter: str = ""
-    sheet: Text = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +105,13 @@ def read_deposits(
     Raises:  FileUnreadable for what is no table, or has no columns for deposit, date and net.
     """
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    kind = kind_of(path)
-    table = read_table(path, kind, profile.encoding, profile.delimiter, profile.sheet, lambda row: _score(row, profile))
+    table = read_named(path, profile, chain(*profile.columns.values(), profile.others))
     at, others = _columns(path, table, profile)
     bad = list(table.bad)
     rows: list[_Row] = []
     mark = profile.decimal or decimal_mark(line[at["net"]] for line in table.sample)
     for number, row in table.each():
-        if (row and isinstance(row[0], Broken)) or not any(_cell(row, column) for column in at.values()):
+        if (row and isinstance(row[0], Broken)) or not any(cell_text(row, column) for column in at.values()):
             continue
         try:
             rows.append(_read(number, row, at, others, mark, currency))
@@ -162,7 +151,7 @@ def read_deposits(
 def _read(
     number: int, row: Sequence[Any], at: Mapping[Meaning, int], others: Mapping[str, int], mark: str, currency: str
 ) -> _Row:
-    cells: dict[str, str] = {name: text for name, column in at.items() if (text := _cell(row, column))}
+    cells: dict[str, str] = {name: text for name, column in at.items() if (text := cell_text(row, column))}
     if "deposit" not in cells or "net" not in cells:
         raise BadValue("names no deposit" if "deposit" not in cells else "has no net amount")
     coin = cells.get("currency", "").upper() or currency
@@ -170,7 +159,9 @@ def _read(
         raise BadValue(f"currency {masked(coin)!r} is none of ISO 4217")
     wanted = [name for name in ("gross", "net", *TAKEN) if name in cells]
     amounts: dict[str, int] = {name: amount_minor(row[at[name]], mark, coin) for name in wanted}
-    more = {header: amount_minor(row[column], mark, coin) for header, column in others.items() if _cell(row, column)}
+    more = {
+        header: amount_minor(row[column], mark, coin) for header, column in others.items() if cell_text(row, column)
+    }
     return _Row(number, cells, amounts, {name: minor for name, minor in more.items() if minor}, coin, row[at["date"]])
 
 
@@ -200,32 +191,7 @@ def _batch(text: str) -> int | None:
 
 
 def _columns(path: Path, table: Table, profile: DepositProfile) -> tuple[dict[Meaning, int], dict[str, int]]:
-    headers = [_plain(header) for header in table.headers]
-    found: dict[Meaning, int] = {}
-    for meaning, names in profile.columns.items():
-        free = [headers.index(name) for name in map(_plain, names) if name in headers]
-        free = [column for column in free if column not in found.values()]
-        if free:
-            found[meaning] = free[0]
-    missing = [meaning for meaning in NEEDED if meaning not in found]
-    if missing:
-        has = ", ".join(str(header) for header in table.headers)
-        what = f"no column for {' and '.join(missing)} among: {has}"
-        raise FileUnreadable(path, what, "Name the headers below columns: of a profile (docs/settlement.md)")
-    known = {_plain(name) for name in profile.others}
-    others = {name: at for at, name in enumerate(headers) if name in known and at not in found.values()}
-    return found, others
-
-
-def _score(row: Sequence[Any], profile: DepositProfile) -> int:
-    known = {_plain(name) for names in (*profile.columns.values(), profile.others) for name in names}
-    return 2 * sum(1 for cell in row if isinstance(cell, str) and _plain(cell) in known)
-
-
-def _cell(row: Sequence[Any], column: int) -> str:
-    value = row[column] if column < len(row) else None
-    return "" if value is None else " ".join(str(value).split())
-
-
-def _plain(text: Any) -> str:
-    return _NO_WORD.sub(" ", str(text or "")).strip().lower()
+    found = columns_of(path, table, profile.columns, NEEDED, page="docs/settlement.md")
+    known = {plain(name) for name in profile.others}
+    headers = [plain(header) for header in table.headers]
+    return found, {name: at for at, name in enumerate(headers) if name in known and at not in found.values()}

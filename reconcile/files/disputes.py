@@ -9,52 +9,42 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from reconcile.files.errors import BadRow, FileUnreadable
-from reconcile.files.kinds import kind_of
+from reconcile.files.errors import BadRow
 from reconcile.files.masking import masked
-from reconcile.files.tables import Broken, Table, read_table
-from reconcile.files.texts import Text
+from reconcile.files.named_columns import Headers, OneOrMore, TableProfile, cell_text, columns_of, plain, read_named
+from reconcile.files.tables import Broken, Table
 from reconcile.files.values import BadValue, DateOrder, amount_minor, date_order, decimal_mark, read_date
 from schemas.checks.plausibility import findings_of
 from schemas.checks.sensitive import mask_sensitive
-from schemas.files.owned import Entry, read_owned
+from schemas.files.owned import read_owned
 from schemas.records.disputes import DisputeFact, DisputeObserved
 from schemas.records.files import FileReceived
 from schemas.values.money import is_currency
 
 Meaning = Literal["case", "stage", "date", "amount", "currency", "reason", "respond_by", "transaction", "sequence"]
 NEEDED: tuple[Meaning, ...] = ("case", "stage", "date")
+DATES: tuple[Meaning, ...] = ("date", "respond_by")
 MONEY_FACTS = (DisputeFact.DEBITED, DisputeFact.CREDITED)
 PURPOSE = "disputes"
 _PART = 400_000  # characters; with escapes and other alphabets still below what a record may have
 _SHIPPED = Path(__file__).with_name("dispute_profile.yaml")
-_NO_WORD = re.compile(r"[\W_]+")
 _LONGEST_NAME = 200
 
 
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-class DisputeProfile(Entry):
+class DisputeProfile(TableProfile):
     """Headers by meaning and facts by word of a stage; what is empty is found out."""
 
-    columns: Mapping[Meaning, Annotated[tuple[Text, ...], BeforeValidator(_as_list)]] = Field(default_factory=dict)
-    stages: Mapping[str, Annotated[tuple[DisputeFact, ...], BeforeValidator(_as_list)]] = Field(default_factory=dict)
-    decimal: Literal["", ".", ","] = ""
-    date_format: str = ""
-    encoding: Text = ""
-    delimiter: str = ""
-    sheet: Text = ""
+    columns: Mapping[Meaning, Headers] = Field(default_factory=dict)
+    stages: Mapping[str, Annotated[tuple[DisputeFact, ...], OneOrMore]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +65,7 @@ def load_dispute_profile(path: Path | None) -> DisputeProfile:
         return shipped
     own = read_owned(path, DisputeProfile)
     columns = {name: (*own.columns.get(name, ()), *shipped.columns.get(name, ())) for name in shipped.columns}
-    stages = {_plain(word): facts for word, facts in (*shipped.stages.items(), *own.stages.items())}
+    stages = {plain(word): facts for word, facts in (*shipped.stages.items(), *own.stages.items())}
     return own.model_copy(update={"columns": columns, "stages": stages})
 
 
@@ -90,19 +80,17 @@ def read_disputes(
     """
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
-    stages = {_plain(word): facts for word, facts in profile.stages.items()}
-    table = read_table(
-        path, kind_of(path), profile.encoding, profile.delimiter, profile.sheet, lambda row: _score(row, profile)
-    )
-    at = _columns(path, table, profile)
-    reading = _Reading(path.name, table, at, profile)
+    stages = {plain(word): facts for word, facts in profile.stages.items()}
+    table = read_named(path, profile, chain(*profile.columns.values()))
+    at = columns_of(path, table, profile.columns, NEEDED, page="docs/disputes.md")
+    reading = _Reading.of(table, at, profile)
     facts: list[DisputeObserved] = []
     rows: list[str] = []
     bad = list(table.bad)
     for number, row in table.each():
         if row and isinstance(row[0], Broken):
             continue
-        cells = {meaning: _cell(row, column) for meaning, column in at.items()}
+        cells = {meaning: cell_text(row, column) for meaning, column in at.items()}
         if not any(cells.values()):
             continue
         raw: dict[str, str] = {name: mask_sensitive(text) for name, text in cells.items() if text}
@@ -117,12 +105,23 @@ def read_disputes(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How the values of one file are written."""
+    """How the values of one file are written, found out once."""
 
-    name: str
-    table: Table
     at: Mapping[Meaning, int]
-    profile: DisputeProfile
+    mark: str
+    orders: Mapping[Meaning, DateOrder]
+
+    @classmethod
+    def of(cls, table: Table, at: Mapping[Meaning, int], profile: DisputeProfile) -> _Reading:
+        """Look at the first rows of a table."""
+
+        def values(meaning: Meaning) -> list[Any]:
+            return [line[at[meaning]] for line in table.sample]
+
+        mark = profile.decimal or (decimal_mark(values("amount")) if "amount" in at else "")
+        comma = profile.decimal == ","
+        dates = [meaning for meaning in DATES if meaning in at]
+        return cls(at, mark, {one: date_order(values(one), profile.date_format, comma) for one in dates})
 
     def facts(
         self,
@@ -139,7 +138,7 @@ class _Reading:
         case = mask_sensitive(cells["case"])
         if not case:
             raise BadValue("no case number")
-        found = stages.get(_plain(cells["stage"]))
+        found = stages.get(plain(cells["stage"]))
         if not found:
             raise BadValue(f"stage {masked(cells['stage'])!r} is not known; add it below stages: of a profile")
         coin = cells.get("currency", "").upper() or currency
@@ -177,20 +176,12 @@ class _Reading:
     def _amount(self, row: Sequence[Any], cells: Mapping[Meaning, str], currency: str) -> int:
         if not cells.get("amount"):
             return 0
-        return abs(amount_minor(row[self.at["amount"]], self._mark, currency))
-
-    @property
-    def _mark(self) -> str:
-        return self.profile.decimal or decimal_mark(line[self.at["amount"]] for line in self.table.sample)
+        return abs(amount_minor(row[self.at["amount"]], self.mark, currency))
 
     def _day(self, row: Sequence[Any], meaning: Meaning) -> date | None:
-        if meaning not in self.at or not _cell(row, self.at[meaning]):
+        if meaning not in self.at or not cell_text(row, self.at[meaning]):
             return None
-        return read_date(row[self.at[meaning]], self._order(meaning))
-
-    def _order(self, meaning: Meaning) -> DateOrder:
-        values = (line[self.at[meaning]] for line in self.table.sample)
-        return date_order(values, self.profile.date_format, self.profile.decimal == ",")
+        return read_date(row[self.at[meaning]], self.orders[meaning])
 
     @staticmethod
     def _sequence(cells: Mapping[Meaning, str]) -> int | None:
@@ -200,42 +191,6 @@ class _Reading:
         if not text.isdecimal():
             raise BadValue(f"sequence {masked(text)!r} is no whole number")
         return int(text)
-
-
-def _columns(path: Path, table: Table, profile: DisputeProfile) -> dict[Meaning, int]:
-    headers = [_plain(header) for header in table.headers]
-    found: dict[Meaning, int] = {}
-    for meaning, names in profile.columns.items():
-        wanted = [headers.index(name) for name in map(_plain, names) if name in headers]
-        if free := [column for column in wanted if column not in found.values()]:
-            found[meaning] = free[0]
-    missing = [meaning for meaning in NEEDED if meaning not in found]
-    if missing:
-        has = ", ".join(str(header) for header in table.headers)
-        raise FileUnreadable(
-            path,
-            f"no column for {' and '.join(missing)} among: {has}",
-            "Name the headers below columns: of a profile (docs/disputes.md)",
-        )
-    return found
-
-
-def _score(row: Sequence[Any], profile: DisputeProfile) -> int:
-    known = {_plain(name) for names in profile.columns.values() for name in names}
-    return 2 * sum(1 for cell in row if isinstance(cell, str) and _plain(cell) in known)
-
-
-def _cell(row: Sequence[Any], column: int) -> str:
-    value = row[column] if column < len(row) else None
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return "" if value is None else " ".join(str(value).split())
-
-
-def _plain(text: Any) -> str:
-    return _NO_WORD.sub(" ", str(text or "")).strip().lower()
 
 
 def _received(
