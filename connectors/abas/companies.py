@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final, Protocol
 
-from schemas.failures import ContractBroken, Delayed, Unavailable
+from connectors.common.several import held_apart
+from schemas.failures import Delayed
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import PostDocument
 
@@ -65,12 +66,11 @@ class CompanySinks:
         self, command: ErpCommands, post: Callable[[Sink, ErpCommands], Awaitable[ErpOutcomes]]
     ) -> ErpOutcomes:
         company = self._company_of(command.subject)
-        try:
-            outcome = await post(await self._sinks[company](), _without(command, company))
-        except (Unavailable, ContractBroken) as error:
-            if len(self._sinks) == 1:
-                raise
-            raise Delayed(f"company {company}: {error}") from error
+
+        async def posted() -> ErpOutcomes:
+            return await post(await self._sinks[company](), _without(command, company))
+
+        outcome = await held_apart(posted(), f"company {company}", alone=len(self._sinks) == 1)
         return _as_asked(outcome, command) if company else outcome
 
     def _company_of(self, subject: str) -> str:

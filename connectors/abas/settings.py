@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.common.reach import ReachSettings
-from schemas.failures import ContractBroken
+from connectors.common.several import named
 
 SANDBOX_PROFILE = Path(__file__).parent / "profiles" / "sandbox.yaml"
 
@@ -101,12 +101,7 @@ class AbasSettings(ReachSettings):
 
         Raises: ContractBroken naming the companies when there is none of this label, or None leaves it open.
         """
-        companies = self.each()
-        found = companies.get(label or "")
-        if found is None:
-            said = "there are several companies" if label is None else f"there is no company {label!r}"
-            raise ContractBroken(f"{said}; name one of {', '.join(sorted(companies)) or 'none'}")
-        return found
+        return named(self.each(), label, "company", "companies")
 
     def _company(self, label: str, own: AbasCompany) -> AbasSettings:
         differs = {name: getattr(own, name) for name in own.model_fields_set}

@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
+from connectors.common.several import held_apart
 from connectors.paytrace.errors import UnreadableAnswer
 from connectors.paytrace.hooks import PayTraceReader
 from connectors.paytrace.sink import Outcome, PayTraceSink, refused
-from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable
+from schemas.failures import Delayed, SaldoError
 from schemas.records.gateway import CarryOutGatewayCall, GatewayCallBegun, GatewayCallRefused, RequestGatewayCall
 from schemas.records.payments import ObservedBy, TransactionObserved
 from schemas.values.clock import utc_now
@@ -37,10 +38,8 @@ class AccountSinks:
         Ensures: refused where no account holds what the request names, and where several do.
         Raises:  Delayed when an account that may hold it can't be asked.
         """
-        try:
-            label = request.merchant or await self._holder(request)
-        except (Unavailable, ContractBroken) as error:
-            raise Delayed(f"which merchant account holds it can't be found out: {error}") from error
+        holder = self._holder(request)
+        label = await held_apart(holder, "which merchant account holds it can't be found out", alone=False)
         if isinstance(label, GatewayCallRefused):
             return label
         sink = self._sinks.get(label)
@@ -48,7 +47,7 @@ class AccountSinks:
             known = ", ".join(sorted(self._sinks))
             text = f"there is no merchant account {label!r}; there are {known}"
             return refused(request, "unknown-account", text, self._now())
-        return await self._alone(label, sink.begin(request))
+        return await self._apart(label, sink.begin(request))
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome:
         """Make a call in the account in which it was begun."""
@@ -58,9 +57,11 @@ class AccountSinks:
                 f"call {call.call_reference} was begun in merchant account {call.merchant!r}, which the settings no "
                 "longer name; put it back until its calls have ended"
             )
-        return await self._alone(call.merchant, sink.carry_out(call, taken))
+        return await self._apart(call.merchant, sink.carry_out(call, taken))
 
     async def _holder(self, request: RequestGatewayCall) -> str | GatewayCallRefused:
+        if request.merchant:
+            return request.merchant
         if len(self._sinks) == 1:
             return next(iter(self._sinks))
         holders = await _answers(self._sinks, lambda sink: sink.holds(request))
@@ -74,14 +75,8 @@ class AccountSinks:
                 text = f"merchant accounts {', '.join(labels)} all know it; name one in the payment request"
                 return refused(request, "several-accounts", text, self._now())
 
-    async def _alone(self, label: str, call: Awaitable[T]) -> T:
-        """Let an account that is away hold back its own calls alone."""
-        try:
-            return await call
-        except (Unavailable, ContractBroken) as error:
-            if len(self._sinks) == 1:
-                raise
-            raise Delayed(f"merchant account {label}: {error}") from error
+    def _apart(self, label: str, call: Awaitable[T]) -> Awaitable[T]:
+        return held_apart(call, f"merchant account {label}", alone=len(self._sinks) == 1)
 
 
 class AccountReaders:

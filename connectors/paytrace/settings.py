@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.common.reach import ReachSettings
-from schemas.failures import ContractBroken
+from connectors.common.several import named
 from schemas.values.business_day import PAYTRACE_ZONE
 
 ApiVersion = Literal["v1", "v3"]
@@ -110,13 +110,7 @@ class PayTraceSettings(ReachSettings):
 
         Raises: ContractBroken naming the accounts when there is none of this label, or None leaves it open.
         """
-        accounts = self.each()
-        if label is None and len(accounts) == 1:
-            return next(iter(accounts.values()))
-        if label is None or label not in accounts:
-            said = "there are several merchant accounts" if label is None else f"there is no merchant account {label!r}"
-            raise ContractBroken(f"{said}; name one of {', '.join(sorted(accounts))}")
-        return accounts[label]
+        return named(self.each(), label, "merchant account", "merchant accounts")
 
     def _account(self, label: str, own: PayTraceAccount) -> PayTraceSettings:
         differs = {name: getattr(own, name) for name in own.model_fields_set}
