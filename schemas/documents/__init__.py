@@ -63,6 +63,11 @@ class Role(Entry):
     in_erp: bool = True  # False: only our own ledger has it, so no document names it
     of: Literal["customer"] | None = None  # it is the customer's own account, which no mapping names
 
+    @property
+    def is_mapped(self) -> bool:
+        """Say whether a mapping names its account."""
+        return self.in_erp and self.of is None
+
 
 class Roles(Entry):
     """The file of roles."""

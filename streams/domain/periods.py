@@ -5,9 +5,19 @@ An ERP says that a period is closed and not which is open, so the next one is tr
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+
+from schemas.values.business_day import business_day
 
 PARKED_REMEDY = "reopen the period and post again, or adopt a mapping with closed_period: redate for this kind"
+
+
+def redated_to(choice: str, refused_on: date, at: datetime) -> date | None:
+    """Return the day that a document is asked for again whose period is closed; None if it waits for a person.
+
+    choice is the mapping's for its kind: `redate` or `park`. at is when the ERP refused refused_on.
+    """
+    return None if choice == "park" else next_period(refused_on, business_day(at))
 
 
 def next_period(refused_on: date, today: date) -> date | None:

@@ -203,7 +203,7 @@ def lines_by_role(text: str, file: str) -> tuple[RoleLines, ...]:
     account_mapping(text, file)
     found, _ = parse_with_lines(text, _Mapping, file=file)
     result = []
-    for name in (name for name, role in roles().items() if role.in_erp and role.of is None):
+    for name in (name for name, role in roles().items() if role.is_mapped):
         lines = found.accounts.get(name, ())
         given = [(Account(one.account, one.cost_centre, one.tax_code, one.text), one.conditions) for one in lines]
         needed_by = [kind.kind for kind in kinds().values() if any(line.role == name for line in kind.lines)]
@@ -227,7 +227,7 @@ def editors_schema() -> Mapping[str, Any]:
     """Return the JSON schema of a mapping, for editors that complete and check YAML by one."""
     schema = _Mapping.model_json_schema(by_alias=True)
     accounts = {"type": "array", "items": {"$ref": "#/$defs/_Line"}}
-    named = [name for name, role in roles().items() if role.in_erp and role.of is None]
+    named = [name for name, role in roles().items() if role.is_mapped]
     schema["properties"]["accounts"] = {
         "type": "object",
         "additionalProperties": False,
@@ -263,7 +263,7 @@ def _rules(role: str, of_role: Sequence[_Line], wrong: list[tuple[YamlPath, str]
 
 
 def _strange_roles(accounts: Mapping[str, Sequence[_Line]]) -> Iterator[tuple[YamlPath, str]]:
-    mapped = [name for name, role in roles().items() if role.in_erp and role.of is None]
+    mapped = [name for name, role in roles().items() if role.is_mapped]
     for name in accounts.keys() - mapped:
         role = roles().get(name)
         if role is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import reduce
 from typing import Any, TypeAlias, assert_never
 
 from schemas.records.disputes import DayBegan, DisputeDeadlineNear, DisputeDeadlinePassed, DisputeDeadlineSet
@@ -62,7 +61,7 @@ def on_calendar(calendar: Calendar, record: DisputeDeadlineSet | DayBegan, polic
         case _:
             assert_never(record)
     at = record.observed_at if isinstance(record, DayBegan) else record.occurred_at
-    return (record, *_warnings(reduce(with_event, (record,), calendar), policy, at))
+    return (record, *_warnings(with_event(calendar, record), policy, at))
 
 
 def with_event(calendar: Calendar, event: CalendarEvent) -> Calendar:

@@ -39,7 +39,6 @@ from schemas.records.ledger import (
 )
 from schemas.records.settlement import DepositRestExplained, SettlementLineRecorded
 from schemas.topic import Topic
-from schemas.values.business_day import business_day
 from schemas.values.refusal_codes import is_period_closed
 from streams.domain.accounts import AccountMapping, Unmapped
 from streams.domain.booking import (
@@ -56,7 +55,7 @@ from streams.domain.booking import (
 )
 from streams.domain.ledger.books import Document, Event, State, evolve
 from streams.domain.output import Output
-from streams.domain.periods import PARKED_REMEDY, next_period
+from streams.domain.periods import PARKED_REMEDY, redated_to
 
 # What a fee is called where no source gives it a name of its own.
 _FEE_KINDS = {"deposit": "DEPOSIT", "processor": "PROCESSOR"}
@@ -306,8 +305,8 @@ def _on_not_booked(state: State, outcome: DocumentNotBooked, policy: AccountMapp
         return ()
     detail = f"{outcome.code}: {outcome.message}"
     if is_period_closed(outcome.code):
-        may_redate = policy.policies.for_closed_period(asked.kind) != "park"
-        day = next_period(asked.posted_on or asked.value_on, business_day(outcome.occurred_at)) if may_redate else None
+        choice = policy.policies.for_closed_period(asked.kind)
+        day = redated_to(choice, asked.posted_on or asked.value_on, outcome.occurred_at)
         if day is not None:
             return tuple(_tried(state, replace(asked, posted_on=day), policy, outcome.occurred_at))
         detail += f"; {PARKED_REMEDY}"

@@ -514,6 +514,16 @@ class State:
         able = ((entry, self.on_account_minor(entry)) for entry in self.entries.values() if entry.on_account)
         return tuple(sorted((pair for pair in able if pair[1] > 0), key=lambda pair: pair[0].value_on))
 
+    @cached_property
+    def confirmed_on(self) -> Mapping[str, tuple[Entry, ...]]:
+        """The posted entries that clear an open item or open it again, by the item's id; those of none are left out."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries.values():
+            bearer = entry if entry.reverses is None else self.entries.get(entry.reverses)
+            if entry.is_posted and bearer is not None and bearer.abas_open_item_id is not None:
+                found.setdefault(bearer.abas_open_item_id, []).append(entry)
+        return {item_id: tuple(entries) for item_id, entries in found.items()}
+
     def is_asked_back(self, receipt: Entry) -> bool:
         """Say whether something of the same payment waits to take money back."""
         waiting = (entry for entry in self.family(receipt.payment_id) if entry.is_waiting)

@@ -30,10 +30,9 @@ from schemas.records.receivables import (
     RefundMatched,
 )
 from schemas.topic import Topic
-from schemas.values.business_day import business_day
 from schemas.values.refusal_codes import is_period_closed
 from streams.domain.output import Output
-from streams.domain.periods import PARKED_REMEDY, next_period
+from streams.domain.periods import PARKED_REMEDY, redated_to
 from streams.domain.receivables.account import Entry, EntryStatus, State
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.decisions import Command, decide_command
@@ -230,8 +229,8 @@ def _on_refused(state: State, outcome: DocumentRefused, policy: Policy) -> tuple
     detail = f"{outcome.code}: {outcome.message}"
     if is_period_closed(outcome.code):
         # A text for people is not kept, so what says why, a write-off, is left to a person.
-        may_redate = not entry.is_write_off and policy.choices.for_closed_period(entry.document_kind) != "park"
-        day = next_period(entry.posted_on or entry.value_on, business_day(outcome.occurred_at)) if may_redate else None
+        choice = "park" if entry.is_write_off else policy.choices.for_closed_period(entry.document_kind)
+        day = redated_to(choice, entry.posted_on or entry.value_on, outcome.occurred_at)
         if day is not None:
             return (Posting(state, policy, outcome.occurred_at).redated(entry, day),)
         detail += f"; {PARKED_REMEDY}"

@@ -600,7 +600,7 @@ class Posting:
         return (self.application_undone(application),) if application.is_posted and not is_ending else ()
 
     def _apply_on_account(self) -> tuple[Event, ...]:
-        if self.policy.choices.apply_on_account != "oldest_first":
+        if not self.state.on_account or self.policy.choices.apply_on_account != "oldest_first":
             return ()
         matching = self._matching()
         options = (option for receipt in matching.receipts for option in matching.found(receipt).options)

@@ -7,7 +7,7 @@ batches were. What was said last is remembered by its key, and silence follows w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -164,18 +164,10 @@ def _on_none(state: State, payment: str, entries: Sequence[Entry]) -> _Status:
 
 def _invoice_status(state: State, item: OpenItemRecorded) -> InvoiceStatus:
     """Say how far an item is paid, by what abas showed last and by what it confirmed to us since."""
-    ours = list(_confirmed_on(state, item))
+    ours = state.confirmed_on.get(item.abas_open_item_id, ())
     unseen = sum(one.clears_minor for one in ours if one.posted_at is None or one.posted_at >= item.occurred_at)
     held = sum(one.clears_minor for one in ours)
     left = min(item.open_minor - unseen, item.amount_minor - held) if item.is_open or unseen else 0
     if left <= 0:
         return InvoiceStatus.PAID
     return InvoiceStatus.OPEN if left >= item.amount_minor else InvoiceStatus.PARTLY_PAID
-
-
-def _confirmed_on(state: State, item: OpenItemRecorded) -> Iterator[Entry]:
-    """Yield what abas confirmed that clears an item, or opens it again."""
-    for entry in state.entries.values():
-        bearer = entry if entry.reverses is None else state.entries.get(entry.reverses)
-        if entry.is_posted and bearer is not None and bearer.abas_open_item_id == item.abas_open_item_id:
-            yield entry

@@ -9,7 +9,7 @@ set of them fits, nothing is taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -154,12 +154,16 @@ def _is_named(report: DepositReportRecorded, line: OpenLine) -> bool:
 
 
 def _only_set(lines: Sequence[OpenLine], amount: int) -> list[OpenLine] | None:
-    alone = [line for line in lines if line.net_minor == amount]
-    ways: list[tuple[OpenLine, ...]] = [(line,) for line in alone]
-    if 2 <= len(lines) <= PARAMETERS.deposit_records:
-        found = subset_sums([line.net_minor for line in lines], amount, len(lines), PARAMETERS).ways
-        ways += [tuple(lines[at] for at in way) for way in found]
+    ways = [*exact_ways(lines, amount)]
     return list(ways[0]) if len(ways) == 1 else None
+
+
+def exact_ways(lines: Sequence[OpenLine], amount: int) -> Iterator[tuple[OpenLine, ...]]:
+    """Yield each set of lines that comes to an amount to the cent: one line, then several where they are few enough."""
+    yield from ((line,) for line in lines if line.net_minor == amount)
+    if 2 <= len(lines) <= PARAMETERS.deposit_records:
+        nets = [line.net_minor for line in lines]
+        yield from (tuple(lines[at] for at in way) for way in subset_sums(nets, amount, len(lines), PARAMETERS).ways)
 
 
 def _net(lines: Iterable[OpenLine]) -> int:

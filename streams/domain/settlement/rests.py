@@ -7,12 +7,10 @@ than the rest by so little that the difference is its fee. Where several explain
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconcile.engine.parameters import PARAMETERS
-from reconcile.engine.subset import subset_sums
 from schemas.records.settlement import (
     DepositRestExplained,
     DepositRestSuggested,
@@ -24,6 +22,7 @@ from schemas.values.money import shown
 from streams.domain.settlement.books import BY_RULE, FEE_KINDS, Match, OpenLine, Rest, State
 from streams.domain.settlement.explaining import REACH, schedule_of
 from streams.domain.settlement.policy import Policy
+from streams.domain.settlement.reported import exact_ways
 from streams.domain.suggestion_codes import suggestion_code
 
 BY_LATE_LINES = "rest-by-late-lines"
@@ -112,7 +111,7 @@ def _ways(state: State, rest: Rest, policy: Policy) -> Iterator[_Way]:
     lines = sorted(
         (line for line in state.lines().values() if _concerns(state, rest, line)), key=lambda line: line.line_id
     )
-    exact = [*_exact(lines, -rest.rest_minor)]
+    exact = [*exact_ways(lines, -rest.rest_minor)]
     if exact:
         yield from (_Way(way, 0) for way in exact)
         return
@@ -120,13 +119,6 @@ def _ways(state: State, rest: Rest, policy: Policy) -> Iterator[_Way]:
         fee = line.net_minor + rest.rest_minor
         if line.kind is SettlementLineKind.CAPTURED and fee > 0 and policy.is_small(fee, line.amount_minor):
             yield _Way((line,), fee)
-
-
-def _exact(lines: Sequence[OpenLine], amount: int) -> Iterator[tuple[OpenLine, ...]]:
-    yield from ((line,) for line in lines if line.net_minor == amount)
-    if 2 <= len(lines) <= PARAMETERS.deposit_records:
-        nets = [line.net_minor for line in lines]
-        yield from (tuple(lines[at] for at in way) for way in subset_sums(nets, amount, len(lines), PARAMETERS).ways)
 
 
 def _fee_told(
