@@ -27,7 +27,7 @@ kept AS
         sum(if(record_type = 'DepositUnmatched', -1, 1) * toInt128(fee_minor)) AS kept_minor,
         sum(if(record_type = 'DepositUnmatched', -1, 1) * toInt128(expected_fee_minor)) AS expected_minor
     FROM fct_deposit_events FINAL
-    WHERE record_type IN ('DepositMatched', 'DepositUnmatched')
+    WHERE record_type IN ('DepositMatched', 'DepositRestExplained', 'DepositUnmatched')
     GROUP BY settlement_account, currency, month
 )
 SELECT

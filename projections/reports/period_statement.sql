@@ -19,7 +19,10 @@ steps AS
     UNION ALL
     SELECT
         settlement_account, currency,
-        1 + indexOf(['captured', 'refunded', 'returned', 'charged_back', 'fees', 'adjusted', 'reserve', 'deposited', 'dismissed'], term) AS step,
+        1 + indexOf(
+            ['captured', 'refunded', 'returned', 'charged_back', 'fees', 'adjusted', 'rest', 'reserve', 'deposited', 'dismissed'],
+            term
+        ) AS step,
         term, sum(minor), count()
     FROM lines
     WHERE day >= first_day

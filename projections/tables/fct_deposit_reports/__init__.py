@@ -1,1 +1,1 @@
-"""fct_settlement_batches: its columns and the function that fills it."""
+"""fct_deposit_reports: its columns and the function that fills it."""

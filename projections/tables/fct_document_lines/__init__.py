@@ -1,1 +1,1 @@
-"""fct_settlement_lines: its columns and the function that fills it."""
+"""fct_document_lines: its columns and the function that fills it."""

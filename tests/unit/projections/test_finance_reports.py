@@ -9,10 +9,19 @@ from schemas.records.payments import CodeKind, NextStep, TransactionStatus
 from schemas.records.settlement import ProcessorEntryKind
 from schemas.topic import Topic
 from tests.support.examples import example
+from tests.support.policies import DEPOSITS
 from tests.support.projecting import fill
 from tests.support.scripted import Script
-from tests.support.settlement import Account, bank, batch, entry, settled
+from tests.support.settlement import Account, bank, batch, entry, reported, settled
 from tests.unit.projections.test_reports import asked
+
+
+def settle(engine: Store, account: Account) -> None:
+    """Fill the tables with what one merchant account's rules decided."""
+    script = Script()
+    for event in account.events:
+        script.write(Topic.SETTLEMENT_EVENTS, event)
+    fill(engine, script.messages)
 
 
 @pytest.fixture
@@ -36,6 +45,15 @@ def test_fees_are_held_against_what_was_captured(month: Store) -> None:
     (row,) = asked(month, "fees_by_month")
     assert (row["captured"], row["reported_fees"], row["kept_fees"], row["fees"]) == ("230.00", "4.50", "0.00", "4.50")
     assert row["effective_rate_bps"] == 196  # 4.50 of 230.00
+
+
+def test_a_fee_that_comes_as_an_entry_after_its_deposit_counts_once(engine: Store) -> None:
+    account = Account(policy=DEPOSITS)
+    account.report(settled("1", 100_00, 0), reported("D1", 1, gross=100_00, fees=3_20, net=96_80))
+    account.report(bank("b1", 96_80, 2, deposit="D1"), entry("F1", 3_20, 3, ProcessorEntryKind.FEE, deposit="D1"))
+    settle(engine, account)
+    (row,) = asked(engine, "fees_by_month")
+    assert (row["reported_fees"], row["kept_fees"], row["fees"]) == ("3.20", "0.00", "3.20")
 
 
 def test_what_goes_back_is_a_share_of_what_came(month: Store) -> None:
@@ -84,6 +102,15 @@ def test_a_months_statement_goes_from_opening_to_closing(month: Store) -> None:
     assert march == {"opening": 0, "captured": 230_00, "fees": -4_50, "deposited": -145_50, "closing": 80_00}
     april = {row["what"]: row["amount_minor"] for row in asked(month, "period_statement", month="2026-04-01")}
     assert april == {"opening": 80_00, "closing": 80_00}
+
+
+def test_a_statement_shows_the_rest_of_a_deposit_after_its_fees(engine: Store) -> None:
+    account = Account(policy=DEPOSITS)
+    account.report(settled("1", 100_00, 0), entry("F1", 3_20, 1, ProcessorEntryKind.FEE))
+    account.report(reported("D1", 1, gross=100_00, fees=3_20, net=95_80), bank("b1", 95_80, 2, deposit="D1"))
+    settle(engine, account)
+    steps = [row["what"] for row in asked(engine, "period_statement", month="2026-03-15")]
+    assert steps == ["opening", "captured", "fees", "rest", "deposited", "closing"]
 
 
 def test_cash_flow_looks_back_at_the_bank_and_ahead_at_what_is_due(month: Store) -> None:
