@@ -295,19 +295,8 @@ def rows_of(open_reader: Callable[[], Any]) -> Asking:
 
 
 def _over(known: AlertConditionReported | AlertConditionNoted, now: datetime) -> AlertConditionReported:
-    return AlertConditionReported(
-        about=known.about,
-        condition=known.condition,
-        holds=False,
-        since_at=known.since_at,
-        due_at=known.due_at,
-        item_count=known.item_count,
-        amount_minor=known.amount_minor,
-        currency=known.currency,
-        detail=known.detail,
-        place=known.place,
-        occurred_at=now,
-    )
+    measured = {name: getattr(known, name) for name in _MEASURED} | {"holds": False}
+    return AlertConditionReported(about=known.about, occurred_at=now, **measured)
 
 
 def _position(record: Inbound) -> Any:

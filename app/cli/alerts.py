@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import operators
-from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
 from app.output.terminal import say, say_json
@@ -147,7 +147,6 @@ def _outcome(way: str, sent: Any, wait_s: float, bootstrap_servers: str | None) 
     from schemas import catalog
     from schemas.wire.codec import Codec
     from streams.domain.alerts.decider import WAYS
-    from streams.log.once import each_once
     from streams.log.ports import Log
     from streams.log.records import partition_for
 
@@ -156,16 +155,20 @@ def _outcome(way: str, sent: Any, wait_s: float, bootstrap_servers: str | None) 
     async def look(log: Log, codec: Codec) -> Any:
         deadline = time.monotonic() + wait_s
         partition = partition_for(sent.receiver.encode(), log.partition_count(journal))
+        start, _ = await log.watermarks(journal, partition)
         while True:
-            async for record in each_once(log, journal, partition):
-                event = codec.decode_as_written(record.value)
-                if getattr(event, "notification_id", None) == sent.notification_id:
-                    return event
+            _, end = await log.watermarks(journal, partition)
+            async for batch in log.read(journal, partition, start, end):
+                for record in batch:
+                    event = codec.decode_as_written(record.value)
+                    if getattr(event, "notification_id", None) == sent.notification_id:
+                        return event
             if time.monotonic() >= deadline:
                 return None
+            start = end
             await asyncio.sleep(0.3)
 
-    return _on_the_log(look, bootstrap_servers)
+    return operators.on_the_log(look, bootstrap_servers)
 
 
 def _receivers(bootstrap_servers: str | None) -> list[str]:
@@ -173,7 +176,7 @@ def _receivers(bootstrap_servers: str | None) -> list[str]:
     from app.operators.rules import in_force
     from streams.rules.catalogue import ALERT_RULES, alert_policy
 
-    adopted = _on_the_log(in_force, bootstrap_servers)
+    adopted = operators.on_the_log(in_force, bootstrap_servers)
     if ALERT_RULES.name not in adopted:
         raise CannotRun("no rules of alerts are in force yet; a worker offers them at its start (`saldo status`)")
     return list(alert_policy(adopted[ALERT_RULES.name].text).receivers)
@@ -182,20 +185,8 @@ def _receivers(bootstrap_servers: str | None) -> list[str]:
 def _alerts(bootstrap_servers: str | None) -> list[AlertSeen]:
     from app.operators.alerts import all_alerts
 
-    found: list[AlertSeen] = _on_the_log(all_alerts, bootstrap_servers)
+    found: list[AlertSeen] = operators.on_the_log(all_alerts, bootstrap_servers)
     return found
-
-
-def _on_the_log(work: Any, bootstrap_servers: str | None) -> Any:
-    from streams.log import kafka
-
-    async def run() -> Any:
-        connection = connect(bootstrap_servers)
-        async with kafka.opened(connection.kafka) as log:
-            with connection.codec() as codec:
-                return await work(log, codec)
-
-    return asyncio.run(run())
 
 
 def _find(alert_id: str, bootstrap_servers: str | None) -> AlertSeen:

@@ -174,15 +174,9 @@ def _say_outcome(found: Proposal, outcome: Any) -> None:
 
 def _proposals(bootstrap_servers: str | None) -> list[Proposal]:
     from app.operators.proposals import all_proposals
-    from streams.log import kafka
 
-    async def work() -> list[Proposal]:
-        connection = connect(bootstrap_servers)
-        async with kafka.opened(connection.kafka) as log:
-            with connection.codec() as codec:
-                return await all_proposals(log, codec)
-
-    return asyncio.run(work())
+    found: list[Proposal] = operators.on_the_log(all_proposals, bootstrap_servers)
+    return found
 
 
 def find(proposal_id: str, bootstrap_servers: str | None) -> Proposal:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,8 +18,6 @@ from schemas.topic import Topic
 from schemas.values.counting import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
     from app.proofs.preview import Change, Preview
     from schemas.records.rules import AdoptRules, RulesAccepted
     from schemas.wire.codec import Codec
@@ -122,7 +118,7 @@ def preview(
         found = await decided_again(DECIDERS, text, period, log, codec, ring)
         return found, await _other_currency(text, log, codec)
 
-    found, note = _on_the_log(look, bootstrap_servers, schema_registry_url)
+    found, note = operators.on_the_log(look, bootstrap_servers, schema_registry_url)
     _say_preview(found)
     if note:
         say(note)
@@ -219,7 +215,7 @@ def rollback(
     from app.operators.rules import history as all_of
     from streams.rules.mapping import renumbered
 
-    events = _on_the_log(all_of, bootstrap_servers, schema_registry_url)
+    events = operators.on_the_log(all_of, bootstrap_servers, schema_registry_url)
     text = renumbered(version_of(events, version).text, version_of(events, None).version + 1)
     _give(text, f"{why} (the text of version {version})", wait_s, bootstrap_servers, schema_registry_url)
 
@@ -248,7 +244,7 @@ def export(
         raise CannotRun(f"{out} exists; name another file")
     connection = connect(bootstrap_servers, schema_registry_url)
     signer = load_known_signer(connection.private_key_path, connection.role, connection.public_keys_path)
-    held = version_of(_on_the_log(all_of, bootstrap_servers, schema_registry_url), version)
+    held = version_of(operators.on_the_log(all_of, bootstrap_servers, schema_registry_url), version)
     out.write_text(as_file(held, signer), "utf-8")
     say(f"version {held.version} ({held.digest}) is in {out}, signed with key {signer.key_id}")
     say(f"    whoever imports it needs {connection.public_keys_path} too, by a way that he trusts")
@@ -284,25 +280,11 @@ def _give(
     text: str, why: str, wait_s: float, servers: str | None, registry: str | None, *, by_two: bool = False
 ) -> None:
     """Adopt a text, or propose it: where the access policy asks for four eyes, and where two people are wanted."""
-    from app.operators.rules import partitions_of
-    from schemas.records.rules import AdoptRules
     from streams.rules.adoption import why_not
     from streams.rules.catalogue import ACCOUNT_MAPPING
 
-    async def read(log: Log, _codec: Codec) -> Any:
-        return partitions_of(ACCOUNT_MAPPING, log)
-
-    command = AdoptRules(
-        rules_name=NAME,
-        version=ACCOUNT_MAPPING.version_of(text, NAME),
-        text=text,
-        partitions=_on_the_log(read, servers, registry),
-        command_id=uuid.uuid4().hex,
-        **identity.actor().fields_for("AdoptRules"),
-        reason=why,
-        requested_at=datetime.now(UTC),
-    )
-    held = _in_force(servers, registry)
+    version = ACCOUNT_MAPPING.version_of(text, NAME)
+    held, command = rules.prepared(ACCOUNT_MAPPING, text, version, why, servers, registry)
     if problem := why_not(held, command):
         raise operators.refuse(problem)
     rules.say_difference(held, text)
@@ -337,7 +319,7 @@ def _proposed(proposal_id: str, servers: str | None) -> AdoptRules:
 def _in_force(servers: str | None, registry: str | None) -> RulesAccepted | None:
     from app.operators import rules as adopted
 
-    found: RulesAccepted | None = _on_the_log(adopted.in_force, servers, registry).get(NAME)
+    found: RulesAccepted | None = operators.on_the_log(adopted.in_force, servers, registry).get(NAME)
     return found
 
 
@@ -350,20 +332,6 @@ async def _other_currency(text: str, log: Log, codec: Codec) -> str:
     if held is None or account_mapping(held.text, NAME).policies.base_currency == wanted:
         return ""
     return f"the books would be kept in {wanted}: how payments are valued then is not part of this preview"
-
-
-def _on_the_log(
-    work: Callable[[Log, Codec], Coroutine[Any, Any, Any]], servers: str | None, registry: str | None
-) -> Any:
-    from streams.log import kafka
-
-    async def run() -> Any:
-        connection = connect(servers, registry)
-        async with kafka.opened(connection.kafka) as log:
-            with connection.codec() as codec:
-                return await work(log, codec)
-
-    return asyncio.run(run())
 
 
 def _account(account: Account) -> str:

@@ -11,7 +11,7 @@ import asyncio
 import json
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,8 @@ from schemas.topic import Topic
 if TYPE_CHECKING:
     from app.operators.decisions import Answer
     from schemas.records.approvals import ProposeCommand
+    from schemas.wire.codec import Codec
+    from streams.log.ports import Log
 
 REFUSED, UNANSWERED = 1, 4
 WAIT_S = 30.0
@@ -187,6 +189,26 @@ def _answered(
     for event in answer.events:
         say(f"    {type(event).__name__}: {getattr(event, 'message', '')}", err=True)
     raise typer.Exit(UNANSWERED if wait_s else 0)
+
+
+def on_the_log(
+    work: Callable[[Log, Codec], Coroutine[Any, Any, Any]],
+    bootstrap_servers: str | None,
+    schema_registry_url: str | None = None,
+) -> Any:
+    """Do some work on the log from a command that waits for it; returns what the work returns.
+
+    Raises: what the work raises; ContractBroken as connect.
+    """
+    from streams.log import kafka
+
+    async def run() -> Any:
+        connection = connect(bootstrap_servers, schema_registry_url)
+        async with kafka.opened(connection.kafka) as log:
+            with connection.codec() as codec:
+                return await work(log, codec)
+
+    return asyncio.run(run())
 
 
 def decide(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import uuid
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import identity, operators
-from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
 from app.output.terminal import say
@@ -20,11 +19,10 @@ from schemas.topic import Topic
 from schemas.values.counting import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
     from schemas.records.rules import AdoptRules, RulesAccepted, RulesRefused
     from schemas.wire.codec import Codec
     from streams.log.ports import Log
+    from streams.rules.catalogue import RulesKind
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the rules, as `saldo rules show` lists them.")]
 
@@ -58,31 +56,45 @@ def adopt(
     """
     from app.operators import rules
     from app.settings.settings import load_settings
-    from schemas.records.rules import AdoptRules
     from streams.rules import adoption
 
     found = rules.file_of(name, load_settings().rules, file)
-
-    async def read(log: Log, codec: Codec) -> tuple[Any, Any]:
-        return (await rules.in_force(log, codec)).get(name), rules.partitions_of(found.kind, log)
-
-    before, partitions = _on_the_log(read, bootstrap_servers, schema_registry_url)
-    command = AdoptRules(
-        rules_name=name,
-        version=found.version,
-        text=found.text,
-        partitions=partitions,
-        command_id=uuid.uuid4().hex,
-        **identity.actor().fields_for("AdoptRules"),
-        reason=why,
-        requested_at=datetime.now(UTC),
-    )
+    before, command = prepared(found.kind, found.text, found.version, why, bootstrap_servers, schema_registry_url)
     say_difference(before, found.text)
     if dry_run:
         if problem := adoption.why_not(before, command):
             raise operators.refuse(problem)
         return
     give(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+def prepared(
+    kind: RulesKind,
+    text: str,
+    version: int,
+    why: str,
+    bootstrap_servers: str | None,
+    schema_registry_url: str | None,
+) -> tuple[RulesAccepted | None, AdoptRules]:
+    """Return what is in force and the command that adopts this text in its place."""
+    from app.operators import rules
+    from schemas.records.rules import AdoptRules
+
+    async def read(log: Log, codec: Codec) -> tuple[Any, Any]:
+        return (await rules.in_force(log, codec)).get(kind.name), rules.partitions_of(kind, log)
+
+    before, partitions = operators.on_the_log(read, bootstrap_servers, schema_registry_url)
+    command = AdoptRules(
+        rules_name=kind.name,
+        version=version,
+        text=text,
+        partitions=partitions,
+        command_id=uuid.uuid4().hex,
+        **identity.actor().fields_for("AdoptRules"),
+        reason=why,
+        requested_at=datetime.now(UTC),
+    )
+    return before, command
 
 
 def give(command: AdoptRules, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
@@ -129,7 +141,7 @@ def show(
         counts = {kind.name: rules.partitions_of(kind, log) for kind in KINDS.values()}
         return await rules.in_force(log, codec), counts
 
-    found, counts = _on_the_log(read, bootstrap_servers, schema_registry_url)
+    found, counts = operators.on_the_log(read, bootstrap_servers, schema_registry_url)
     if name is not None:
         held = found.get(name)
         say(*(_nothing_adopted(name) if held is None else held.text).splitlines())
@@ -165,7 +177,7 @@ def history(
     from streams.rules.catalogue import kind_of
 
     kind_of(name)
-    events = _on_the_log(rules.history, bootstrap_servers, schema_registry_url)
+    events = operators.on_the_log(rules.history, bootstrap_servers, schema_registry_url)
     before: RulesAccepted | None = None
     for event in (one for one in events if one.rules_name == name):
         if isinstance(event, RulesAccepted):
@@ -178,20 +190,6 @@ def history(
             )
     if before is None:
         say(_nothing_adopted(name))
-
-
-def _on_the_log(
-    work: Callable[[Log, Codec], Coroutine[Any, Any, Any]], servers: str | None, registry: str | None
-) -> Any:
-    from streams.log import kafka
-
-    async def run() -> Any:
-        connection = connect(servers, registry)
-        async with kafka.opened(connection.kafka) as log:
-            with connection.codec() as codec:
-                return await work(log, codec)
-
-    return asyncio.run(run())
 
 
 def _nothing_adopted(name: str) -> str:

@@ -74,13 +74,17 @@ class AlertSeen:
 async def all_alerts(log: Log, codec: Codec) -> list[AlertSeen]:
     """Return every alert, oldest first."""
     found: dict[str, AlertSeen] = {}
-    for partition in range(log.partition_count(JOURNAL)):
-        async for record in each_once(log, JOURNAL, partition):
-            _take(found, codec.decode_as_written(record.value))
     # Who is told is decided on the partition of the receiver, which may be read before that of the alert.
+    messages: list[AlertsNotified] = []
     for partition in range(log.partition_count(JOURNAL)):
         async for record in each_once(log, JOURNAL, partition):
-            _take_message(found, codec.decode_as_written(record.value))
+            event = codec.decode_as_written(record.value)
+            if isinstance(event, AlertsNotified):
+                messages.append(event)
+            else:
+                _take(found, event)
+    for message in messages:
+        _take_message(found, message)
     return sorted(found.values(), key=lambda one: one.opened.occurred_at)
 
 
@@ -96,9 +100,8 @@ def _take(found: dict[str, AlertSeen], event: Any) -> None:
             found[event.alert_id] = replace(found[event.alert_id], closed=event)
 
 
-def _take_message(found: dict[str, AlertSeen], event: Any) -> None:
-    if isinstance(event, AlertsNotified):
-        for line in event.lines:
-            if line.alert_id in found:
-                seen = found[line.alert_id]
-                found[line.alert_id] = replace(seen, messages=(*seen.messages, event))
+def _take_message(found: dict[str, AlertSeen], message: AlertsNotified) -> None:
+    for line in message.lines:
+        if line.alert_id in found:
+            seen = found[line.alert_id]
+            found[line.alert_id] = replace(seen, messages=(*seen.messages, message))

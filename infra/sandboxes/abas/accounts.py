@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from infra.sandboxes.abas.ledger import WRITE_OFF, company_currency, share_of
+from infra.sandboxes.abas.ledger import APPLICATION, WRITE_OFF, company_currency, share_of
 from infra.sandboxes.abas.store import Record, Store
 from infra.sandboxes.abas.tables import ENTRY, FIGURES, OPEN_ITEM, PAYMENT
 from schemas.values.money import from_major
@@ -19,7 +19,6 @@ from schemas.values.money import from_major
 # What this company books where its documents don't say: revenue, money of payments, what is given up.
 SALES, TRANSIT, GIVEN_UP = "8400", "1360", "4930"
 ITEM, CREDIT, FREE_CREDIT, ACCOUNT_PART = "item", "credit", "free_credit", "account"
-APPLICATION = "APPLICATION"
 
 
 @dataclass(frozen=True, slots=True)
