@@ -30,25 +30,39 @@ class Nothing:
 
 def send_mail(notifier: Notifier) -> Effect[Nothing, MailCommands, MailOutcomes]:
     """Return the work of send-mail, by this mail server."""
-    return _sends("send-mail", Topic.MAIL_COMMANDS, Topic.MAIL_OUTCOMES, notifier)
+
+    async def perform(_state: Nothing, command: MailCommands) -> tuple[MailOutcomes, ...]:
+        return (await notifier.send(command),)
+
+    def evolve(state: Nothing, _event: MailOutcomes) -> Nothing:
+        return state
+
+    return Effect(
+        name="send-mail",
+        inbox=Topic.MAIL_COMMANDS,
+        journal=Topic.MAIL_OUTCOMES,
+        state_type=Nothing,
+        initial=Nothing(),
+        perform=perform,
+        recall=_recall,
+        evolve=evolve,
+        batch_size=MESSAGES_AT_ONCE,
+    )
 
 
 def send_webhooks(notifier: Notifier) -> Effect[Nothing, WebhookCommands, WebhookOutcomes]:
     """Return the work of send-webhooks, by HTTP."""
-    return _sends("send-webhooks", Topic.WEBHOOK_COMMANDS, Topic.WEBHOOK_OUTCOMES, notifier)
 
-
-def _sends(name: str, inbox: Topic, journal: Topic, notifier: Notifier) -> Effect[Nothing, Any, Any]:
-    async def perform(_state: Nothing, command: Any) -> _Outcomes:
+    async def perform(_state: Nothing, command: WebhookCommands) -> tuple[WebhookOutcomes, ...]:
         return (await notifier.send(command),)
 
-    def evolve(state: Nothing, _event: Any) -> Nothing:
+    def evolve(state: Nothing, _event: WebhookOutcomes) -> Nothing:
         return state
 
     return Effect(
-        name=name,
-        inbox=inbox,
-        journal=journal,
+        name="send-webhooks",
+        inbox=Topic.WEBHOOK_COMMANDS,
+        journal=Topic.WEBHOOK_OUTCOMES,
         state_type=Nothing,
         initial=Nothing(),
         perform=perform,
