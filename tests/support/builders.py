@@ -337,6 +337,21 @@ class Ledger:
         return [one for one in reported if kind is None or isinstance(one, kind)]
 
 
+def posted(book: Ledger) -> Ledger:
+    """Let abas make every document that it was asked for, and those that follow."""
+    seen = 0
+    while len(sent := book.sent(Asked)) > seen:
+        for command in sent[seen:]:
+            book.when(done(command))
+        seen = len(sent)
+    return book
+
+
+def documents(book: Ledger) -> list[tuple[str, str | None, int]]:
+    """The documents that abas was asked for: kind, open item, amount."""
+    return [(one.kind, one.abas_open_item_id, one.amount_minor) for one in book.sent(Asked)]
+
+
 def kinds(events: Iterable[Any]) -> list[str]:
     """The names of events, for a test that is about what happened and not about the fields."""
     return [type(event).__name__ for event in events]

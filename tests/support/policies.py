@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,12 +38,23 @@ DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 DISPUTES = disputes_policy(text_of(DISPUTE_DEADLINES.shipped))
 PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES)))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
+_SHIPPED: Mapping[Any, Any] = {
+    receivables: RECEIVABLES,
+    ledger: LEDGER,
+    alerts: ALERTS,
+    settlement: DEPOSITS,
+    disputes: DISPUTES,
+    payments: PAYMENTS,
+    payments.decider: PAYMENTS,
+    rates: RATES,
+}
 
 
-def by_shipped_rules(agent: Decider[Any, Any, Any]) -> Decider[Any, Any, Any]:
-    """Return an agent that decides by the rules that ship, where nothing is adopted on the log of a test."""
-    assert agent.rules is not None
-    policy = agent.rules.read(*(text_of(KINDS[name].shipped) for name in agent.rules.names))
+def by_shipped_rules(agent: Decider[Any, Any, Any], texts: Mapping[str, str] | None = None) -> Decider[Any, Any, Any]:
+    """Return an agent that decides by the rules that ship, or by these texts, where nothing is adopted on the log."""
+    if agent.rules is None:
+        return agent
+    policy = agent.rules.read(*((texts or {}).get(name) or text_of(KINDS[name].shipped) for name in agent.rules.names))
     decide = agent.decide
     return replace(agent, rules=None, decide=lambda state, record: decide(state, record, policy))
 
@@ -56,18 +67,7 @@ def chosen(**choices: Any) -> ReceivablesPolicy:
 
 def decide_of(context: Any, policy: Any = None) -> Callable[[Any, Any], tuple[Any, ...]]:
     """The decide of a context, with this policy or the one that ships where it wants one."""
-    if context is receivables:
-        return lambda state, record: receivables.decide(state, record, policy or RECEIVABLES)
-    if context is ledger:
-        return lambda state, record: ledger.decide(state, record, LEDGER)
-    if context is alerts:
-        return lambda state, record: alerts.decide(state, record, ALERTS)
-    if context is settlement:
-        return lambda state, record: settlement.decide(state, record, DEPOSITS)
-    if context is disputes:
-        return lambda state, record: disputes.decide(state, record, DISPUTES)
-    if context in (payments, payments.decider):
-        return lambda state, record: payments.decide(state, record, PAYMENTS)
-    if context is rates:
-        return lambda state, record: rates.decide(state, record, RATES)
-    return context.decide  # type: ignore[no-any-return]
+    policy = _SHIPPED.get(context) if policy is None else policy
+    if policy is None:
+        return context.decide  # type: ignore[no-any-return]
+    return lambda state, record: context.decide(state, record, policy)

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import catalog
-from schemas.files.owned import text_of
 from schemas.records.erp import PostDocument
 from schemas.topic import Topic
 from streams.agents import DECIDERS
 from streams.domain import approvals
 from streams.rules import adoption
-from streams.rules.catalogue import KINDS
 from streams.tasks.processor import Decider
 from tests.support.builders import done
+from tests.support.policies import by_shipped_rules
 
 # Nothing of a year without people goes there.
 _OF_PEOPLE = (approvals.AGENT, adoption.AGENT)
@@ -40,18 +39,12 @@ class Line:
     states: defaultdict[str, dict[bytes, Any]] = field(default_factory=lambda: defaultdict(dict))
 
     def __post_init__(self) -> None:
-        self._agents: dict[str, tuple[Decider[Any, Any, Any], Callable[[Any], bytes], tuple[Any, ...]]] = {
-            agent.inbox: (agent, catalog.topic(agent.inbox).key_of, self._policy_of(agent))
+        self._agents: dict[str, tuple[Decider[Any, Any, Any], Callable[[Any], bytes]]] = {
+            agent.inbox: (by_shipped_rules(agent, self.rules), catalog.topic(agent.inbox).key_of)
             for agent in DECIDERS
             if agent.name not in _OF_PEOPLE
         }
         self._waiting: deque[tuple[str, Any]] = deque()
-
-    def _policy_of(self, agent: Decider[Any, Any, Any]) -> tuple[Any, ...]:
-        if agent.rules is None:
-            return ()
-        texts = [self.rules.get(name) or text_of(KINDS[name].shipped) for name in agent.rules.names]
-        return (agent.rules.read(*texts),)
 
     def report(self, topic: str, record: Any) -> None:
         """Take a record into an inbox, and all that follows from it."""
@@ -64,10 +57,10 @@ class Line:
                 self._decide(inbox, one)
 
     def _decide(self, inbox: str, record: Any) -> None:
-        agent, key_of, policy = self._agents[inbox]
+        agent, key_of = self._agents[inbox]
         states, key = self.states[agent.name], key_of(record)
         state = states.get(key, agent.initial)
-        for event in agent.decide(state, record, *policy):
+        for event in agent.decide(state, record):
             state = agent.evolve(state, event)
             self.decided[agent.name] += 1
             self.on_event(event)

@@ -13,7 +13,18 @@ from schemas.records.receivables import EntryWaiting, SplitEntry, UnmatchEntry
 from streams.domain import receivables
 from streams.domain.accounts import AccountMapping
 from streams.domain.receivables.policy import Policy
-from tests.support.builders import CUSTOMER, PAYMENT, Asked, Ledger, at, done, identified, key_by, open_item, refused
+from tests.support.builders import (
+    CUSTOMER,
+    PAYMENT,
+    Asked,
+    Ledger,
+    at,
+    identified,
+    key_by,
+    open_item,
+    posted,
+    refused,
+)
 from tests.support.policies import chosen
 
 IN_EURO = chosen(base_currency="EUR")
@@ -30,16 +41,6 @@ def item(amount: int = 100_00, booked: int | None = 92_00, **about: Any) -> Any:
 
 def paid(amount: int, base: int, payment: str = PAYMENT, movement: Movement = Movement.CAPTURED, **about: Any) -> Any:
     return replace(identified(movement, amount, payment=payment, **about), base_minor=base, base_currency="EUR")
-
-
-def posted(book: Ledger) -> Ledger:
-    """Let abas make every document that it was asked for, and those that follow."""
-    seen = 0
-    while len(sent := [one for one in book.sent() if isinstance(one, Asked)]) > seen:
-        for command in sent[seen:]:
-            book.when(done(command))
-        seen = len(sent)
-    return book
 
 
 def documents(book: Ledger) -> list[tuple[str, dict[str, int]]]:

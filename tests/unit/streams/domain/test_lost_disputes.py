@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.records.identification import Movement
 from streams.domain import receivables
-from tests.support.builders import Asked, Ledger, done, identified, key_by, open_item
+from tests.support.builders import Ledger, documents, done, identified, key_by, open_item, posted
 from tests.support.policies import RECEIVABLES, chosen
 
 LOST, WON = Movement.CHARGEBACK_LOST, Movement.CHARGEBACK_LOST_REVERSED
@@ -24,20 +24,6 @@ def paid(amount: int, invoice: str = "RE-1") -> Any:
 def lost(movement: Movement, amount: int, number: int = 1, dispute: str = "X1") -> Any:
     fact = identified(movement, amount, minute=10 + number, name=f"{dispute}:{number}")
     return replace(fact, dispute_id=dispute)
-
-
-def posted(book: Ledger) -> Ledger:
-    """Let abas make every document that it was asked for, and those that follow."""
-    seen = 0
-    while len(sent := [one for one in book.sent() if isinstance(one, Asked)]) > seen:
-        for command in sent[seen:]:
-            book.when(done(command))
-        seen = len(sent)
-    return book
-
-
-def documents(book: Ledger) -> list[tuple[str, str | None, int]]:
-    return [(one.kind, one.abas_open_item_id, one.amount_minor) for one in book.sent() if isinstance(one, Asked)]
 
 
 def test_a_lost_dispute_opens_the_invoice_again_and_the_document_names_the_dispute() -> None:

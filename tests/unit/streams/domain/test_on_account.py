@@ -26,10 +26,12 @@ from tests.support.builders import (
     Asked,
     Ledger,
     at,
+    documents,
     done,
     identified,
     key_by,
     open_item,
+    posted,
     refused,
 )
 from tests.support.policies import chosen
@@ -51,22 +53,8 @@ def back(movement: Movement, amount: int, minute: int = 9, payment: str = PAYMEN
     return identified(movement, amount, payment=payment, invoice=None, minute=minute)
 
 
-def posted(book: Ledger) -> Ledger:
-    """Let abas make every document that it was asked for, and those that follow."""
-    seen = 0
-    while len(sent := [one for one in book.sent() if isinstance(one, Asked)]) > seen:
-        for command in sent[seen:]:
-            book.when(done(command))
-        seen = len(sent)
-    return book
-
-
 def on_account(book: Ledger) -> int:
     return sum(minor for _, minor in book.state.on_account)
-
-
-def documents(book: Ledger) -> list[tuple[str, str | None, int]]:
-    return [(one.kind, one.abas_open_item_id, one.amount_minor) for one in book.sent() if isinstance(one, Asked)]
 
 
 def said(book: Ledger) -> list[str]:

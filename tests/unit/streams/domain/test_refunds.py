@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.records.identification import Movement
 from schemas.records.receivables import EntryPutOnAccount, EntryWaiting
 from streams.domain import receivables
-from tests.support.builders import PAYMENT, Asked, Ledger, done, identified, key_by, open_item
+from tests.support.builders import PAYMENT, Asked, Ledger, identified, key_by, open_item, posted
 from tests.support.policies import chosen
 
 LIABILITY = chosen(refund_without_credit_memo="liability")
@@ -19,15 +19,6 @@ LIABILITY = chosen(refund_without_credit_memo="liability")
 
 def ledger(*records: Any, policy: Any = None) -> Ledger:
     return posted(Ledger(receivables, key_by("abas_customer_id"), policy).given(*records))
-
-
-def posted(book: Ledger) -> Ledger:
-    seen = 0
-    while len(sent := [one for one in book.sent() if isinstance(one, Asked)]) > seen:
-        for command in sent[seen:]:
-            book.when(done(command))
-        seen = len(sent)
-    return book
 
 
 def then(book: Ledger, *records: Any) -> list[tuple[str, str | None, int]]:

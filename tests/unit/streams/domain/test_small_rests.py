@@ -16,7 +16,7 @@ from schemas.records.receivables import EntryWaiting, OpenItemRecorded, PostingR
 from streams.domain import receivables
 from streams.domain.choices import CashDiscount, SmallRests
 from streams.domain.receivables.by_rule import discount_shares
-from tests.support.builders import CUSTOMER, PAYMENT, Asked, Ledger, at, done, identified, key_by, open_item
+from tests.support.builders import CUSTOMER, PAYMENT, Asked, Ledger, at, identified, key_by, open_item, posted
 from tests.support.policies import chosen
 from tests.support.typed import as_a
 
@@ -40,15 +40,6 @@ def invoice(amount: int = 11_900_00, *, rate: int = 19_00, **terms: Any) -> Any:
 def paid(amount: int, days: int = 0, invoice: str | None = "RE-1", payment: str = PAYMENT) -> Any:
     record = identified(Movement.CAPTURED, amount, payment=payment, invoice=invoice, minute=1)
     return replace(record, value_on=INVOICED + timedelta(days=days))
-
-
-def posted(book: Ledger) -> Ledger:
-    seen = 0
-    while len(sent := [one for one in book.sent() if isinstance(one, Asked)]) > seen:
-        for command in sent[seen:]:
-            book.when(done(command))
-        seen = len(sent)
-    return book
 
 
 def documents(book: Ledger) -> list[tuple[str, int]]:
