@@ -201,6 +201,17 @@ class GuardSettings(BaseModel):
     key: SecretStr = SecretStr("")
 
 
+class PrivacySettings(BaseModel):
+    """What wraps the keys that personal values are sealed with.
+
+    key   a secret of 16 characters or more, the same for every process; empty makes one in the embedded data directory
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: SecretStr = SecretStr("")
+
+
 # An empty variable is one that is not set.
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda path: None if path == "" else path)]
 
@@ -246,6 +257,7 @@ class Settings(BaseSettings):
     # A folder of the user's own reports and tables (docs/reports.md).
     reports_dir: Path | None = None
     guard: GuardSettings = GuardSettings()
+    privacy: PrivacySettings = PrivacySettings()
     kafka: KafkaSettings = KafkaSettings()
     keys: KeySettings = KeySettings()
     worker: WorkerSettings = WorkerSettings()
