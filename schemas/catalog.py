@@ -133,8 +133,12 @@ MAX_MESSAGE_BYTES = {
 BY_ROLE: Mapping[str, Mapping[str, str]] = {
     # The broker dates what enters an inbox: whoever writes it could date it back, behind a revoked key.
     "inbox": {"message.timestamp.type": "LogAppendTime"},
-    # A destroyed key is gone from the disk within a day, however little else is written.
-    "keys": {"max.compaction.lag.ms": str(24 * 3600 * 1000), "min.cleanable.dirty.ratio": "0.01"},
+    # A destroyed key is gone from the disk within hours (streams/edges/subject_keys.py writes what closes its segment).
+    "keys": {
+        "segment.ms": str(3600 * 1000),
+        "max.compaction.lag.ms": str(3600 * 1000),
+        "min.cleanable.dirty.ratio": "0.01",
+    },
 }
 
 

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     operators.add_group(
         app,
         "privacy",
-        "Personal values: read them, or make one person's unreadable for good.",
+        "Open personal values, or erase a person's.",
         {"list": list_subjects, "open": open_texts, "erase": erase, "readmit": readmit},
     )
 
@@ -40,7 +40,10 @@ def list_subjects(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """List whose values are sealed, one line each: the person as sources name it, and whether it is erased."""
+    """List whose values are sealed.
+
+    One line each: the person as sources name it, and whether it is erased.
+    """
     keys = _keys(bootstrap_servers, schema_registry_url)
     found = {subject: erased for subject, erased in keys.subjects().items() if containing in subject}
     if not found:
@@ -51,9 +54,9 @@ def list_subjects(
 
 @needs("open-personal")
 def open_texts(bootstrap_servers: BootstrapServers = None, schema_registry_url: SchemaRegistryUrl = None) -> None:
-    """Open what is sealed in a text from standard input: `saldo report ... --format csv | saldo privacy open`.
+    """Open what is sealed in a text that is piped in.
 
-    What was erased is shown as [erased].
+    saldo report ... --format csv | saldo privacy open. What was erased is shown as [erased].
     """
     from schemas.checks.sealing import opened
 
@@ -70,9 +73,10 @@ def erase(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Destroy a person's keys: nobody can read that person's values any more, on any topic or in any table.
+    """Make a person's values unreadable for good.
 
-    It can't be undone, so another approver approves it first. Money, its references and its history stay as they are.
+    The keys are destroyed, so nobody can read them any more, on any topic or in any table. It can't be undone, so another
+    approver approves it first. Money, its references and its history stay as they are.
     """
     from schemas.records.privacy import EraseSubject
 
@@ -90,7 +94,10 @@ def readmit(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Let the values of an erased person who is a customer again be sealed anew; the old ones stay unreadable."""
+    """Take an erased person as a customer again.
+
+    New values are sealed with a new key; the old ones stay unreadable.
+    """
     from schemas.records.privacy import ReadmitSubject
 
     command = ReadmitSubject(**operators.attributed("ReadmitSubject", why), data_subject=person)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from schemas import catalog
 from schemas.checks.sealing import SubjectKey, new_key, sealed_record, subjects_of, unwrapped, wrapped, wrapping_key
 from schemas.failures import ContractBroken, Unreadable
 from schemas.records import Record
@@ -24,6 +25,24 @@ from streams.log.outbound import Outbound
 from streams.log.ports import Log
 
 KEYS = Topic.PRIVACY_KEYS
+# Compaction leaves the newest segment of a partition alone, and a broker begins a new one only with an append, once the
+# newest is as old as the topic's segment.ms. So a destroyed key is written twice more: the first append closes the
+# segment that holds the key, the second one the segment that holds the record which takes its place.
+COPIES = 2
+
+
+@dataclass(slots=True)
+class _Destroyed:
+    """The key of a partition that was destroyed last, and how often it was written again since this process knows."""
+
+    stored: SubjectKeyStored
+    written_at: datetime
+    copies: int = 0
+
+
+def _is_later(one: SubjectKeyStored, other: SubjectKeyStored) -> bool:
+    assert one.destroyed_at is not None
+    return other.destroyed_at is None or one.destroyed_at > other.destroyed_at
 
 
 class SubjectKeys:
@@ -37,12 +56,15 @@ class SubjectKeys:
         *,
         source: str,
         now: Callable[[], datetime] = utc_now,
+        segment: timedelta | None = None,
     ) -> None:
         """Bind the topic.
 
         Shapes: secret gives the installation's privacy key, and is asked when the first key is used; source is the name
-                under which this process writes: source-paytrace.
+                under which this process writes: source-paytrace; segment is how old the broker lets a segment get, as
+                the catalogue has it.
         """
+        self._segment = segment or timedelta(milliseconds=int(catalog.topic(KEYS).config["segment.ms"]))
         self._log = log
         self._codec = codec
         self._secret = secret
@@ -52,6 +74,7 @@ class SubjectKeys:
         self._read_to: dict[int, int] = {}
         self._of: dict[str, dict[str, SubjectKeyStored]] = {}
         self._by_id: dict[str, SubjectKeyStored] = {}
+        self._destroyed: dict[int, _Destroyed] = {}
         self._turn = asyncio.Lock()
 
     async def seal(self, records: Sequence[Record]) -> tuple[Record, ...]:
@@ -67,6 +90,7 @@ class SubjectKeys:
         async with self._turn:
             await self._read_on()  # who was erased or readmitted meanwhile, and keys that others made
             await self._make_missing(subjects)
+            await self._close_segments()
             keys = {subject: self._elder(subject) if self._knows(subject) else None for subject in subjects}
         return tuple(sealed_record(record, keys) for record in records)
 
@@ -180,10 +204,23 @@ class SubjectKeys:
             start, end = await self._log.watermarks(KEYS, partition)
             async for batch in self._log.read(KEYS, partition, self._read_to.get(partition, start), end):
                 for record in batch:
-                    self._take(self._decoded(record.value))
+                    self._take(self._decoded(record.value), partition)
                     self._read_to[partition] = record.offset + 1
 
-    def _take(self, stored: SubjectKeyStored) -> None:
+    async def _close_segments(self) -> None:
+        """Write what is due of the copies that let compaction reach a destroyed key."""
+        now = self._now()
+        for known in self._destroyed.values():
+            if known.copies < COPIES and now - known.written_at >= self._segment:
+                await self._append([known.stored])
+                known.copies, known.written_at = known.copies + 1, now
+
+    def _take(self, stored: SubjectKeyStored, partition: int) -> None:
+        known = self._destroyed.get(partition)
+        if stored.destroyed_at is not None and (known is None or _is_later(stored, known.stored)):
+            self._destroyed[partition] = _Destroyed(stored, self._now())
+        elif known is not None and stored.key_id == known.stored.key_id:
+            known.stored = stored
         self._of.setdefault(stored.data_subject, {})[stored.key_id] = stored
         self._by_id[stored.key_id] = stored
 

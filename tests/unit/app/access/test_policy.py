@@ -290,11 +290,22 @@ def test_four_eyes_always_is_possible_for_what_states_no_amount(tmp_path: Path) 
 def test_every_command_that_writes_for_a_person_asks_who_it_is_first() -> None:
     needed: set[str] = set()
     for group in build().registered_groups:
-        if group.name in ("decide", "deposits", "ledger", "dispute", "dlq", "alerts", "approvals", "rules", "mapping"):
+        if group.name in (
+            "decide",
+            "deposits",
+            "ledger",
+            "dispute",
+            "dlq",
+            "alerts",
+            "approvals",
+            "rules",
+            "mapping",
+            "privacy",
+        ):
             assert group.typer_instance is not None
             for command in group.typer_instance.registered_commands:
                 names = getattr(command.callback, "needs", ())
                 assert names, f"saldo {group.name} {command.name} asks nobody"
                 needed |= set(names)
     # Proposing follows from another command.
-    assert needed == {*operator_commands(), "read"} - {"ProposeCommand"}
+    assert needed == {*operator_commands(), "read", "open-personal"} - {"ProposeCommand"}

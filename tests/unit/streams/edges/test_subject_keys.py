@@ -117,6 +117,23 @@ async def test_an_erasure_that_a_crash_cut_off_is_done_again_with_the_same_outco
     assert "ever sealed" in refused.refused_because
 
 
+async def test_a_destroyed_key_s_record_is_written_twice_more_so_that_compaction_reaches_the_key() -> None:
+    log, clock = a_log(), [NOW]
+    keys = SubjectKeys(
+        log, CODEC, lambda: b"the privacy key of the tests", source="source-paytrace", now=lambda: clock[0]
+    )
+    await keys.seal([customer()])
+    await keys.destroy(ADA, NOW)
+    others = [customer(subject="paytrace/main/other")]
+    written = []
+    for hours in (0, 1, 1, 2, 3, 9):
+        clock[0] = NOW.replace(hour=NOW.hour + hours)
+        await keys.seal(others)
+        written.append(sum(len(log.records(KEYS, one)) for one in range(2)))
+    assert written == [3, 4, 4, 5, 5, 5]  # two keys and the destroyed one's record to begin with
+    assert keys.subjects()[ADA]
+
+
 async def shown(*records: Any) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
     for record in records:
         yield record.vault_customer_id, (record,)
