@@ -75,8 +75,8 @@ def erase(
 ) -> None:
     """Make a person's values unreadable for good.
 
-    The keys are destroyed, so nobody can read them any more, on any topic or in any table. It can't be undone, so another
-    approver approves it first. Money, its references and its history stay as they are.
+    The keys are destroyed, so nobody can read them any more, on any topic or in any table. It can't be undone, so a
+    second person approves it first. Money, its references and its history stay as they are.
     """
     from schemas.records.privacy import EraseSubject
 
