@@ -6,6 +6,7 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ async def test_a_destroyed_key_is_gone_from_the_disk_and_what_it_sealed_is_lost(
         make_topics(broker.bootstrap_servers, {KEYS.value: 1}, config)
         async with real.opened(client_options(broker.bootstrap_servers)) as log:
             keys = SubjectKeys(log, Codec(), PRIVACY_KEY.encode, source="source-paytrace", segment=SEGMENT)
-            (record,) = await keys.seal([customer()])
+            record: Any = (await keys.seal([customer()]))[0]
             (stored,) = keys._by_id.values()
             assert on_disk(tmp_path, stored.wrapped_key)
             assert await keys.destroy(ADA, datetime.now(UTC)) == 1
