@@ -83,7 +83,7 @@ def erase(
     command = EraseSubject(**operators.attributed("EraseSubject", why), data_subject=person)
     answered = _ask(command, wait_s, bootstrap_servers, schema_registry_url)
     if answered is not None:
-        say(f"    {person}: {answered.key_count} keys destroyed")
+        say(f"    {person}: keys destroyed: {answered.key_count}")
 
 
 @needs("ReadmitSubject")
