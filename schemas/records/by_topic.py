@@ -187,6 +187,7 @@ from schemas.records.settlement import (
     BankLineDismissed,
     BankLineObserved,
     BankStatementEnded,
+    BankTransferRecorded,
     CardTypeObserved,
     CardTypeRecorded,
     ConfirmDepositMatch,
@@ -214,6 +215,7 @@ from schemas.records.settlement import (
     SettlementLineRefused,
     SettlementLinesSetAside,
     SettlementRequestRefused,
+    TakeBankTransfer,
     UnmatchDeposit,
 )
 from schemas.records.sources import SourceCursor
@@ -401,6 +403,7 @@ SettlementEvents: TypeAlias = (
     | DepositMatchRejected
     | DepositUnmatched
     | BankLineDismissed
+    | BankTransferRecorded
     | SettlementRequestRefused
     | FeeScheduleProposed
     | FeeScheduleAccepted
@@ -419,6 +422,7 @@ SettlementInbox: TypeAlias = (
     | RejectDepositMatch
     | UnmatchDeposit
     | DismissBankLine
+    | TakeBankTransfer
     | AcceptFeeSchedule
 )
 SourcesCursors: TypeAlias = SourceCursor

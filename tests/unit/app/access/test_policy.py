@@ -46,6 +46,7 @@ MAY: dict[str, set[Role]] = {
     "RejectDepositMatch": {C, P},
     "UnmatchDeposit": {C, P},
     "DismissBankLine": {C, P},
+    "TakeBankTransfer": {C, P},
     "AcceptFeeSchedule": {C, P},
     "RecordDisputeFact": {C, P},
     "ReportPaymentCode": {C, P},
