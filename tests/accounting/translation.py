@@ -33,8 +33,8 @@ from schemas.records.settlement import (
     SettlementBatchObserved,
 )
 from schemas.values.money import Money
-from streams.domain.settlement.transfers import transfer_id
 from schemas.wire.codec import to_json
+from streams.domain.settlement.transfers import transfer_id
 from tests.accounting import stories as told
 from tests.accounting.house import BANK_ACCOUNT, MAIN, accounts_of
 from tests.accounting.world import World

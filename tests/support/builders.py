@@ -87,7 +87,7 @@ def observation(
         invoice_number=invoice,
         vault_customer_id=vault,
         description="",
-        card_last_four=None if is_ach else "5439",
+        card_last_four=None if kind in rails else "5439",
         avs_response="",
         csc_response="",
         batch_number=batch,

@@ -33,6 +33,9 @@ def lines_of(
     money = next((role for role in PAYER_MONEY if role in before), payer_money_role(entry.method))
     for of_kind in kinds()[kind].lines:
         role = money if money in of_kind.roles else of_kind.role
+        amount = _amount(role, entry)
+        if of_kind.optional and not amount.amount_minor:
+            continue
         own, takes = roles()[role].of is not None, of_kind.takes
         account = Account(customer) if own else _account(role, before, entry, kind, customer, mapping)
         lines.append(
@@ -40,10 +43,10 @@ def lines_of(
                 role=role,
                 account=account.number,
                 side=Side(of_kind.side.upper()),
-                amount_minor=entry.amount_minor,
+                amount_minor=amount.amount_minor,
                 currency=entry.currency,
-                base_minor=entry.base_minor,
-                base_currency=None if entry.base_minor is None else entry.base_currency,
+                base_minor=amount.base_minor,
+                base_currency=None if amount.base_minor is None else entry.base_currency,
                 open_item=item_id if own and "open_item" in takes else None,
                 cost_centre=account.cost_centre if "cost_centre" in takes else None,
                 tax_code=(entry.tax_code or account.tax_code) if "tax_code" in takes else None,
@@ -51,6 +54,18 @@ def lines_of(
             )
         )
     return tuple(lines)
+
+
+def _amount(role: str, entry: Entry) -> Entry:
+    """Return what of an entry is on the line of a role: all of it, but for the tax within a discount."""
+    net = entry.amount_minor - entry.tax_minor
+    match role:
+        case "skonto":
+            return entry.part(entry.posting_reference, 0, net)
+        case "output_tax":
+            return entry.part(entry.posting_reference, net, entry.amount_minor)
+        case _:
+            return entry
 
 
 def difference_lines(
@@ -110,6 +125,7 @@ def _facts(entry: Entry, kind: str, customer: str) -> Facts:
         "event": entry.kind.value,
         "reason": entry.reversal_reason,
         "customer": customer,
+        "tax_code": entry.tax_code,
         "amount": str(Money(entry.amount_minor, entry.currency).major),
     }
     return {name: value for name, value in known.items() if value}

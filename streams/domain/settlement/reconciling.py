@@ -18,7 +18,6 @@ from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement
 from schemas.records.identification import Movement
 from schemas.records.ledger import DepositExplained, DepositReopened
 from schemas.records.settlement import (
-    AcceptFeeSchedule,
     BankDirection,
     BankLineObserved,
     BankStatementEnded,
@@ -26,7 +25,6 @@ from schemas.records.settlement import (
     BreakReason,
     CardTypeObserved,
     CardTypeRecorded,
-    ConfirmDepositMatch,
     DepositBreakFound,
     DepositMatched,
     DepositMatchRejected,
@@ -34,21 +32,17 @@ from schemas.records.settlement import (
     DepositReportRecorded,
     DepositRestExplained,
     DepositUnmatched,
-    DismissBankLine,
     FeeScheduleAccepted,
     FeeStatementRecorded,
     MoneySettled,
     ProcessorEntryKind,
     ProcessorEntryObserved,
-    RejectDepositMatch,
     SettlementBatchObserved,
     SettlementBatchRecorded,
     SettlementLineKind,
     SettlementLineRecorded,
     SettlementLineRefused,
     SettlementRequestRefused,
-    TakeBankTransfer,
-    UnmatchDeposit,
 )
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
@@ -403,7 +397,7 @@ def _on_statement(state: State, reported: BankStatementEnded, policy: Policy) ->
 
 
 def _on_report(state: State, seen: DepositReported, policy: Policy) -> tuple[Event, ...]:
-    """Take a deposit as the processor reports it; the same file or the same content again yields ()."""
+    """Take a deposit as the processor reports it; the same content, the same file or an older one again yields ()."""
     recorded = _of_report(seen)
     _check_key(recorded.settlement_account, recorded.currency, f"deposit {seen.deposit_id}")
     if recorded.reported_on > seen.observed_at.astimezone(UTC).date() + AHEAD:
@@ -412,6 +406,8 @@ def _on_report(state: State, seen: DepositReported, policy: Policy) -> tuple[Eve
     if known is not None:
         same = replace(recorded, occurred_at=known.reported.occurred_at, source_file=known.reported.source_file)
         if same == known.reported or (seen.source_file and seen.source_file in known.files):
+            return ()
+        if seen.observed_at < known.reported.occurred_at:
             return ()
     after = evolve(state, recorded)
     waiting = [

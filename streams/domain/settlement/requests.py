@@ -15,7 +15,6 @@ from schemas.checks.attribution import why_not_attributed
 from schemas.records.settlement import (
     AcceptFeeSchedule,
     BankLineDismissed,
-    BankTransferRecorded,
     ConfirmDepositMatch,
     DepositMatched,
     DepositMatchRejected,
@@ -24,9 +23,9 @@ from schemas.records.settlement import (
     DismissBankLine,
     FeeScheduleAccepted,
     RejectDepositMatch,
-    SettlementRequest,
     SettlementLineKind,
     SettlementLineRecorded,
+    SettlementRequest,
     SettlementRequestRefused,
     TakeBankTransfer,
     UnmatchDeposit,
