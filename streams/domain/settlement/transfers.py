@@ -1,8 +1,8 @@
 """Which bank lines are customers' payments, and which of them did the bank take back?
 
 People say into which bank accounts customers pay and how invoices, orders and customers are written there (rules
-`deposit-matching`). A line that names its deposit or batch is the processor's in any of them. A return is the only debit
-of the amount of a payment that names what it named; two that could be meant wait for a person, as every bank line does.
+`deposit-matching`). A line that names its deposit or batch is the processor's in any of them. A return is a debit of
+the amount of just one payment, which names what that named; where two could be meant it waits, as other bank lines do.
 
 What is found here goes to the payments context as a transaction of its own, and from there the way of every payment.
 """
@@ -57,7 +57,7 @@ class Named:
 
 
 def named_by(text: str, references: Iterable[str], policy: Policy) -> Named:
-    """Return what the words of a bank line name, by how people say it is written; ranges of invoices are spelled out."""
+    """Return what a bank line names, by how people say it is written; ranges of invoices are spelled out."""
     words = (text, *references, *numbers_in(text))
     return Named(
         invoice_number=", ".join(_found(policy.transfers.invoices, words)) or None,
@@ -145,10 +145,9 @@ def returned_by(
 def late_return(state: State, paid: BankTransferRecorded, policy: Policy) -> BankTransferRecorded | None:
     """Return the return of a payment whose debit was imported before it; the debit is an open bank line until then."""
     for debit in state.deposits.values():
-        words = (debit.text, (), -debit.paid_minor, debit.moved_on, policy)
-        if debit.deposit_minor < 0 and debit.deposit_id is None and debit.batch_number is None:
-            if returned_by(state, *words) == paid:
-                return _return_of(paid, _as_line(state, debit, paid), debit.deposit_minor, policy)
+        is_of_nobody = debit.deposit_minor < 0 and debit.deposit_id is None and debit.batch_number is None
+        if is_of_nobody and returned_by(state, debit.text, (), -debit.paid_minor, debit.moved_on, policy) == paid:
+            return _return_of(paid, _as_line(state, debit, paid), debit.deposit_minor, policy)
     return None
 
 
