@@ -18,6 +18,7 @@ class Topic(StrEnum):
     APPROVALS_EVENTS = "approvals.events.v1"
     APPROVALS_INBOX = "approvals.inbox.v1"
     APPROVALS_INBOX_DLQ = "approvals.inbox.v1.dlq"
+    CUSTOMERS_EVENTS = "customers.events.v1"
     CUSTOMERS_INBOX = "customers.inbox.v1"
     CUSTOMERS_INBOX_DLQ = "customers.inbox.v1.dlq"
     DISPUTES_EVENTS = "disputes.events.v1"

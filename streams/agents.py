@@ -15,6 +15,7 @@ from schemas.topic import Topic
 from streams.domain import (
     alerts,
     approvals,
+    customers,
     disputes,
     gateway,
     identification,
@@ -127,6 +128,8 @@ KEEP_LEDGER = _decider(
 KEEP_RATES = _decider(
     "keep-rates", Topic.RATES_INBOX, Topic.RATES_EVENTS, rates, rules=RulesUsed((EXCHANGE_RATES.name,), rates_policy)
 )
+# Which vault customer is which customer of abas; their payments then find them.
+LINK_CUSTOMERS = _decider(customers.AGENT, Topic.CUSTOMERS_INBOX, Topic.CUSTOMERS_EVENTS, customers)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 # Which conditions become alerts, and who is told of them when.
@@ -146,6 +149,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     RECONCILE_DEPOSITS,
     KEEP_LEDGER,
     KEEP_RATES,
+    LINK_CUSTOMERS,
     HOLD_APPROVALS,
     RAISE_ALERTS,
     ADOPT_RULES,

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import date
 from functools import partial
@@ -115,6 +115,7 @@ SIDE_AGAIN_S = 60.0
 
 # The second poll of each source, as people see it in `saldo status`.
 PAYTRACE_FACTS, ABAS_PAYMENT_REQUESTS = f"{PayTraceSource.name} facts", f"{AbasSource.name} payment requests"
+ABAS_CUSTOMERS = f"{AbasSource.name} customers"
 
 
 def codec(settings: Settings) -> Codec:
@@ -624,12 +625,12 @@ async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
     settings = settings.as_role(SOURCE_ABAS)
     async with _log(settings, signer(settings)) as log:
         companies = settings.abas.each()
-        both = (AbasSource.name, ABAS_PAYMENT_REQUESTS)
-        names = {label: tuple(f"{name} {label}".rstrip() for name in both) for label in companies}
-        polls = [name for pair in names.values() for name in pair[: 2 if settings.polling.payment_requests else 1]]
+        all_three = (AbasSource.name, ABAS_CUSTOMERS, ABAS_PAYMENT_REQUESTS)
+        names = {label: tuple(f"{name} {label}".rstrip() for name in all_three) for label in companies}
+        polls = [name for each in names.values() for name in each[: 3 if settings.polling.payment_requests else 2]]
         status = SourceFile(settings.data_dir, AbasSource.name, tuple(polls))
         _serve_metrics(settings.polling.abas_metrics_port)
-        publisher = Publisher(AbasSource.name, log, codec(settings))
+        publisher = Publisher(AbasSource.name, log, codec(settings), subject_keys(settings, log, SOURCE_ABAS).seal)
         await poll_together(
             *(
                 _poll_company(own, settings.polling, publisher, label, names[label], stop, status)
@@ -664,9 +665,9 @@ async def poll_abas(
     stop: asyncio.Event,
     observer: PollObserver,
     label: str = "",
-    names: Sequence[str] = (AbasSource.name, ABAS_PAYMENT_REQUESTS),
+    names: Sequence[str] = (AbasSource.name, ABAS_CUSTOMERS, ABAS_PAYMENT_REQUESTS),
 ) -> None:
-    """Both polls of a company, side by side, until asked to stop."""
+    """All polls of a company, side by side, until asked to stop."""
     source: AbasSource | None = None
     opening = asyncio.Lock()
 
@@ -678,20 +679,18 @@ async def poll_abas(
         async for observation in labelled(read(source), label):
             yield observation
 
-    every_s = polling.abas_every_s
-    polls = [poll_forever(names[0], publisher, lambda: observations(AbasSource.poll), every_s, stop, observer)]
+    def poll(
+        name: str, read: Callable[[AbasSource], AsyncIterator[Observation]], every_s: float
+    ) -> Coroutine[Any, Any, None]:
+        return poll_forever(name, publisher, lambda: observations(read), every_s, stop, observer)
+
+    # Apart, so that books that can't be read in full keep no payment request waiting, and many customers no books.
+    polls = [
+        poll(names[0], AbasSource.poll, polling.abas_every_s),
+        poll(names[1], AbasSource.customers, polling.facts_every_s),
+    ]
     if polling.payment_requests:
-        # Apart, so that books that can't be read in full don't keep a payment request waiting.
-        polls.append(
-            poll_forever(
-                names[1],
-                publisher,
-                lambda: observations(AbasSource.payment_requests),
-                every_s,
-                stop,
-                observer,
-            )
-        )
+        polls.append(poll(names[2], AbasSource.payment_requests, polling.abas_every_s))
     await poll_together(*polls)
 
 

@@ -17,7 +17,7 @@ from schemas.records.erp import PostDocument
 
 BETWEEN: Final = "/"
 # What abas numbers, in what is read from it. Numbers of invoices and orders stay as payers know them.
-_NUMBERED: Final = ("abas_customer_id", "abas_open_item_id", "payment_request_id")
+_NUMBERED: Final = ("abas_customer_id", "abas_open_item_id", "payment_request_id", "data_subject")
 
 
 class Sink(Protocol):

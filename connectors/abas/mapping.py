@@ -21,8 +21,11 @@ from connectors.abas.profile import (
     SalesOrderFields,
 )
 from connectors.abas.wire import ErpField, ErpObject
+from connectors.common.address import Address
+from connectors.common.person import Person
 from schemas.checks.plausibility import plain_text
-from schemas.checks.sensitive import find_sensitive, mask_sensitive
+from schemas.checks.sensitive import find_sensitive, mask_reference, mask_sensitive
+from schemas.records.customers import ErpCustomerObserved
 from schemas.records.gateway import PaymentRequestKind, PaymentRequestObserved, PaymentRequestStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
@@ -169,6 +172,37 @@ def to_customer_referenced(
         token=vault_token(vault_customer_id),
         abas_customer_id=_required_text(customer, fields.number),
         observed_at=observed_at,
+    )
+
+
+def to_customer_observed(customer: ErpObject, fields: CustomerFields, *, observed_at: datetime) -> ErpCustomerObserved:
+    """Say who a customer is, for whoever seals it, and what it is compared by.
+
+    Raises: AbasRecordUnreadable when the customer has no number; GuardKeyMissing when this process has no guard key.
+    """
+
+    def text(field: str | None) -> str:
+        return "" if field is None else mask_sensitive(read_text(customer.head.get(field)))
+
+    number = _required_text(customer, fields.number)
+    person = Person(
+        name=text(fields.name),
+        email=text(fields.email),
+        billing=Address(
+            street=text(fields.street),
+            postal_code=text(fields.zip_code),
+            town=text(fields.town),
+            country=text(fields.country),
+        ),
+    )
+    return ErpCustomerObserved(
+        abas_customer_id=number,
+        data_subject=f"abas/{number}",
+        person=person.as_text(),
+        **person.digests(),
+        recorded_vault_customer=mask_reference(text(fields.vault_customer)) or None,
+        observed_at=observed_at,
+        raw=json.dumps({fields.number: number}, sort_keys=True),
     )
 
 

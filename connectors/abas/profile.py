@@ -34,11 +34,24 @@ Strategy = Literal["infosystem", "editor", "typecommand"]
 
 
 class CustomerFields(Entry):
-    """Fields of a customer; vault_customer holds the PayTrace customer id, a y-field of ours."""
+    """Fields of a customer; vault_customer holds the PayTrace customer id, a y-field of ours.
+
+    With an e-mail address or a street every customer is read, to be compared with those of PayTrace's vault.
+    """
 
     number: FieldName
     name: FieldName
     vault_customer: FieldName
+    email: FieldName | None = None
+    street: FieldName | None = None
+    zip_code: FieldName | None = None
+    town: FieldName | None = None
+    country: FieldName | None = None
+
+    @property
+    def are_compared(self) -> bool:
+        """Return whether customers are read to be compared."""
+        return bool(self.email or self.street)
 
 
 class ItemFields(Entry):

@@ -13,6 +13,7 @@ from connectors.abas.criteria import Filing, Selection, at_least, not_empty
 from connectors.abas.errors import AbasAddressWrong, AbasRecordUnreadable, AbasRefused
 from connectors.abas.mapping import (
     parse_instant,
+    to_customer_observed,
     to_customer_referenced,
     to_date_text,
     to_open_item_observed,
@@ -25,6 +26,7 @@ from connectors.abas.profile import FieldsT, ItemFields, OpenItemList, Profile, 
 from connectors.abas.settings import AbasSettings
 from connectors.abas.vanished import Vanished
 from connectors.abas.wire import ErpObject
+from schemas.records.customers import ErpCustomerObserved
 from schemas.records.gateway import PaymentRequestObserved
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
@@ -34,6 +36,7 @@ from schemas.values.counting import counted
 Record = OpenItemObserved | OpenItemReferenced | CustomerReferenced
 Observation = tuple[str, tuple[Record, ...]]
 PaymentRequestObservation = tuple[str, tuple[PaymentRequestObserved, ...]]
+CustomerObservation = tuple[str, tuple[ErpCustomerObserved, ...]]
 
 _SHOWN_UNREADABLE = 20  # enough to see a pattern, few enough for a log line
 
@@ -115,6 +118,25 @@ class AbasSource:
                 unreadable.add(error)
                 continue
             yield f"payment-request/{payment_request.id}", (observed,)
+        unreadable.report()
+
+    async def customers(self) -> AsyncIterator[CustomerObservation]:
+        """Yield every active customer with a key that stays the same; nothing where the profile has nothing to compare.
+
+        Ensures, Raises: as poll.
+        """
+        table = self._profile.tables.customer
+        if not table.fields.are_compared:
+            return
+        unreadable = _Unreadable()
+        wanted = table.fields.model_dump(exclude_none=True).values()
+        async for customer in self._read(table, wanted, Selection((), order_by=table.order_by)):
+            try:
+                observed = to_customer_observed(customer, table.fields, observed_at=self._now())
+            except AbasRecordUnreadable as error:
+                unreadable.add(error)
+                continue
+            yield f"customer-person/{customer.id}", (observed,)
         unreadable.report()
 
     async def _customers(self, unreadable: _Unreadable) -> AsyncIterator[Observation]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from projections.tables.fct_alerts.row import TABLE as FCT_ALERTS
 from projections.tables.fct_charge_holds.row import TABLE as FCT_CHARGE_HOLDS
+from projections.tables.fct_customer_links.row import TABLE as FCT_CUSTOMER_LINKS
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
@@ -69,6 +70,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_ALERTS,
     FCT_NEXT_STEPS,
     FCT_CHARGE_HOLDS,
+    FCT_CUSTOMER_LINKS,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
@@ -95,6 +97,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_alerts_now",
     "rpt_next_steps_now",
     "rpt_charge_holds_now",
+    "rpt_customer_links_now",
 )
 
 

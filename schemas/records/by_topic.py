@@ -39,7 +39,21 @@ from schemas.records.approvals import (
     ProposeCommand,
     RejectProposal,
 )
-from schemas.records.customers import VaultCustomerObserved
+from schemas.records.customers import (
+    CustomerCommandRefused,
+    CustomerHintAnswered,
+    CustomerHinted,
+    CustomerHintRecorded,
+    CustomerLinkContested,
+    CustomerLinked,
+    CustomerLinkWaiting,
+    CustomerNoted,
+    CustomerUnlinked,
+    ErpCustomerObserved,
+    LinkCustomer,
+    UnlinkCustomer,
+    VaultCustomerObserved,
+)
 from schemas.records.disputes import (
     DayBegan,
     DisputeDeadlineNear,
@@ -82,6 +96,7 @@ from schemas.records.gateway import (
 from schemas.records.identification import (
     AssignCustomer,
     CustomerReferenced,
+    CustomerUnreferenced,
     ForgetReference,
     IdentificationReviewed,
     OpenItemReferenced,
@@ -95,6 +110,7 @@ from schemas.records.identification import (
     ReferenceForgotten,
     ReferenceLearned,
     ReferenceRemembered,
+    ReferenceUnlearned,
     RememberReference,
 )
 from schemas.records.ledger import (
@@ -255,7 +271,20 @@ AlertsInbox: TypeAlias = (
 )
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
-CustomersInbox: TypeAlias = VaultCustomerObserved
+CustomersEvents: TypeAlias = (
+    CustomerNoted
+    | CustomerHinted
+    | CustomerHintAnswered
+    | CustomerHintRecorded
+    | CustomerLinked
+    | CustomerUnlinked
+    | CustomerLinkWaiting
+    | CustomerLinkContested
+    | CustomerCommandRefused
+)
+CustomersInbox: TypeAlias = (
+    VaultCustomerObserved | ErpCustomerObserved | CustomerHinted | CustomerHintAnswered | LinkCustomer | UnlinkCustomer
+)
 DisputesEvents: TypeAlias = (
     DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
 )
@@ -273,6 +302,7 @@ GatewayOutcomes: TypeAlias = (
 )
 IdentificationEvents: TypeAlias = (
     ReferenceLearned
+    | ReferenceUnlearned
     | PaymentPassedOn
     | PaymentAwaitsReference
     | PaymentIdentified
@@ -288,6 +318,7 @@ IdentificationInbox: TypeAlias = (
     PaymentToIdentify
     | OpenItemReferenced
     | CustomerReferenced
+    | CustomerUnreferenced
     | PaymentPassedOn
     | ReferenceAsked
     | ReferenceAnswered

@@ -8,8 +8,179 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 
 from schemas.records import Record
+
+
+class CustomerSide(StrEnum):
+    """Whose customer it is."""
+
+    UNKNOWN = "UNKNOWN"
+    GATEWAY = "GATEWAY"
+    ERP = "ERP"
+
+
+class LinkWaitingReason(StrEnum):
+    """Why a vault customer is not linked."""
+
+    UNKNOWN = "UNKNOWN"
+    NOBODY_AGREES = "NOBODY_AGREES"
+    TOO_LITTLE_AGREES = "TOO_LITTLE_AGREES"
+    SEVERAL_AGREE = "SEVERAL_AGREE"
+    EVIDENCE_DISAGREES = "EVIDENCE_DISAGREES"
+    UNLINKED_BY_PERSON = "UNLINKED_BY_PERSON"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerCommandRefused(Record):
+    """A command about a vault customer was not carried out."""
+
+    command_id: str
+    data_subject: str
+    refused_because: str
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerHintAnswered(Record):
+    """Which customers of abas a token of a vault customer leads to now. Key: data_subject."""
+
+    data_subject: str
+    token: str
+    abas_customer_ids: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerHintRecorded(Record):
+    """Event: what a token answered a vault customer."""
+
+    data_subject: str
+    token: str
+    abas_customer_ids: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerHinted(Record):
+    """A customer can be found by this token, or no longer. Key: token."""
+
+    token: str
+    data_subject: str
+    side: CustomerSide
+    named: str
+    holds: bool
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLinkContested(Record):
+    """Event: evidence speaks for another customer than the linked one; nothing is changed."""
+
+    data_subject: str
+    vault_customer_id: str
+    abas_customer_id: str
+    abas_customer_ids: tuple[str, ...]
+    evidence: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLinkWaiting(Record):
+    """Event: a vault customer that no rule links; a person decides."""
+
+    data_subject: str
+    vault_customer_id: str
+    why: LinkWaitingReason
+    abas_customer_ids: tuple[str, ...]
+    evidence: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLinked(Record):
+    """Event: a vault customer is this customer of abas."""
+
+    data_subject: str
+    vault_customer_id: str
+    abas_customer_id: str
+    evidence: tuple[str, ...]
+    decided_by: str | None = None
+    reason: str | None = None
+    command_id: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerNoted(Record):
+    """Event: a customer of one side, and what it can be found by now."""
+
+    data_subject: str
+    side: CustomerSide
+    named: str
+    tokens: tuple[str, ...]
+    dropped_tokens: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerUnlinked(Record):
+    """Event: a person ended the link of a vault customer."""
+
+    data_subject: str
+    vault_customer_id: str
+    abas_customer_id: str
+    decided_by: str
+    reason: str
+    command_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpCustomerObserved(Record):
+    """A customer of abas as shown now: its number, and who it is, sealed."""
+
+    abas_customer_id: str
+    data_subject: str
+    person: str
+    email_digest: str | None = None
+    name_digest: str | None = None
+    place_digest: str | None = None
+    recorded_vault_customer: str | None = None
+    observed_at: datetime
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkCustomer(Record):
+    """Operator command: a vault customer is this customer of abas."""
+
+    command_id: str
+    data_subject: str
+    abas_customer_id: str
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlinkCustomer(Record):
+    """Operator command: a vault customer is not the customer of abas that it is linked to."""
+
+    command_id: str
+    data_subject: str
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,15 @@ class CustomerReferenced(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerUnreferenced(Record):
+    """An abas customer is no longer known by this reference. Key: token."""
+
+    token: str
+    abas_customer_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetReference(Record):
     """Command of a person: what was remembered of this reference no longer counts. Key: token."""
 
@@ -271,6 +280,15 @@ class ReferenceRemembered(Record):
     abas_customer_id: str
     decided_by: str
     reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceUnlearned(Record):
+    """Event: a token no longer leads to this customer."""
+
+    token: str
+    abas_customer_id: str
     occurred_at: datetime
 
 

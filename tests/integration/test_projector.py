@@ -42,6 +42,7 @@ pytestmark = pytest.mark.journey
 LEFT_EMPTY = {
     "fct_alerts",
     "fct_charge_holds",
+    "fct_customer_links",
     "fct_decisions",
     "fct_deposit_reports",
     "fct_journal_lines",

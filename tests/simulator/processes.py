@@ -266,7 +266,9 @@ async def run_abas_source(outside: Outside, process: Process) -> None:
     """The process that polls abas."""
     settings = outside.settings
     client = AbasClient(settings.abas, transport=outside.abas.transport())
-    publisher = Publisher(AbasSource.name, ProcessLog(outside.broker, process), codec(settings))
+    log = ProcessLog(outside.broker, process)
+    keys = SubjectKeys(log, codec(settings), PRIVACY_KEY.encode, source="source-abas")
+    publisher = Publisher(AbasSource.name, log, codec(settings), keys.seal)
     await poll_abas(settings.abas, settings.polling, client, publisher, asyncio.Event(), SilentPollObserver())
 
 

@@ -38,6 +38,11 @@ class CustomerSeed(BaseModel):
     number: str = Field(min_length=1, max_length=40)
     name: str = ""
     vault_customer_id: str = ""
+    email: str = ""
+    street: str = ""
+    zip_code: str = ""
+    town: str = ""
+    country: str = ""
 
 
 class TaxSeed(BaseModel):
@@ -203,6 +208,11 @@ def _seed_customers(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
                 "swd": seed.name.upper()[:20] or seed.number,
                 "descrOperLang": seed.name,
                 "ypaytracecust": seed.vault_customer_id,
+                "emailAddr": seed.email,
+                "street": seed.street,
+                "zipCode": seed.zip_code,
+                "town": seed.town,
+                "ctryCode": seed.country,
             }
             known = next(iter(sandbox.store.matching(CUSTOMER.spec, "idno", seed.number) or ()), None)
             if known is not None:

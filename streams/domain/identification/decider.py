@@ -23,6 +23,7 @@ from schemas.records.by_topic import IdentificationEvents, IdentificationInbox
 from schemas.records.identification import (
     AssignCustomer,
     CustomerReferenced,
+    CustomerUnreferenced,
     ForgetReference,
     IdentificationReviewed,
     OpenItemReferenced,
@@ -36,6 +37,7 @@ from schemas.records.identification import (
     ReferenceForgotten,
     ReferenceLearned,
     ReferenceRemembered,
+    ReferenceUnlearned,
     RememberReference,
 )
 from schemas.records.receivables import DecisionRefused, DecisionTaken
@@ -57,7 +59,7 @@ def decide(state: State, record: IdentificationInbox) -> tuple[Event, ...]:
     match record:
         case PaymentToIdentify():
             return payer_reference.on_movement(state.reference, record)
-        case OpenItemReferenced() | CustomerReferenced():
+        case OpenItemReferenced() | CustomerReferenced() | CustomerUnreferenced():
             return payer_reference.on_fact(state.reference, record)
         case ReferenceAsked():
             return payer_reference.on_question(state.reference, record)
@@ -83,7 +85,12 @@ def evolve(state: State, event: IdentificationEvents) -> State:
         case PaymentAwaitsReference() | ReferenceAnswerRecorded() | PaymentIdentified() | IdentificationReviewed():
             return replace(state, payment=payer_payment.evolve(state.payment, event))
         case (
-            ReferenceLearned() | ReferenceRemembered() | ReferenceForgotten() | ReferenceAnswered() | PaymentPassedOn()
+            ReferenceLearned()
+            | ReferenceUnlearned()
+            | ReferenceRemembered()
+            | ReferenceForgotten()
+            | ReferenceAnswered()
+            | PaymentPassedOn()
         ):
             return replace(state, reference=payer_reference.evolve(state.reference, event))
         case _:

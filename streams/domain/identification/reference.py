@@ -9,6 +9,7 @@ from schemas.checks.attribution import why_not_attributed
 from schemas.failures import Unreadable
 from schemas.records.identification import (
     CustomerReferenced,
+    CustomerUnreferenced,
     ForgetReference,
     OpenItemReferenced,
     PaymentPassedOn,
@@ -18,6 +19,7 @@ from schemas.records.identification import (
     ReferenceForgotten,
     ReferenceLearned,
     ReferenceRemembered,
+    ReferenceUnlearned,
     RememberReference,
 )
 from schemas.records.receivables import Decision
@@ -56,12 +58,20 @@ def on_question(reference: Reference, question: ReferenceAsked) -> tuple[Event, 
     return (_answered(question.token, payment, reference.answer, question.occurred_at),)
 
 
-def on_fact(reference: Reference, fact: OpenItemReferenced | CustomerReferenced) -> tuple[Event, ...]:
-    """Learn a customer, and tell those who wait for it."""
-    if fact.abas_customer_id in reference.customers:
+def on_fact(
+    reference: Reference, fact: OpenItemReferenced | CustomerReferenced | CustomerUnreferenced
+) -> tuple[Event, ...]:
+    """Learn or unlearn a customer, and answer those who wait for it. What was identified stays where it is."""
+    event: ReferenceLearned | ReferenceUnlearned
+    if isinstance(fact, CustomerUnreferenced):
+        event = ReferenceUnlearned(
+            token=fact.token, abas_customer_id=fact.abas_customer_id, occurred_at=fact.occurred_at
+        )
+    else:
+        event = ReferenceLearned(token=fact.token, abas_customer_id=fact.abas_customer_id, occurred_at=fact.observed_at)
+    if evolve(reference, event) == reference:
         return ()
-    learned = ReferenceLearned(token=fact.token, abas_customer_id=fact.abas_customer_id, occurred_at=fact.observed_at)
-    return (learned, *_news(reference, learned))
+    return (event, *_news(reference, event))
 
 
 def on_command(reference: Reference, command: RememberReference | ForgetReference) -> tuple[Event, ...]:
@@ -95,6 +105,8 @@ def evolve(reference: Reference, event: ReferenceEvent) -> Reference:
     match event:
         case ReferenceLearned():
             return replace(reference, customers=reference.customers | {event.abas_customer_id})
+        case ReferenceUnlearned():
+            return replace(reference, customers=reference.customers - {event.abas_customer_id})
         case ReferenceRemembered():
             return replace(reference, remembered=event.abas_customer_id)
         case ReferenceForgotten():
@@ -117,7 +129,7 @@ def _owing(reference: Reference, payment: str, transaction_id: str, answer: tupl
 
 
 def _news(
-    reference: Reference, event: ReferenceLearned | ReferenceRemembered | ReferenceForgotten
+    reference: Reference, event: ReferenceLearned | ReferenceUnlearned | ReferenceRemembered | ReferenceForgotten
 ) -> tuple[ReferenceAnswered, ...]:
     """Return the answers that an event leads to; none where it changes nothing of the answer."""
     answer = evolve(reference, event).answer

@@ -22,10 +22,16 @@ from schemas.records.identification import (
     ReferenceForgotten,
     ReferenceLearned,
     ReferenceRemembered,
+    ReferenceUnlearned,
 )
 
 ReferenceEvent: TypeAlias = (
-    ReferenceLearned | ReferenceRemembered | ReferenceForgotten | ReferenceAnswered | PaymentPassedOn
+    ReferenceLearned
+    | ReferenceUnlearned
+    | ReferenceRemembered
+    | ReferenceForgotten
+    | ReferenceAnswered
+    | PaymentPassedOn
 )
 PaymentEvent: TypeAlias = PaymentAwaitsReference | ReferenceAnswerRecorded | PaymentIdentified | IdentificationReviewed
 Event: TypeAlias = IdentificationEvents

@@ -845,6 +845,29 @@ ORDER BY (vault_customer_id, source_topic, source_partition, source_offset, row_
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each hold of charges by a code, and each release by a person'
 ;
+CREATE TABLE IF NOT EXISTS fct_customer_links
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    data_subject String COMMENT 'vault customer, as sources name it: paytrace/<merchant>/<id>',
+    vault_customer_id String,
+    abas_customer_id String COMMENT 'customer that it is linked to, or was; empty of one that waits',
+    why LowCardinality(String) COMMENT 'why a rule links nobody; empty of a link',
+    evidence String COMMENT 'what agrees, or what speaks for whom',
+    decided_by LowCardinality(String),
+    reason String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (data_subject, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each link, its end, each reason for waiting and each contest'
+;
 CREATE TABLE IF NOT EXISTS saldo_positions
 (
     source_topic LowCardinality(String),

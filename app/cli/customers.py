@@ -1,0 +1,88 @@
+"""`saldo decide link-customer` and `unlink-customer`: which customer of abas a vault customer is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from app.cli import operators
+from app.cli.connection import BootstrapServers, SchemaRegistryUrl
+from app.cli.identity import needs
+from app.cli.operators import WAIT_S, WaitOption, WhyOption
+from app.output.terminal import say
+from schemas.topic import Topic
+
+VaultCustomer = Annotated[
+    str, typer.Argument(help="Vault customer, as `saldo report customer_links` names it: paytrace/<merchant>/<id>.")
+]
+
+
+@needs("LinkCustomer")
+def link_customer(
+    vault_customer: VaultCustomer,
+    abas_customer: Annotated[str, typer.Argument(help="Customer number in abas.")],
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Say which customer of abas a vault customer is.
+
+    Remembered, and stands before all evidence. Its payments find that customer from then on.
+    """
+    from schemas.records.customers import LinkCustomer
+
+    command = LinkCustomer(
+        **operators.attributed("LinkCustomer", why), data_subject=vault_customer, abas_customer_id=abas_customer
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+@needs("UnlinkCustomer")
+def unlink_customer(
+    vault_customer: VaultCustomer,
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """End the link of a vault customer.
+
+    No rule links the two again. Money that found the customer by it stays where it is.
+    """
+    from schemas.records.customers import UnlinkCustomer
+
+    command = UnlinkCustomer(**operators.attributed("UnlinkCustomer", why), data_subject=vault_customer)
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
+    from schemas.records.customers import CustomerCommandRefused
+
+    answer = operators.ask(Topic.CUSTOMERS_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
+    if answer is None:
+        return
+    if isinstance(answer.events[0], CustomerCommandRefused):
+        raise operators.refuse(answer.events[0].refused_because)
+    operators.say_done(command)
+    for line in filter(None, map(_in_words, answer.events)):
+        say(f"    {line}")
+
+
+def _in_words(event: Any) -> str:
+    from schemas.records.customers import CustomerLinked, CustomerLinkWaiting, CustomerUnlinked
+
+    match event:
+        case CustomerLinked():
+            return f"{event.data_subject} is customer {event.abas_customer_id}"
+        case CustomerUnlinked():
+            return f"{event.data_subject} is no longer customer {event.abas_customer_id}"
+        case CustomerLinkWaiting():
+            found = "; ".join(event.evidence) or "nothing speaks for anybody"
+            return f"{event.data_subject} waits: {event.why.value.lower().replace('_', ' ')} ({found})"
+    return ""
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {"link-customer": link_customer, "unlink-customer": unlink_customer}

@@ -1,0 +1,15 @@
+-- Which vault customer is which customer of abas?
+-- One row for each vault customer: those that wait for a person and contested links first. Evidence names what agrees (email, name,
+-- place, number, recorded), of a waiting one for each customer of abas that something speaks for. A person decides by
+-- `saldo decide link-customer` and `unlink-customer`.
+SELECT
+    data_subject,
+    status,
+    abas_customer_id,
+    replaceAll(lower(why), '_', ' ') AS why,
+    evidence,
+    decided_by,
+    reason,
+    since
+FROM rpt_customer_links_now
+ORDER BY indexOf(['contested', 'waiting', 'unlinked', 'linked'], status), data_subject

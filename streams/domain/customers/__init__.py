@@ -1,0 +1,7 @@
+"""Which vault customer is which customer of abas. The rules are in decider.py."""
+
+from __future__ import annotations
+
+from streams.domain.customers.decider import AGENT, INITIAL, Event, State, decide, evolve, route
+
+__all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "route"]
