@@ -51,7 +51,7 @@ class CustomerHintAnswered(Record):
     """Which customers of abas a token of a vault customer leads to now. Key: data_subject."""
 
     data_subject: str
-    token: str
+    hint: str
     abas_customer_ids: tuple[str, ...]
     occurred_at: datetime
 
@@ -61,7 +61,7 @@ class CustomerHintRecorded(Record):
     """Event: what a token answered a vault customer."""
 
     data_subject: str
-    token: str
+    hint: str
     abas_customer_ids: tuple[str, ...]
     occurred_at: datetime
 
@@ -70,7 +70,7 @@ class CustomerHintRecorded(Record):
 class CustomerHinted(Record):
     """A customer can be found by this token, or no longer. Key: token."""
 
-    token: str
+    hint: str
     data_subject: str
     side: CustomerSide
     named: str

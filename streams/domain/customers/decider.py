@@ -144,7 +144,7 @@ def _noted(
 
 def _hint(event: CustomerNoted, token: str, holds: bool) -> CustomerHinted:
     return CustomerHinted(
-        token=token,
+        hint=token,
         data_subject=event.data_subject,
         side=event.side,
         named=event.named,
@@ -175,7 +175,7 @@ def _answer(token: Token) -> tuple[str, ...]:
 
 def _answer_to(subject: str, hint: CustomerHinted, answer: tuple[str, ...]) -> CustomerHintAnswered:
     return CustomerHintAnswered(
-        data_subject=subject, token=hint.token, abas_customer_ids=answer, occurred_at=hint.occurred_at
+        data_subject=subject, hint=hint.hint, abas_customer_ids=answer, occurred_at=hint.occurred_at
     )
 
 
@@ -196,11 +196,11 @@ def _with(found: frozenset[str], one: str, holds: bool) -> frozenset[str]:
 
 
 def _answered(customer: Customer, answer: CustomerHintAnswered) -> tuple[Event, ...]:
-    if answer.token not in customer.tokens or customer.answers.get(answer.token) == answer.abas_customer_ids:
+    if answer.hint not in customer.tokens or customer.answers.get(answer.hint) == answer.abas_customer_ids:
         return ()
     recorded = CustomerHintRecorded(
         data_subject=answer.data_subject,
-        token=answer.token,
+        hint=answer.hint,
         abas_customer_ids=answer.abas_customer_ids,
         occurred_at=answer.occurred_at,
     )
@@ -315,7 +315,7 @@ def _evolve_customer(customer: Customer, event: Event) -> Customer:
             answers = {token: answer for token, answer in customer.answers.items() if token in tokens}
             return replace(customer, side=event.side, named=event.named, tokens=tokens, answers=answers)
         case CustomerHintRecorded():
-            return replace(customer, answers={**customer.answers, event.token: event.abas_customer_ids})
+            return replace(customer, answers={**customer.answers, event.hint: event.abas_customer_ids})
         case CustomerLinked():
             rejected = customer.rejected - {event.abas_customer_id}
             return replace(customer, linked_to=event.abas_customer_id, rejected=rejected, said=())

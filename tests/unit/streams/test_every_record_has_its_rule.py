@@ -53,6 +53,7 @@ UNIONS = REPOSITORY / "schemas/records/by_topic.py"
 RULES = {
     "streams/domain/alerts/decider.py": 2,
     "streams/domain/approvals/decider.py": 2,
+    "streams/domain/customers/decider.py": 1,
     "streams/domain/disputes/decider.py": 3,
     "streams/domain/gateway/decider.py": 2,
     "streams/domain/identification/decider.py": 2,
