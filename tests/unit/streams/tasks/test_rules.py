@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -113,7 +114,9 @@ class Room:
 
 
 def begin(partitions: int = 1) -> Any:
-    return next(offer for offer in offers(partitions) if offer.rules_name == NAME)
+    """What ships, as version 2 whichever version ships today."""
+    offer = next(offer for offer in offers(partitions) if offer.rules_name == NAME)
+    return replace(offer, text=re.sub(r"^version: \d+$", "version: 2", offer.text, flags=re.MULTILINE))
 
 
 def adopt(version: int, sure_one_in: int = 1000, partitions: int = 1, **changed: Any) -> AdoptRules:
