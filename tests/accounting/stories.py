@@ -176,7 +176,7 @@ class AchReturn(Event):
 
 
 class AchNoc(Event):
-    """A bank tells what to correct."""
+    """A bank says what to correct."""
 
     event: Literal["ach_noc"]
     of: str
