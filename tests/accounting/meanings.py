@@ -16,6 +16,7 @@ from projections.store.client import Store
 from schemas.records.approvals import ApprovalRefused
 from schemas.records.erp import PostDocument
 from schemas.records.gateway import GatewayCallDone, GatewayCallRefused, ReleaseCharges
+from schemas.records.ledger import BookAgain, LedgerDocumentRequested
 from schemas.records.payments import PaymentCaptured
 from schemas.records.receivables import ApplyOnAccount, DecisionRefused, DecisionTaken, PostAgain
 from schemas.records.settlement import BankLineDismissed, DismissBankLine
@@ -146,8 +147,8 @@ async def _entry_waits_for_correction(seen: Seen, said: re.Match[str]) -> bool:
 
 async def _waits_for_a_rate(seen: Seen, said: re.Match[str]) -> bool:
     def is_it(row: Row) -> bool:
-        is_of = row["paytrace_transaction_id"] == said["id"] and row["reason"] == "NO_RATE_YOUNG_ENOUGH"
-        return is_of and abs(row["signed_minor"]) == seen.translation.money[said["id"]].amount
+        wanted = (said["id"], "NO_RATE_YOUNG_ENOUGH", seen.translation.money[said["id"]].amount)
+        return (row["paytrace_transaction_id"], row["reason"], row["signed_minor"]) == wanted
 
     first, last = (seen.reports.by_end_of(seen.day(said[name]), "waiting_money") for name in ("first", "last"))
     return any(map(is_it, first)) and not any(map(is_it, last))
@@ -172,10 +173,32 @@ async def _receipt_waits(seen: Seen, said: re.Match[str]) -> bool:
     return await seen.decides(again)
 
 
+async def _ledger_document_waits(seen: Seen, said: re.Match[str]) -> bool:
+    year, month = said["period"].split("-")
+    wanted = (said["kind"].replace(" ", "_"), int(said["minor"]))
+    rows = [one for one in seen.reports.rows("ledger_waiting") if (one["kind"], one["amount_minor"]) == wanted]
+    if len(rows) != 1 or f"{month}/{year}" not in rows[0]["detail"]:
+        return False
+    world = seen.translation.world
+    again = BookAgain(
+        settlement_account=rows[0]["settlement_account"],
+        posting_reference=rows[0]["posting_reference"],
+        **seen.translation.decision("the period is open again"),
+    )
+    await world.write("ledger.inbox.v1", again)
+    await world.settle()
+    asked = world.records("ledger.entries.v1", LedgerDocumentRequested)
+    return len([one for one in asked if one.posting_reference == rows[0]["posting_reference"]]) > 1
+
+
 WAITS: Sequence[Meaning] = (
     _means(r"bank line of (?P<day>\d\d-\d\d)", _bank_line_waits),
     _means(r"entry for (?P<invoice>\w+) until the (?P<data>.+) is corrected", _entry_waits_for_correction),
     _means(r"(?P<id>\w+) from (?P<first>\d\d-\d\d) to (?P<last>\d\d-\d\d): no rate young enough", _waits_for_a_rate),
+    _means(
+        r"(?P<kind>fee|deposit|reserve held|reserve released) of (?P<minor>\d+): period (?P<period>\d{4}-\d\d) is closed",
+        _ledger_document_waits,
+    ),
     _means(r"receipt (?P<id>\w+)(?:: period (?P<period>\d{4}-\d\d) is closed)?", _receipt_waits),
 )
 
@@ -354,7 +377,7 @@ async def _applied_at_most(seen: Seen, said: re.Match[str]) -> bool:
     applied = seen.posted("on_account_application")
     if sum(map(_total, applied)) > seen.minor(said["amount"]):
         return False
-    item = next(one for one in seen.open_items() if int(one["open_minor"]) > 0)
+    item = next(iter(seen.open_items()))
     more = ApplyOnAccount(
         abas_customer_id=applied[0].subject,
         posting_reference=seen.posted("on_account_receipt")[0].posting_reference,

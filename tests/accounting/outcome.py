@@ -24,6 +24,7 @@ Roles = dict[str, dict[str, int]]  # currency -> role -> minor units, debit posi
 _COUNTED_AS = {
     "cash_receipt_reversal": "reversal",
     "on_account_refund": "reversal",
+    "on_account_receipt_reversal": "reversal",
     "credit_memo_refund": "reversal",
     "credit_memo_refund_reversal": "reversal",
     "write_off_reversal": "reversal",
@@ -35,7 +36,7 @@ _COUNTED_AS = {
 # Documents of one transaction that the stories count as one: a capture over several invoices, a refund that is divided.
 _ONE_PER_TRANSACTION = frozenset({"cash_receipt", "reversal"})
 # The stories list no document for a claim that moves from one account to the other (docs/adr/0093).
-_NOT_COUNTED = frozenset({"chargeback_lost"})
+_NOT_COUNTED = frozenset({"chargeback_lost", "chargeback_lost_reversal"})
 _ITEM, _CREDIT = "item", "credit"
 
 

@@ -229,12 +229,14 @@ class Translation:
 
     async def _ach_sent(self, event: stories.AchSent | stories.AppliedBeforeFinal) -> None:
         self._pays(event, _KIND.ACH_SALE)
+        await self._rate_of(event)
         await self._show(event.id, _STATUS.ACH_PENDING)
 
     async def _ach_settled(self, event: stories.AchSettled) -> None:
         if event.id not in self.money:
             self._pays(event, _KIND.ACH_SALE)
         self.money[event.id].on = event.date
+        await self._rate_of(event)
         await self._show(event.id, _STATUS.ACH_CLEARED)
 
     async def _ach_return(self, event: stories.AchReturn) -> None:
