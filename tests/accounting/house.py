@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import yaml
@@ -66,6 +67,7 @@ def text_of_rules(name: str, story: Story) -> str:
     return text_of(KINDS[name].shipped)
 
 
+@cache
 def _codes() -> str:
     """Return the codes that ship, with the house's own pause after a decline for want of funds."""
     rules = yaml.safe_load(text_of(PAYMENT_CODES.shipped))
@@ -73,6 +75,7 @@ def _codes() -> str:
     return yaml.safe_dump(rules)
 
 
+@cache
 def _matching() -> str:
     """Return the rules that ship, without those that go by the amount alone: the stories apply what a payment names."""
     rules = yaml.safe_load(text_of(OPEN_ITEM_MATCHING.shipped))

@@ -196,7 +196,7 @@ WAITS: Sequence[Meaning] = (
     _means(r"entry for (?P<invoice>\w+) until the (?P<data>.+) is corrected", _entry_waits_for_correction),
     _means(r"(?P<id>\w+) from (?P<first>\d\d-\d\d) to (?P<last>\d\d-\d\d): no rate young enough", _waits_for_a_rate),
     _means(
-        r"(?P<kind>fee|deposit|reserve held|reserve released) of (?P<minor>\d+): period (?P<period>\d{4}-\d\d) is closed",
+        r"(?P<kind>fee|deposit|reserve held) of (?P<minor>\d+): period (?P<period>\d{4}-\d\d) is closed",
         _ledger_document_waits,
     ),
     _means(r"receipt (?P<id>\w+)(?:: period (?P<period>\d{4}-\d\d) is closed)?", _receipt_waits),

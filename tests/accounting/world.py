@@ -19,6 +19,7 @@ from connectors.abas.profile import load_profile
 from connectors.abas.settings import SANDBOX_PROFILE
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
+from connectors.common.reach import authorities
 from infra.sandboxes.abas.faults import Faults
 from schemas import catalog
 from schemas.records.disputes import DayBegan
@@ -217,7 +218,7 @@ async def world_of(story: Story, sandbox: AbasSandboxProcess) -> AsyncIterator[W
     sandbox.admin("POST", "reset")
     sandbox.faults(**_NO_FAULTS)
     sandbox.admin("POST", "company", {"base_currency": story.base})
-    with httpx2.Client(timeout=30) as desk:
+    with httpx2.Client(timeout=30, verify=authorities()) as desk:
         async with AbasClient(sandbox.settings(filed_lookback_days=0)) as client:
             world = World(story, sandbox, client, desk)
             world.tick()
