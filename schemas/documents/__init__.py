@@ -82,12 +82,13 @@ class LineKind(Entry):
     """One line of a document kind, which of its optional fields it may carry, and which of them it must.
 
     side `either` leaves the side to the command: the money of such a line may go both ways. An optional line may be
-    left out.
+    left out; one by category may stand once for each product category.
     """
 
     role: str = Field(pattern=_NAME)
     side: Literal["debit", "credit", "either"]
     optional: bool = False
+    by_category: bool = False
     takes: frozenset[Literal["open_item", "cost_centre", "tax_code", "text"]] = frozenset()
     requires: frozenset[str] = frozenset()
 
@@ -99,7 +100,8 @@ class LineKind(Entry):
     def described(self) -> str:
         """Role and side in words."""
         side = "DEBIT or CREDIT" if self.side == "either" else self.side.upper()
-        return f"{self.role} {side}{' (may be left out)' if self.optional else ''}"
+        may = " (may be left out)" if self.optional else " (one for each category)" if self.by_category else ""
+        return f"{self.role} {side}{may}"
 
 
 class Kind(Entry):
@@ -223,9 +225,12 @@ def _bad_reversal(kind: Kind, found: Mapping[str, Kind], names: AbstractSet[str]
             remedy = near(kind.reversed_by, [k.kind for k in found.values() if k.is_document and k is not kind])
             yield BadKind(file, f"reversed_by is {kind.reversed_by}, which has no file here; write it, or {remedy}")
         return
-    turned = {line.role: (_TURNED[line.side], line.optional) for line in kind.lines}
-    if {line.role: (line.side, line.optional) for line in other.lines} != turned:
-        wanted = ", ".join(f"{role} {side}{' optional' if may else ''}" for role, (side, may) in turned.items())
+    turned = {line.role: (_TURNED[line.side], line.optional, line.by_category) for line in kind.lines}
+    if {line.role: (line.side, line.optional, line.by_category) for line in other.lines} != turned:
+        wanted = ", ".join(
+            f"{role} {side}{' optional' if may else ''}{' by_category' if each else ''}"
+            for role, (side, may, each) in turned.items()
+        )
         yield BadKind(file, f"{other.kind} doesn't turn its lines; there they are {wanted}")
 
 
@@ -336,8 +341,12 @@ def _document_faults(command: Any) -> Iterator[Fault]:
 
 def _lines_of(kind: Kind, lines: Sequence[Any]) -> list[LineKind] | None:
     """Return what the kind says of each line of a command; None where the lines are not those of the kind."""
-    found, rest = [], list(kind.lines)
+    found: list[LineKind] = []
+    rest = list(kind.lines)
     for line in lines:
+        if found and found[-1].by_category and found[-1].role == line.role and found[-1].takes_side(line.side.value):
+            found.append(found[-1])
+            continue
         while rest and rest[0].role != line.role and rest[0].optional:
             rest.pop(0)
         if not rest or rest[0].role != line.role or not rest[0].takes_side(line.side.value):

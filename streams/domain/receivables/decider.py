@@ -196,6 +196,9 @@ def _on_open_item(state: State, seen: OpenItemObserved) -> tuple[Event, ...]:
         tax_codes=seen.tax_codes,
         taxed_amounts=seen.taxed_amounts,
         tax_amounts=seen.tax_amounts,
+        category_names=seen.category_names,
+        category_net_amounts=seen.category_net_amounts,
+        category_tax_amounts=seen.category_tax_amounts,
         credits_invoice=seen.credits_invoice,
         occurred_at=seen.observed_at,
     )
@@ -248,9 +251,9 @@ def _asked_for(state: State, outcome: DocumentPosted | DocumentRefused) -> Entry
         return None
     if entry.status not in (EntryStatus.REQUESTED, EntryStatus.HANDED_OVER) and not entry.is_refused:
         return None
-    amounts = dict.fromkeys((line.amount_minor, line.currency) for line in outcome.lines)
-    if list(amounts) != [(entry.amount_minor, entry.currency)]:
-        named = " and ".join(f"{minor} {currency}" for minor, currency in amounts) or "no amount"
+    own = outcome.lines[0]  # on the customer's account; the others sum to it
+    if (own.amount_minor, own.currency) != (entry.amount_minor, entry.currency):
+        named = f"{own.amount_minor} {own.currency}"
         raise Unreadable(
             f"{type(outcome).__name__} of {outcome.posting_reference} names {named}, "
             f"asked for was {entry.amount_minor} {entry.currency} (minor units); compare the document in abas"
