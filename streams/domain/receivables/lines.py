@@ -41,16 +41,19 @@ def lines_of(
     """
     lines: list[DocumentLine] = []
     for of_kind in kinds()[kind].lines:
+        amount = _amount(of_kind.role, entry)
+        if of_kind.optional and not amount.amount_minor:
+            continue
         own, takes = roles()[of_kind.role].of is not None, of_kind.takes
         given = (
-            (_Part(Account(customer), entry.amount_minor),)
+            (_Part(Account(customer), amount.amount_minor),)
             if own
-            else _parts(of_kind, entry, kind, customer, by_category, mapping, reversed_one)
+            else _parts(of_kind, amount, entry, kind, customer, by_category, mapping, reversed_one)
         )
         values = (
             (None,) * len(given)
-            if entry.base_minor is None
-            else shares_of(entry.base_minor, [part.amount_minor for part in given])
+            if amount.base_minor is None
+            else shares_of(amount.base_minor, [part.amount_minor for part in given])
         )
         for part, base_minor in zip(given, values, strict=True):
             account = part.account
@@ -84,6 +87,7 @@ class _Part:
 
 def _parts(
     of_kind: LineKind,
+    amount: Entry,
     entry: Entry,
     kind: str,
     customer: str,
@@ -91,13 +95,20 @@ def _parts(
     mapping: AccountMapping,
     reversed_one: Entry | None,
 ) -> tuple[_Part, ...]:
-    """Return the lines of one role: one, or one for each category where their accounts differ."""
+    """Return the lines of one role: one, or one for each category where their accounts differ.
+
+    amount is what of the entry is on this role.
+    """
+    minor = amount.amount_minor
     before = () if reversed_one is None else tuple(one for one in reversed_one.lines if one.role == of_kind.role)
-    if len(before) > 1:
-        known = {line.product_category: line for line in before}
-        return tuple(_Part(_as_before(known[name]), minor, name) for name, minor in by_category)
+    known = {line.product_category or "": line for line in before} if len(before) > 1 else {}
+    weights = [(name, weight) for name, weight in by_category if name in known or not known]
+    divided = zip(weights, shares_of(minor, [weight for _, weight in weights]), strict=True)
+    shares = [(name, share) for (name, _), share in divided if share]
+    if known:
+        return tuple(_Part(_as_before(known[name]), share, name) for name, share in shares)
     if before:
-        return (_Part(_as_before(before[0]), entry.amount_minor),)
+        return (_Part(_as_before(before[0]), minor),)
 
     def account(amount_minor: int, category: str) -> Account:
         facts = _facts(entry, kind, customer, amount_minor, category)
@@ -106,17 +117,29 @@ def _parts(
             raise NoAccount(found.why)
         return found
 
-    if not of_kind.by_category or len(by_category) < 2:
-        only = by_category[0][0] if len(by_category) == 1 else UNKNOWN_CATEGORY
-        return (_Part(account(entry.amount_minor, only), entry.amount_minor),)
-    whole = [account(entry.amount_minor, name) for name, _ in by_category]
+    if not of_kind.by_category or len(shares) < 2:
+        only = shares[0][0] if len(shares) == 1 else UNKNOWN_CATEGORY
+        return (_Part(account(minor, only), minor),)
+    whole = [account(minor, name) for name, _ in shares]
     if all(one == whole[0] for one in whole):
-        return (_Part(whole[0], entry.amount_minor),)
-    return tuple(_Part(account(minor, name), minor, name) for name, minor in by_category)
+        return (_Part(whole[0], minor),)
+    return tuple(_Part(account(share, name), share, name) for name, share in shares)
 
 
 def _as_before(line: DocumentLine) -> Account:
     return Account(line.account, line.cost_centre, line.tax_code, line.text)
+
+
+def _amount(role: str, entry: Entry) -> Entry:
+    """Return what of an entry is on the line of a role: all of it, but for the tax within a discount."""
+    net = entry.amount_minor - entry.tax_minor
+    match role:
+        case "skonto":
+            return entry.part(entry.posting_reference, 0, net)
+        case "output_tax":
+            return entry.part(entry.posting_reference, net, entry.amount_minor)
+        case _:
+            return entry
 
 
 def difference_lines(
@@ -136,7 +159,7 @@ def difference_lines(
     if role in earlier:
         account = _as_before(earlier[role])
     else:
-        account = _parts(other, difference, kind, customer, (), mapping, None)[0].account
+        account = _parts(other, difference, difference, kind, customer, (), mapping, None)[0].account
     own = DocumentLine(
         role="receivable" if item_id else "on_account",
         account=customer,
@@ -164,6 +187,7 @@ def _facts(entry: Entry, kind: str, customer: str, amount_minor: int, category: 
         "reason": entry.reversal_reason,
         "product_category": category,
         "customer": customer,
+        "tax_code": entry.tax_code,
         "amount": str(Money(amount_minor, entry.currency).major),
     }
     return {name: value for name, value in known.items() if value}
