@@ -34,6 +34,7 @@ from app.settings.settings import PollingSettings, Settings
 from app.sources import disputes
 from app.sources.polling import DayByDay, Publisher, poll_forever, poll_together, window_poll
 from app.sources.reports import ReportSource
+from app.sources.shop_hints import ShopHints
 from app.sources.status import PollObserver, SourceFile
 from app.status.tasks import StatusFile
 from connectors.abas.client import AbasClient
@@ -56,7 +57,11 @@ from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from connectors.rates.source import RatesSource
+from connectors.shop.settings import ShopSettings
+from connectors.shop.source import ShopSource
 from connectors.webhook.sink import WebhookSink
+from connectors.woocommerce.client import WooCommerceClient
+from connectors.woocommerce.reader import WooCommerceReader
 from reconcile.files.disputes import load_dispute_profile
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
@@ -83,6 +88,7 @@ from streams.log.credentials import (
     SOURCE_PAYTRACE,
     SOURCE_RATES,
     SOURCE_REPORTS,
+    SOURCE_SHOP,
     WATCH,
     WORKER,
 )
@@ -663,7 +669,14 @@ async def poll_abas(
     await poll_together(*polls)
 
 
-async def _again_and_again(poll: Callable[[], Awaitable[None]], name: str, stop: asyncio.Event, *, alone: bool) -> None:
+async def _again_and_again(
+    poll: Callable[[], Awaitable[None]],
+    name: str,
+    stop: asyncio.Event,
+    *,
+    alone: bool,
+    again_s: float = SIDE_AGAIN_S,
+) -> None:
     """Run the polls of one side among several until asked to stop, also after what we agreed on no longer holds.
 
     Raises: ContractBroken where there is no other side that could be held up.
@@ -674,10 +687,10 @@ async def _again_and_again(poll: Callable[[], Awaitable[None]], name: str, stop:
         except ContractBroken as error:
             if alone:
                 raise
-            facts = {"source": name, "error": str(error), "again_in_s": SIDE_AGAIN_S}
+            facts = {"source": name, "error": str(error), "again_in_s": again_s}
             logger.error("one of several sides is not read", extra=facts)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), SIDE_AGAIN_S)
+                await asyncio.wait_for(stop.wait(), again_s)
 
 
 async def run_reports_source(settings: Settings, stop: asyncio.Event) -> None:
@@ -718,6 +731,37 @@ async def run_rates_source(settings: Settings, stop: asyncio.Event) -> None:
         status = SourceFile(settings.data_dir, RatesSource.name, (RatesSource.name,))
         publisher = Publisher(RatesSource.name, log, codec(settings))
         await poll_forever(RatesSource.name, publisher, source.poll, settings.polling.rates_every_s, stop, status)
+
+
+async def run_shop_source(settings: Settings, stop: asyncio.Event) -> None:
+    """Read every shop until asked to stop; one that refuses our keys is left alone for a while and holds up no other.
+
+    Raises: ContractBroken where the settings name no shop.
+    """
+    settings = settings.as_role(SOURCE_SHOP)
+    shops = settings.shop.each()
+    if not shops:
+        raise ContractBroken("no shop is named; set SALDO_SHOP_BASE_URL and its keys (docs/shop.md)")
+    async with _log(settings) as log:
+        names = {label: f"{ShopSource.name} {label}" for label in shops}
+        status = SourceFile(settings.data_dir, ShopSource.name, tuple(names.values()))
+        publisher = Publisher(ShopSource.name, log, codec(settings))
+        hints = ShopHints(log, codec(settings), publisher)
+        await poll_together(
+            *(_poll_shop(shop, publisher, hints, names[label], stop, status) for label, shop in shops.items())
+        )
+
+
+async def _poll_shop(
+    shop: ShopSettings, publisher: Publisher, hints: ShopHints, name: str, stop: asyncio.Event, observer: PollObserver
+) -> None:
+    async def poll() -> None:
+        async with WooCommerceClient(shop) as client:
+            source = ShopSource(WooCommerceReader(client, shop), shop, publisher, partial(hints.take, shop.label))
+            await poll_forever(name, publisher, source.poll, shop.look_every_s, stop, observer)
+
+    # Also where it is the only shop: a process that starts again and asks again would lock our keys out.
+    await _again_and_again(poll, name, stop, alone=False, again_s=shop.refused_again_s)
 
 
 def _serve_metrics(port: int) -> None:

@@ -114,6 +114,23 @@ from schemas.records.ledger import (
     MoneyMoved,
     TryWaitingAgain,
 )
+from schemas.records.orders import (
+    OrderChanged,
+    OrderGone,
+    OrderGoneObserved,
+    OrderHinted,
+    OrderInReview,
+    OrderObserved,
+    OrderPlaced,
+    OrderReviewEnded,
+    ProductCategoriesObserved,
+    ShopHooksChanged,
+    ShopHooksObserved,
+    ShopRefundGoneObserved,
+    ShopRefundObserved,
+    ShopRefundSeen,
+    ShopRefundVanished,
+)
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -309,6 +326,19 @@ LedgerInbox: TypeAlias = (
 )
 MailCommands: TypeAlias = SendNotification
 MailOutcomes: TypeAlias = NotificationSent | NotificationRefused
+OrdersEvents: TypeAlias = (
+    OrderPlaced
+    | OrderChanged
+    | OrderInReview
+    | OrderReviewEnded
+    | OrderGone
+    | ShopRefundSeen
+    | ShopRefundVanished
+    | ShopHooksChanged
+)
+OrdersInbox: TypeAlias = (
+    OrderObserved | OrderGoneObserved | OrderHinted | ShopRefundObserved | ShopRefundGoneObserved | ShopHooksObserved
+)
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
     | AchPaymentInitiated
@@ -338,6 +368,7 @@ PaymentsEvents: TypeAlias = (
 PaymentsObservations: TypeAlias = (
     TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode
 )
+ProductsInbox: TypeAlias = ProductCategoriesObserved
 RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
 RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (

@@ -99,6 +99,17 @@ def digest_of(number: str, key: bytes) -> str:
     return "".join(_LETTERS[byte >> 4] + _LETTERS[byte & 15] for byte in value)
 
 
+def identity_of(what: str, text: str) -> str:
+    """Return what stands for a text about a person (a name, an address): the same for the same text, and no more of it.
+
+    Shapes: `what` names the kind of text, so that equal texts of two kinds have nothing in common.
+    Raises: GuardKeyMissing where this process has no key: without one, anybody could try out names.
+    """
+    if not has_guard_key() or _installed is None:
+        raise GuardKeyMissing
+    return digest_of(f"{what}\0{text}", _installed)
+
+
 def same_length_number(mask: re.Match[str]) -> str:
     """Sixteen digits in place of a mask, for whoever compares numbers digit by digit. No card number begins with 99.
 

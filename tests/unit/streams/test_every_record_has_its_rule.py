@@ -58,6 +58,7 @@ RULES = {
     "streams/domain/identification/decider.py": 2,
     "streams/domain/ledger/decider.py": 1,
     "streams/domain/ledger/books.py": 1,
+    "streams/domain/orders/decider.py": 2,
     "streams/domain/payments/decider.py": 2,
     "streams/domain/rates/decider.py": 2,
     "streams/domain/receivables/decider.py": 1,
