@@ -28,10 +28,12 @@ from faust.types import TP
 from app.alerts.watch import Watch, rows_of
 from app.composition.keys import load_known_signer, load_ring
 from app.composition.posting_claims import PostingClaims
+from app.files.reading import FileReader
+from app.files.register import FileRegister
 from app.operators import rules
 from app.output.metrics import TaskMetrics
 from app.settings.settings import PollingSettings, Settings
-from app.sources import disputes
+from app.sources import days, folder
 from app.sources.polling import DayByDay, Publisher, poll_forever, poll_together, window_poll
 from app.sources.reports import ReportSource
 from app.sources.shop_hints import ShopHints
@@ -62,7 +64,6 @@ from connectors.shop.source import ShopSource
 from connectors.webhook.sink import WebhookSink
 from connectors.woocommerce.client import WooCommerceClient
 from connectors.woocommerce.reader import WooCommerceReader
-from reconcile.files.disputes import load_dispute_profile
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
 from schemas.files.owned import FileInvalid
@@ -473,12 +474,13 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
         publisher = Publisher(PayTraceSource.name, log, codec(settings))
         accounts = settings.paytrace.each()
         names = {label: poll_names(label, alone=len(accounts) == 1) for label in accounts}
-        status = SourceFile(
-            settings.data_dir, PayTraceSource.name, (*(name for pair in names.values() for name in pair), disputes.NAME)
-        )
+        beside = (days.NAME, folder.NAME) if settings.files.folder else (days.NAME,)
+        polls = (*(name for pair in names.values() for name in pair), *beside)
+        status = SourceFile(settings.data_dir, PayTraceSource.name, polls)
         _serve_metrics(settings.polling.paytrace_metrics_port)
         await poll_together(
-            _poll_disputes(settings, publisher, stop, status),
+            _poll_days(settings, publisher, stop, status),
+            _poll_folder(settings, publisher, FileRegister(log, codec(settings)), stop, status),
             *(
                 _poll_account(
                     account, settings.polling, publisher, names[label], stop, status, alone=len(accounts) == 1
@@ -488,27 +490,23 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
         )
 
 
-async def _poll_disputes(settings: Settings, publisher: Publisher, stop: asyncio.Event, observer: PollObserver) -> None:
-    """Publish each new day and what lies in the watched folder, until asked to stop."""
-    paytrace = settings.paytrace
+async def _poll_days(settings: Settings, publisher: Publisher, stop: asyncio.Event, observer: PollObserver) -> None:
+    """Publish each new day until asked to stop, in the zone of the first merchant account."""
+    zone = next(iter(settings.paytrace.each().values())).zone
+    poll = partial(days.poll, zone)
+    await poll_forever(days.NAME, publisher, poll, settings.polling.facts_every_s, stop, observer)
 
-    async def publish(observations: Sequence[Observation]) -> int:
-        async def each() -> AsyncIterator[Observation]:
-            for observation in observations:
-                yield observation
 
-        return await publisher.publish(each())
-
-    source = disputes.DisputeSource(
-        publish,
-        folder=settings.disputes.folder,
-        merchant=paytrace.merchant,
-        currency=paytrace.currency,
-        zone=paytrace.zone,
-        profile=load_dispute_profile(settings.disputes.profile_path),
-    )
+async def _poll_folder(
+    settings: Settings, publisher: Publisher, register: FileRegister, stop: asyncio.Event, observer: PollObserver
+) -> None:
+    """Publish what lies in the watched folder until asked to stop; without one there is nothing to do."""
+    if settings.files.folder is None:
+        return
+    reader = FileReader.of(settings.files, settings.paytrace.currencies)
+    watched = folder.WatchedFolder(settings.files.folder, reader, register, publisher)
     every_s = settings.polling.facts_every_s
-    await poll_forever(disputes.NAME, publisher, source.poll, every_s, stop, observer, not_read=lambda: source.not_read)
+    await poll_forever(folder.NAME, publisher, watched.poll, every_s, stop, observer, not_read=lambda: watched.not_read)
 
 
 def poll_names(label: str, *, alone: bool) -> tuple[str, str]:

@@ -109,6 +109,10 @@ class Publisher:
         """Names of everything that was published so far, by this process or one before it."""
         return frozenset(subject.removeprefix(f"{self._source}/") for subject in self._published)
 
+    def has_published(self, name: str) -> bool:
+        """Return whether something was published under this name, by this process or one before it."""
+        return f"{self._source}/{name}" in self._published
+
     def position_of(self, name: str) -> str:
         """Return the newest mark that was set under this name; empty when there is none."""
         return self._marks.get(f"{self._source}/{name}", "")
