@@ -40,8 +40,8 @@ class ShopSettings(ReachSettings):
     """One WooCommerce shop, or what several have in common. Without base_url no shop is read.
 
     base_url         the shop's address; https, plain http for loopback alone, since the keys go with every request
-    hook_secret      what the shop signs hooks with: letters and digits, 24 or more, since the shop HTML-decodes it; empty
-                     shuts POST /hooks/shop/<label>
+    hook_secret      what the shop signs hooks with: letters and digits, 24 or more, since the shop HTML-decodes it;
+                     empty shuts POST /hooks/shop/<label>
     hook_url         where the shop sends them, by which its hooks are looked up; empty means any hook of orders
     paytrace_methods       payment methods that are PayTrace, with * for any end
     transaction_meta_keys  where the plugin leaves the transaction besides transaction_id
