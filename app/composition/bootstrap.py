@@ -63,6 +63,7 @@ from connectors.shop.settings import ShopSettings
 from connectors.shop.source import ShopSource
 from connectors.webhook.sink import WebhookSink
 from connectors.woocommerce.client import WooCommerceClient
+from connectors.woocommerce.hook import WooCommerceHooks
 from connectors.woocommerce.reader import WooCommerceReader
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
@@ -805,7 +806,12 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
             on_broken=broken.set,
         )
         gateway_reader, zone = AccountReaders(readers), settings.paytrace.zone
-        server = new_server(Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone), ingress)
+        shops = {
+            label: WooCommerceHooks(shop)
+            for label, shop in settings.shop.each().items()
+            if shop.hook_secret.get_secret_value()
+        }
+        server = new_server(Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone, shops=shops), ingress)
         with listen(ingress) as listener:
             host, port = listener.getsockname()[:2]
             logger.info("ingress listens", extra={"host": host, "port": port, "tls": ingress.tls_cert_path is not None})

@@ -11,6 +11,7 @@ from typing import Final
 from app.ingress.problems import away
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
+from schemas.records import Record
 from schemas.records.payments import TransactionObserved
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
@@ -43,12 +44,12 @@ class Delivery:
         self._retry_after_s = retry_after_s
         self._on_broken = on_broken
         self._topic = catalog.inbox_of(TransactionObserved.__name__, producer=PRODUCER).name
-        self._asked: asyncio.Task[int] | None = None
+        self._asked: dict[str, asyncio.Task[int]] = {}
         self._probing: asyncio.Task[bool] | None = None
         self._probed_at = float("-inf")
         self._suspect = False
 
-    async def publish(self, records: Sequence[TransactionObserved]) -> list[str]:
+    async def publish(self, records: Sequence[Record]) -> list[str]:
         """Append records and wait for every acknowledgement.
 
         Shapes:  records is (n,); the result is (n,), their event ids.
@@ -61,7 +62,8 @@ class Delivery:
             raise self._away()
         try:
             async with asyncio.timeout(self._ack_timeout_s):
-                await self._know_partitions()
+                for name in {type(record).__name__ for record in records}:
+                    await self._know_partitions(catalog.inbox_of(name, producer=PRODUCER).name)
                 outbound = [
                     to_outbound(record, producer=PRODUCER, log=self._log, codec=self._codec) for record in records
                 ]
@@ -97,12 +99,13 @@ class Delivery:
         finally:
             self._probed_at = time.monotonic()
 
-    async def _know_partitions(self) -> None:
+    async def _know_partitions(self, topic: str) -> None:
         """Ask for the number of partitions outside the loop, one question at a time, until it was answered once."""
-        if self._asked is None or (self._asked.done() and (self._asked.cancelled() or self._asked.exception())):
-            self._asked = asyncio.create_task(asyncio.to_thread(self._log.partition_count, self._topic))
-        if not self._asked.done():
-            await asyncio.shield(self._asked)
+        asked = self._asked.get(topic)
+        if asked is None or (asked.done() and (asked.cancelled() or asked.exception())):
+            asked = self._asked[topic] = asyncio.create_task(asyncio.to_thread(self._log.partition_count, topic))
+        if not asked.done():
+            await asyncio.shield(asked)
 
     def _away(self) -> Exception:
         return away("broker-away", "The broker did not acknowledge in time; nothing is promised.", self._retry_after_s)

@@ -39,6 +39,7 @@ from connectors.paytrace.source import TransactionReader
 from connectors.paytrace.wire import JsonObject
 from schemas import catalog
 from schemas.wire.codec import Codec
+from streams.edges.ports import ShopHookReader
 from streams.log.memory import MemoryLog
 from streams.log.ports import Log
 from tests.support.kafka import kafka_env
@@ -130,6 +131,7 @@ def new_app(
     *,
     now: Callable[[], float] = time.time,
     broken: list[str] | None = None,
+    shops: Mapping[str, ShopHookReader] | None = None,
 ) -> Ingress:
     """The application as bootstrap wires it."""
     found = found or settings()
@@ -143,7 +145,7 @@ def new_app(
         retry_after_s=found.retry_after_s,
         on_broken=lambda: reported.append("broken"),
     )
-    return Ingress(found, desk, delivery, codec, now=now)
+    return Ingress(found, desk, delivery, codec, now=now, shops=shops)
 
 
 @dataclass(frozen=True)
