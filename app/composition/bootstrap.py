@@ -32,6 +32,7 @@ from app.files.reading import FileReader
 from app.files.register import FileRegister
 from app.operators import rules
 from app.output.metrics import TaskMetrics
+from app.settings.privacy_key import privacy_key_of
 from app.settings.settings import PollingSettings, Settings
 from app.sources import days, folder
 from app.sources.polling import DayByDay, Publisher, poll_forever, poll_together, window_poll
@@ -69,6 +70,7 @@ from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
 from schemas.files.owned import FileInvalid
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
+from schemas.records.erp import SaveRecord
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -79,9 +81,11 @@ from schemas.records.gateway import (
 from schemas.values.clock import utc_now
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.edges import notify, post_to_abas, send_to_paytrace
+from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
+from streams.edges.opening import save_opened
 from streams.edges.ports import Observation
+from streams.edges.subject_keys import SubjectKeys
 from streams.log.cluster import Cluster
 from streams.log.credentials import (
     INGRESS,
@@ -136,6 +140,11 @@ def signer(settings: Settings) -> RoleSigner:
     """
     role = settings.kafka.role
     return load_known_signer(settings.private_key_path(role), role, settings.public_keys_path)
+
+
+def subject_keys(settings: Settings, log: Log, source: str) -> SubjectKeys:
+    """Return the keys of data subjects for a process that writes as `source`; nothing is read before the first use."""
+    return SubjectKeys(log, codec(settings), partial(privacy_key_of, settings), source=source)
 
 
 def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) -> None:
@@ -201,6 +210,10 @@ class Edges:
         """Return the log that claims are kept in; contacted on first use."""
         return self._log or KafkaLog(self._settings.kafka_options)
 
+    def subject_keys(self, source: str) -> SubjectKeys:
+        """Return the keys of data subjects; contacted on first use."""
+        return subject_keys(self._settings, self.log(), source)
+
 
 class AbasLedger:
     """The sink's books of every company, each opened on first use, inside the loop that uses them."""
@@ -210,16 +223,24 @@ class AbasLedger:
         self._worker = settings.worker.name
         self._opened: dict[str, AbasSink] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._keys: SubjectKeys | None = None
         companies = settings.abas.each()
         self._sinks = CompanySinks({label: partial(self._sink, label, own) for label, own in companies.items()})
 
     async def post(self, command: ErpCommands) -> ErpOutcomes:
-        """Post one document; see streams.edges.ports.Ledger."""
+        """Post one document or save one record; see streams.edges.ports.Ledger."""
+        if isinstance(command, SaveRecord):
+            return await save_opened(self._sinks, command, self._subject_keys())
         return await self._sinks.post(command)
 
     async def post_checked(self, command: ErpCommands, permit: str) -> ErpOutcomes:
         """Post one document at the request of a person who looked into abas; `permit` names that request."""
         return await self._sinks.post_checked(command, permit)
+
+    def _subject_keys(self) -> SubjectKeys:
+        if self._keys is None:
+            self._keys = self._edges.subject_keys(post_to_abas.AGENT)
+        return self._keys
 
     async def _sink(self, company: str, settings: AbasSettings) -> AbasSink:
         async with self._opening.setdefault(company, asyncio.Lock()):
@@ -305,7 +326,13 @@ def worker_app(settings: Settings) -> faust.App:
 
 def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
     """Return the work of every agent, for commands that look at all of it; nothing is contacted."""
-    return (*DECIDERS, gateway_processor(settings), sink_processor(settings), *notifying_processors(settings))
+    return (
+        *DECIDERS,
+        gateway_processor(settings),
+        sink_processor(settings),
+        *notifying_processors(settings),
+        erasing_processor(settings),
+    )
 
 
 def gateway_processor(settings: Settings, edges: Edges | None = None) -> send_to_paytrace.Calls:
@@ -328,6 +355,11 @@ def notifying_processors(
         notify.send_mail(MailSink(settings.mail, console_url=console_url)),
         notify.send_webhooks(WebhookSink(settings.webhook, console_url=console_url, transport=webhooks)),
     )
+
+
+def erasing_processor(settings: Settings, edges: Edges | None = None) -> AnyProcessor:
+    """Return what destroys the keys of people to be forgotten; nothing is contacted before the first command."""
+    return erase_subjects.erase_subjects(partial((edges or Edges(settings)).subject_keys, erase_subjects.AGENT))
 
 
 def new_task_manager(settings: Settings, processors: Sequence[AnyProcessor], membership: Membership) -> TaskManager:
@@ -472,7 +504,9 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll every merchant account at PayTrace until asked to stop."""
     settings = settings.as_role(SOURCE_PAYTRACE)
     async with _log(settings) as log:
-        publisher = Publisher(PayTraceSource.name, log, codec(settings))
+        publisher = Publisher(
+            PayTraceSource.name, log, codec(settings), subject_keys(settings, log, SOURCE_PAYTRACE).seal
+        )
         accounts = settings.paytrace.each()
         names = {label: poll_names(label, alone=len(accounts) == 1) for label in accounts}
         beside = (days.NAME, folder.NAME) if settings.files.folder else (days.NAME,)

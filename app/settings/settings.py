@@ -203,6 +203,17 @@ class GuardSettings(BaseModel):
     key: SecretStr = SecretStr("")
 
 
+class PrivacySettings(BaseModel):
+    """What wraps the keys that personal values are sealed with.
+
+    key   a secret of 16 characters or more, the same for every process; empty makes one in the embedded data directory
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: SecretStr = SecretStr("")
+
+
 class AlertSettings(BaseModel):
     """How conditions are watched that may raise alerts, and where messages about them lead.
 
@@ -231,6 +242,7 @@ class Settings(BaseSettings):
     # A folder of the user's own reports and tables (docs/reports.md).
     reports_dir: Path | None = None
     guard: GuardSettings = GuardSettings()
+    privacy: PrivacySettings = PrivacySettings()
     kafka: KafkaSettings = KafkaSettings()
     keys: KeySettings = KeySettings()
     worker: WorkerSettings = WorkerSettings()

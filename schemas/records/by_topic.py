@@ -161,6 +161,14 @@ from schemas.records.payments import (
     TransactionObserved,
     ValuationAsked,
 )
+from schemas.records.privacy import (
+    EraseSubject,
+    ErasureRefused,
+    ReadmitSubject,
+    SubjectErased,
+    SubjectKeyStored,
+    SubjectReadmitted,
+)
 from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
     ApplyOnAccount,
@@ -368,6 +376,9 @@ PaymentsEvents: TypeAlias = (
 PaymentsObservations: TypeAlias = (
     TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode
 )
+PrivacyEvents: TypeAlias = SubjectErased | SubjectReadmitted | ErasureRefused
+PrivacyInbox: TypeAlias = EraseSubject | ReadmitSubject
+PrivacyKeys: TypeAlias = SubjectKeyStored
 ProductsInbox: TypeAlias = ProductCategoriesObserved
 RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
 RatesInbox: TypeAlias = RateObserved | RateAsked
