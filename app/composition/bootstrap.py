@@ -778,7 +778,8 @@ async def run_shop_source(settings: Settings, stop: asyncio.Event) -> None:
     async with _log(settings) as log:
         names = {label: f"{ShopSource.name} {label}" for label in shops}
         status = SourceFile(settings.data_dir, ShopSource.name, tuple(names.values()))
-        publisher = Publisher(ShopSource.name, log, codec(settings))
+        seal = subject_keys(settings, log, SOURCE_SHOP).seal
+        publisher = Publisher(ShopSource.name, log, codec(settings), seal)
         hints = ShopHints(log, codec(settings), publisher)
         await poll_together(
             *(_poll_shop(shop, publisher, hints, names[label], stop, status) for label, shop in shops.items())

@@ -2,7 +2,7 @@
 
 Decides whether an order can be taken as it is. What does not add up, is of an unknown status or currency, or has an
 amount that can't be written in whole minor units is a fact all the same, with the reason beside it; nothing is bent.
-Who buys is kept as keyed digests alone: names and addresses stay in the shop. Pure.
+Who buys stands in one text, for sealing, and in keyed digests. Pure.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from connectors.common.address import Address
+from connectors.common.person import Person
 from connectors.shop.settings import ShopSettings
 from connectors.woocommerce.errors import UnreadableOrder
 from connectors.woocommerce.wire import JsonObject, items, record, text
 from schemas.checks.plausibility import END_OF_INSTANTS, FIRST_INSTANT, LARGEST_AMOUNT, plain_text
-from schemas.checks.sensitive import identity_of
+from schemas.checks.sensitive import keyed_digest
 from schemas.records.orders import (
     OrderCoupon,
     OrderLine,
@@ -186,6 +188,7 @@ def to_order_observed(
     method = text(order.get("payment_method"))
     customer = text(order.get("customer_id")) or "0"
     billing, shipping = record(order.get("billing")), record(order.get("shipping"))
+    customer_key, person = _customer_key(shop, customer, billing), _person(billing, shipping)
     return OrderObserved(
         shop_order=f"{shop}/{order_id}",
         shop=shop,
@@ -194,12 +197,14 @@ def to_order_observed(
         status=status,
         raw_status=_said(raw_status),
         currency=reading.currency,
-        customer_key=_customer_key(shop, customer, billing),
+        customer_key=customer_key,
         is_guest=customer == "0",
-        party_digest=identity_of("shop party", _party(billing) + "\0" + _party(shipping)),
+        data_subject=f"shop/{customer_key}",
+        person=person.as_text(),
+        **person.digests(_country(billing)),
         billing_country=_country(billing),
         shipping_country=_country(shipping),
-        identity_digest=identity_of("shop order", text(order.get("order_key"))),
+        identity_digest=keyed_digest("shop order", text(order.get("order_key"))),
         raw_payment_method=_said(method),
         is_paytrace=settings.is_paytrace(method),
         transactions=_transactions(order, settings) if settings.is_paytrace(method) else (),
@@ -447,7 +452,32 @@ def _customer_key(shop: str, customer: str, billing: JsonObject) -> str:
     if customer != "0":
         return f"{shop}/customer/{customer}"
     email = text(billing.get("email")).strip().casefold()
-    return f"{shop}/guest/{identity_of('shop guest', email or _party(billing))}"
+    return f"{shop}/guest/{keyed_digest('shop guest', email or _party(billing))}"
+
+
+def _person(billing: JsonObject, shipping: JsonObject) -> Person:
+    return Person(
+        name=_joined(billing, "first_name", "last_name") or _joined(shipping, "first_name", "last_name"),
+        company=_joined(billing, "company") or _joined(shipping, "company"),
+        email=_joined(billing, "email"),
+        phone=_joined(billing, "phone") or _joined(shipping, "phone"),
+        billing=_address(billing),
+        shipping=_address(shipping),
+    )
+
+
+def _address(given: JsonObject) -> Address:
+    return Address(
+        street=_joined(given, "address_1", "address_2"),
+        postal_code=_joined(given, "postcode"),
+        town=_joined(given, "city"),
+        region=_joined(given, "state"),
+        country=_joined(given, "country"),
+    )
+
+
+def _joined(given: JsonObject, *names: str) -> str:
+    return " ".join(filter(None, (_said(given.get(name)).strip() for name in names)))
 
 
 def _party(address: JsonObject) -> str:

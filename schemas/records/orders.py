@@ -87,7 +87,11 @@ class OrderChanged(Record):
     currency: str | None = None
     customer_key: str
     is_guest: bool
-    party_digest: str
+    data_subject: str
+    person: str
+    email_digest: str | None = None
+    name_digest: str | None = None
+    place_digest: str | None = None
     billing_country: str
     shipping_country: str
     identity_digest: str
@@ -201,7 +205,11 @@ class OrderObserved(Record):
     currency: str | None = None
     customer_key: str
     is_guest: bool
-    party_digest: str
+    data_subject: str
+    person: str
+    email_digest: str | None = None
+    name_digest: str | None = None
+    place_digest: str | None = None
     billing_country: str
     shipping_country: str
     identity_digest: str
@@ -241,7 +249,11 @@ class OrderPlaced(Record):
     currency: str | None = None
     customer_key: str
     is_guest: bool
-    party_digest: str
+    data_subject: str
+    person: str
+    email_digest: str | None = None
+    name_digest: str | None = None
+    place_digest: str | None = None
     billing_country: str
     shipping_country: str
     identity_digest: str

@@ -110,17 +110,6 @@ def keyed_digest(of: str, text: str) -> str:
     return digest_of(f"{of}\0{text}", _installed)
 
 
-def identity_of(what: str, text: str) -> str:
-    """Return what stands for a text about a person (a name, an address): the same for the same text, and no more of it.
-
-    Shapes: `what` names the kind of text, so that equal texts of two kinds have nothing in common.
-    Raises: GuardKeyMissing where this process has no key: without one, anybody could try out names.
-    """
-    if not has_guard_key() or _installed is None:
-        raise GuardKeyMissing
-    return digest_of(f"{what}\0{text}", _installed)
-
-
 def same_length_number(mask: re.Match[str]) -> str:
     """Sixteen digits in place of a mask, for whoever compares numbers digit by digit. No card number begins with 99.
 

@@ -85,11 +85,19 @@ def test_what_has_no_number_is_no_order(number: Any) -> None:
         read(order(id=number))
 
 
-def test_the_digest_of_a_party_forgets_case_and_blanks_and_knows_a_move() -> None:
-    one = read(order(billing={"first_name": "Ada", "city": "San  Francisco"}))
-    same = read(order(billing={"first_name": "ADA ", "city": "san francisco"}))
-    moved = read(order(billing={"first_name": "Ada", "city": "Reno"}))
-    assert one.party_digest == same.party_digest != moved.party_digest
+def test_who_buys_is_one_text_for_sealing_and_digests_to_compare_by() -> None:
+    ada = {"first_name": "Ada", "last_name": "Byer", "email": "Ada@Example.com", "country": "US"}
+    found = read(order(billing={**ada, "address_1": "1 Main St", "city": "Reno", "postcode": "89501"}))
+    assert json.loads(found.person)["billing"] == {
+        "country": "US",
+        "postal_code": "89501",
+        "street": "1 Main St",
+        "town": "Reno",
+    }
+    same = read(order(billing={**ada, "email": "ada@example.com ", "address_1": "1 Main Street"}))
+    assert (found.email_digest, found.name_digest) == (same.email_digest, same.name_digest)
+    assert found.data_subject == same.data_subject == f"shop/{found.customer_key}"
+    assert read(order(customer_id=7)).customer_key == "main/customer/7"
 
 
 def test_a_time_of_change_and_a_version_are_no_part_of_what_is_said() -> None:
