@@ -66,6 +66,9 @@ from connectors.webhook.sink import WebhookSink
 from connectors.woocommerce.client import WooCommerceClient
 from connectors.woocommerce.hook import WooCommerceHooks
 from connectors.woocommerce.reader import WooCommerceReader
+from reconcile.files.dispute_hooks import HookReader
+from reconcile.files.disputes import load_dispute_profile
+from reconcile.files.received import Accounts
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
 from schemas.files.owned import FileInvalid
@@ -816,6 +819,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     """
     from app.ingress.app import Ingress
     from app.ingress.delivery import Delivery
+    from app.ingress.files import FileWays
     from app.ingress.server import listen, new_server
 
     settings = settings.as_role(INGRESS)
@@ -846,7 +850,21 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
             for label, shop in settings.shop.each().items()
             if shop.hook_secret.get_secret_value()
         }
-        server = new_server(Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone, shops=shops), ingress)
+        files = FileWays(
+            FileReader.of(settings.files, settings.paytrace.currencies),
+            HookReader(
+                load_dispute_profile(settings.files.dispute_profile_path),
+                Accounts(settings.paytrace.currencies),
+                {label: account.zone for label, account in accounts.items()},
+            ),
+            FileRegister(log, shared_codec),
+            only=settings.files.only,
+            timeout_s=ingress.ack_timeout_s,
+            retry_after_s=ingress.retry_after_s,
+            now=utc_now,
+        )
+        app = Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone, files=files, shops=shops)
+        server = new_server(app, ingress)
         with listen(ingress) as listener:
             host, port = listener.getsockname()[:2]
             logger.info("ingress listens", extra={"host": host, "port": port, "tls": ingress.tls_cert_path is not None})

@@ -212,6 +212,7 @@ from schemas.records.settlement import (
     BankLineDismissed,
     BankLineObserved,
     BankStatementEnded,
+    BankTransferRecorded,
     CardTypeObserved,
     CardTypeRecorded,
     ConfirmDepositMatch,
@@ -239,6 +240,7 @@ from schemas.records.settlement import (
     SettlementLineRefused,
     SettlementLinesSetAside,
     SettlementRequestRefused,
+    TakeBankTransfer,
     UnmatchDeposit,
 )
 from schemas.records.sources import SourceCursor
@@ -443,6 +445,7 @@ SettlementEvents: TypeAlias = (
     | DepositMatchRejected
     | DepositUnmatched
     | BankLineDismissed
+    | BankTransferRecorded
     | SettlementRequestRefused
     | FeeScheduleProposed
     | FeeScheduleAccepted
@@ -461,6 +464,7 @@ SettlementInbox: TypeAlias = (
     | RejectDepositMatch
     | UnmatchDeposit
     | DismissBankLine
+    | TakeBankTransfer
     | AcceptFeeSchedule
 )
 SourcesCursors: TypeAlias = SourceCursor

@@ -518,6 +518,8 @@ def test_the_pages(client: Direct) -> None:
         "/hooks/shop/{shop}",
         "/silent-post/{secret}",
         "/observations",
+        "/hooks/disputes",
+        "/files",
         "/healthz",
         "/readyz",
     }
