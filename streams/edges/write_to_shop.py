@@ -36,6 +36,9 @@ def write_to_shop(writer: ShopWriter) -> Writes:
     async def perform(_state: Nothing, command: ShopCommands) -> tuple[ShopOutcomes, ...]:
         return (await writer.write(command),)
 
+    def evolve(state: Nothing, _event: ShopOutcomes) -> Nothing:
+        return state
+
     return Effect(
         name="write-to-shop",
         inbox=Topic.SHOP_COMMANDS,
@@ -44,7 +47,7 @@ def write_to_shop(writer: ShopWriter) -> Writes:
         initial=Nothing(),
         perform=perform,
         recall=_recall,
-        evolve=lambda state, _event: state,
+        evolve=evolve,
         batch_size=WRITES_AT_ONCE,
     )
 
