@@ -66,6 +66,7 @@ from connectors.webhook.sink import WebhookSink
 from connectors.woocommerce.client import WooCommerceClient
 from connectors.woocommerce.hook import WooCommerceHooks
 from connectors.woocommerce.reader import WooCommerceReader
+from connectors.woocommerce.sink import WooCommerceSink, refused
 from reconcile.files.dispute_hooks import HookReader
 from reconcile.files.disputes import load_dispute_profile
 from reconcile.files.received import Accounts
@@ -81,10 +82,11 @@ from schemas.records.gateway import (
     GatewayCallRefused,
     RequestGatewayCall,
 )
+from schemas.records.orders import ShopWriteRefused, ShopWritten, WriteToShop
 from schemas.values.clock import utc_now
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace
+from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace, write_to_shop
 from streams.edges.claims import Claims
 from streams.edges.opening import save_opened
 from streams.edges.ports import Observation
@@ -291,6 +293,26 @@ class PayTraceCalls:
         return self._sinks
 
 
+class ShopSinks:
+    """The shops that are written into, each opened on first use, inside the loop that uses it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._shops = settings.shop
+        self._opened: dict[str, WooCommerceSink] = {}
+
+    async def write(self, command: WriteToShop) -> ShopWritten | ShopWriteRefused:
+        """Write into one shop; see streams.edges.ports.ShopWriter. One that no setting names is refused."""
+        shops = self._shops.each()
+        if command.shop not in shops:
+            return refused(
+                command, "NO_SUCH_SHOP", f"no shop {command.shop} is set; known: {', '.join(shops) or 'none'}"
+            )
+        if command.shop not in self._opened:
+            shop = shops[command.shop]
+            self._opened[command.shop] = WooCommerceSink(WooCommerceClient(shop), shop)
+        return await self._opened[command.shop].write(command)
+
+
 def worker_app(settings: Settings) -> faust.App:
     """Return the Faust app with every agent on it: what `saldo run worker` and the `faust` command run."""
     settings = settings.as_role(WORKER)
@@ -334,6 +356,7 @@ def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
         gateway_processor(settings),
         sink_processor(settings),
         *notifying_processors(settings),
+        shop_processor(settings),
         erasing_processor(settings),
     )
 
@@ -358,6 +381,11 @@ def notifying_processors(
         notify.send_mail(MailSink(settings.mail, console_url=console_url)),
         notify.send_webhooks(WebhookSink(settings.webhook, console_url=console_url, transport=webhooks)),
     )
+
+
+def shop_processor(settings: Settings) -> write_to_shop.Writes:
+    """Return what is written into the shops of these settings; nothing is contacted before the first command."""
+    return write_to_shop.write_to_shop(ShopSinks(settings))
 
 
 def erasing_processor(settings: Settings, edges: Edges | None = None) -> AnyProcessor:

@@ -15,7 +15,6 @@ import httpx2
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from connectors.common.reach import ReachSettings, is_loopback
-from connectors.common.several import named
 
 _LABEL = r"^[a-z0-9][a-z0-9-]{0,39}$"
 _SECRET = re.compile(r"[A-Za-z0-9]{24,}")
@@ -31,6 +30,7 @@ class OneShop(BaseModel):
     consumer_secret: SecretStr = SecretStr("")
     hook_secret: SecretStr = SecretStr("")
     hook_url: str = ""
+    writes_back: bool = False
     paytrace_methods: tuple[str, ...] = ("paytrace", "paytrace_*")
     transaction_meta_keys: tuple[str, ...] = ("_wc_paytrace_transaction_id", "_paytrace_transaction_id")
     captured_meta_key: str = "_wc_paytrace_is_payment_captured"
@@ -43,6 +43,7 @@ class ShopSettings(ReachSettings):
     hook_secret      what the shop signs hooks with: letters and digits, 24 or more, since the shop HTML-decodes it;
                      empty shuts POST /hooks/shop/<label>
     hook_url         where the shop sends them, by which its hooks are looked up; empty means any hook of orders
+    writes_back      whether notes, statuses and refunds may be written into the shop
     paytrace_methods       payment methods that are PayTrace, with * for any end
     transaction_meta_keys  where the plugin leaves the transaction besides transaction_id
     captured_meta_key      where it says whether it captured
@@ -61,6 +62,7 @@ class ShopSettings(ReachSettings):
     consumer_secret: SecretStr = SecretStr("")
     hook_secret: SecretStr = SecretStr("")
     hook_url: str = ""
+    writes_back: bool = False
     paytrace_methods: tuple[str, ...] = ("paytrace", "paytrace_*")
     transaction_meta_keys: tuple[str, ...] = ("_wc_paytrace_transaction_id", "_paytrace_transaction_id")
     captured_meta_key: str = "_wc_paytrace_is_payment_captured"
@@ -101,10 +103,6 @@ class ShopSettings(ReachSettings):
         if self.shops:
             return {label: self._one(label, own) for label, own in self.shops.items()}
         return {self.label: self} if self.base_url else {}
-
-    def of(self, label: str) -> ShopSettings:
-        """Return the settings of one shop. Raises: ContractBroken naming the shops when there is none of this label."""
-        return named(self.each(), label, "shop", "shops")
 
     def _one(self, label: str, own: OneShop) -> ShopSettings:
         differs = {name: getattr(own, name) for name in own.model_fields_set}

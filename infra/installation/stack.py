@@ -55,7 +55,7 @@ SECRETS_OF: Mapping[str, frozenset[str]] = {
     "source-rates": frozenset({"guard", "kafka", "rates"}),
     "source-shop": frozenset({"guard", "kafka", "shop"}),
     "ingress": frozenset({"guard", "kafka", "paytrace", "ingress", "shop"}),
-    "worker": frozenset({"guard", "kafka", "paytrace", "abas", "mail", "webhook"}),
+    "worker": frozenset({"guard", "kafka", "paytrace", "abas", "mail", "webhook", "shop"}),
     "watch": frozenset({"guard", "kafka", "reporting"}),
 }
 ALL_SECRETS = frozenset(secret_variables(Settings))

@@ -130,6 +130,9 @@ from schemas.records.orders import (
     ShopRefundObserved,
     ShopRefundSeen,
     ShopRefundVanished,
+    ShopWriteRefused,
+    ShopWritten,
+    WriteToShop,
 )
 from schemas.records.payments import (
     AchPaymentFailed,
@@ -467,6 +470,8 @@ SettlementInbox: TypeAlias = (
     | TakeBankTransfer
     | AcceptFeeSchedule
 )
+ShopCommands: TypeAlias = WriteToShop
+ShopOutcomes: TypeAlias = ShopWritten | ShopWriteRefused
 SourcesCursors: TypeAlias = SourceCursor
 SubscriptionsInbox: TypeAlias = RecurrenceObserved
 WebhookCommands: TypeAlias = SendNotification

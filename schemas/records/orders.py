@@ -70,6 +70,15 @@ class ShopSeenBy(StrEnum):
     SWEEP = "SWEEP"
 
 
+class ShopWriteKind(StrEnum):
+    """What is written into a shop. NOTE is internal, REFUND is a paper of the shop alone and moves no money."""
+
+    UNKNOWN = "UNKNOWN"
+    NOTE = "NOTE"
+    STATUS = "STATUS"
+    REFUND = "REFUND"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderChanged(Record):
     """An order is another one than before: where it stands, what was agreed, who buys, or which payment it names.
@@ -444,4 +453,51 @@ class ShopRefundVanished(Record):
     shop_refund_id: str
     amount_minor: int | None = None
     currency: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopWriteRefused(Record):
+    """The shop, or the settings, refuse to hold what was to be written. Key: shop_order."""
+
+    command_id: str
+    shop_order: str
+    shop: str
+    order_id: str
+    kind: ShopWriteKind
+    code: str
+    message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopWritten(Record):
+    """The shop holds what was to be written, once; a look-up proved it. Key: shop_order."""
+
+    command_id: str
+    shop_order: str
+    shop: str
+    order_id: str
+    kind: ShopWriteKind
+    shop_record_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteToShop(Record):
+    """Operator command: write a note, a status or a refund without money into a shop. Key: shop_order."""
+
+    command_id: str
+    shop_order: str
+    shop: str
+    order_id: str
+    kind: ShopWriteKind
+    text: str
+    shop_status: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
     occurred_at: datetime

@@ -16,7 +16,7 @@ from schemas.records.gateway import (
     GatewayCallRefused,
     RequestGatewayCall,
 )
-from schemas.records.orders import OrderHinted
+from schemas.records.orders import OrderHinted, ShopWriteRefused, ShopWritten, WriteToShop
 from schemas.records.payments import ObservedBy, TransactionObserved
 
 Observation = tuple[str, tuple[Record, ...]]
@@ -101,6 +101,17 @@ class GatewayReader(Protocol):
         """Return what the gateway itself says of a transaction.
 
         () when it knows none. Raises leaves of schemas.failures.
+        """
+        ...
+
+
+class ShopWriter(Protocol):
+    """Shops, as the agent sees them that writes into them."""
+
+    async def write(self, command: WriteToShop) -> ShopWritten | ShopWriteRefused:
+        """Make a shop hold this exactly once, looking up before and after.
+
+        Raises: Delayed, Unavailable, ContractBroken of schemas.failures.
         """
         ...
 

@@ -1,7 +1,7 @@
 """A shop's day over HTTP, with the shop and its source killed: hook and poll converge, every order once, nothing lost.
 
-Real broker, the sandbox shop as a process with hooks lost and doubled, `saldo serve ingress` and `saldo run source shop`
-as processes, and the real tasks of follow-orders: what the journal holds at the end is what the shop's books say.
+Real broker, the sandbox shop as a process with hooks lost and doubled, `saldo serve ingress` and `saldo run source
+shop` as processes, and the real tasks of follow-orders: what the journal holds at the end is what the shop's books say.
 """
 
 from __future__ import annotations

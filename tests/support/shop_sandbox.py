@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from connectors.shop.settings import ShopSettings
 from infra.embedded.process import free_port
 from infra.sandboxes.shop import ShopSandboxSettings, create_app
+from schemas.records.orders import ShopWritten, WriteToShop
 
 KEYS = ShopSandboxSettings(data_dir=Path())
 
@@ -150,3 +151,19 @@ def settings_of(shop: Shop, **changes: Any) -> ShopSettings:
             **changes,
         }
     )
+
+
+class ShopOfTests:
+    """A shop that holds whatever is written into it, in memory."""
+
+    async def write(self, command: WriteToShop) -> ShopWritten:
+        """Hold it under the number 1."""
+        return ShopWritten(
+            command_id=command.command_id,
+            shop_order=command.shop_order,
+            shop=command.shop,
+            order_id=command.order_id,
+            kind=command.kind,
+            shop_record_id="1",
+            occurred_at=command.occurred_at,
+        )

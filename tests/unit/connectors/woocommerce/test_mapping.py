@@ -185,4 +185,3 @@ def test_settings_refuse_what_would_give_the_keys_away() -> None:
         "us": "https://us.example",
         "eu": "https://eu.example",
     }
-    assert several.of("eu").label == "eu"
