@@ -349,7 +349,7 @@ def _topic(path: Path) -> TopicSpec:
 
 
 def _decides(consumer: str) -> bool:
-    """Return whether a reader of an inbox is its agent: the projector and a source that follows hints decide nothing."""
+    """Return whether a reader of an inbox decides it; the projector and a source that follows hints do not."""
     return consumer != "projector" and not consumer.startswith("source-")
 
 
