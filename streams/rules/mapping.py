@@ -16,6 +16,7 @@ from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_with_line
 from schemas.files.yaml_lines import Misfits, near
 from schemas.files.yaml_lines import Path as YamlPath
 from schemas.records.payments import PaymentMethod
+from schemas.values.companies import LABEL
 from schemas.values.money import currencies
 from streams.domain.accounts import FACTS, Account, AccountMapping, AccountRule, Accounts, Facts, TextOf
 from streams.domain.choices import CashDiscount, Choices, ClosedPeriod, SmallRests
@@ -163,6 +164,7 @@ class _Mapping(Entry):
     accounts: Mapping[str, tuple[_Line, ...]]
     policies: _Choices
     statuses: Annotated[_Statuses | None, _OFF] = None
+    companies: Mapping[str, Annotated[str, Field(pattern=LABEL)]] = {}
 
 
 def account_mapping(text: str, file: str) -> AccountMapping:
@@ -178,7 +180,7 @@ def account_mapping(text: str, file: str) -> AccountMapping:
     if wrong:
         raise FileInvalid(problems_at(wrong, lines, file))
     statuses = None if found.statuses is None else found.statuses.value()
-    return AccountMapping(found.version, Accounts(rules), found.policies.value(), statuses)
+    return AccountMapping(found.version, Accounts(rules), found.policies.value(), statuses, found.companies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from connectors.abas.settings import AbasCompany, AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from schemas.failures import Delayed
-from schemas.records.erp import DocumentPosted, RecordSaved, SubjectKind
+from schemas.records.erp import DocumentPosted, DocumentRefused, RecordSaved, SubjectKind
 from schemas.records.identification import OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
 from tests.support.abas_commands import post_receipt
@@ -105,10 +105,20 @@ async def test_a_company_that_is_away_or_unknown_holds_back_its_own_documents(
     seed_ledger(sandbox)
     sinks = sinks_of(settings_of(sandbox, de=sandbox.base_url, at=NOWHERE), profile, opened)
     entry = fee("SALDO-F-2")
-    for subject, said in (("at/1361", "company at: "), ("it/1361", "none of the companies at, de"), ("1361", "'1361'")):
+    for subject, said in (("at/1361", "company at: "), ("it/1361", "none of the companies at, de")):
         with pytest.raises(Delayed, match=said):
             await sinks.post(replace(entry, subject=subject))
     assert isinstance(await sinks.post(replace(entry, subject="de/1361")), DocumentPosted)
+
+
+async def test_a_document_of_an_account_without_a_company_is_refused_with_the_remedy(
+    sandbox: AbasSandboxProcess, profile: Profile, opened: AsyncExitStack
+) -> None:
+    sinks = sinks_of(settings_of(sandbox, de=sandbox.base_url, at=NOWHERE), profile, opened)
+    refused = await sinks.post(replace(fee("SALDO-F-9"), settlement_account="main/USD"))
+    assert isinstance(refused, DocumentRefused)
+    assert refused.code == "MISSING_MAPPING/company"
+    assert "merchant account main" in refused.message
 
 
 async def test_the_only_company_carries_no_label(
