@@ -144,6 +144,14 @@ from schemas.records.payments import (
     TransactionObserved,
     ValuationAsked,
 )
+from schemas.records.privacy import (
+    EraseSubject,
+    ErasureRefused,
+    ReadmitSubject,
+    SubjectErased,
+    SubjectKeyStored,
+    SubjectReadmitted,
+)
 from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
     ApplyOnAccount,
@@ -187,6 +195,7 @@ from schemas.records.settlement import (
     BankLineDismissed,
     BankLineObserved,
     BankStatementEnded,
+    BankTransferRecorded,
     CardTypeObserved,
     CardTypeRecorded,
     ConfirmDepositMatch,
@@ -214,6 +223,7 @@ from schemas.records.settlement import (
     SettlementLineRefused,
     SettlementLinesSetAside,
     SettlementRequestRefused,
+    TakeBankTransfer,
     UnmatchDeposit,
 )
 from schemas.records.sources import SourceCursor
@@ -338,6 +348,9 @@ PaymentsEvents: TypeAlias = (
 PaymentsObservations: TypeAlias = (
     TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode
 )
+PrivacyEvents: TypeAlias = SubjectErased | SubjectReadmitted | ErasureRefused
+PrivacyInbox: TypeAlias = EraseSubject | ReadmitSubject
+PrivacyKeys: TypeAlias = SubjectKeyStored
 RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
 RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (
@@ -401,6 +414,7 @@ SettlementEvents: TypeAlias = (
     | DepositMatchRejected
     | DepositUnmatched
     | BankLineDismissed
+    | BankTransferRecorded
     | SettlementRequestRefused
     | FeeScheduleProposed
     | FeeScheduleAccepted
@@ -419,6 +433,7 @@ SettlementInbox: TypeAlias = (
     | RejectDepositMatch
     | UnmatchDeposit
     | DismissBankLine
+    | TakeBankTransfer
     | AcceptFeeSchedule
 )
 SourcesCursors: TypeAlias = SourceCursor

@@ -87,6 +87,7 @@ class _WriteOff(Entry):
 
 class _Skonto(Entry):
     grace_days: int = Field(ge=0, le=60)
+    tax_unknown: Literal["wait", "without_tax"] = "wait"
 
 
 class _Choices(Entry):
@@ -128,7 +129,7 @@ class _Choices(Entry):
             unapplied=self.unapplied,
             apply_on_account=self.apply_on_account,
             write_off=None if rests is None else SmallRests(rests.percent, rests.limits_minor),
-            skonto=None if skonto is None else CashDiscount(skonto.grace_days),
+            skonto=None if skonto is None else CashDiscount(skonto.grace_days, skonto.tax_unknown),
             base_currency=self.base_currency,
         )
 
@@ -208,7 +209,7 @@ def lines_by_role(text: str, file: str) -> tuple[RoleLines, ...]:
     for name in (name for name, role in roles().items() if role.is_mapped):
         lines = found.accounts.get(name, ())
         given = [(Account(one.account, one.cost_centre, one.tax_code, one.text), one.conditions) for one in lines]
-        needed_by = [kind.kind for kind in kinds().values() if any(line.role == name for line in kind.lines)]
+        needed_by = [kind.kind for kind in kinds().values() if any(name in line.roles for line in kind.lines)]
         result.append(RoleLines(name, tuple(given), tuple(needed_by), any(not one.conditions for one in lines)))
     return tuple(result)
 

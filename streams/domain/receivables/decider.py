@@ -251,9 +251,9 @@ def _asked_for(state: State, outcome: DocumentPosted | DocumentRefused) -> Entry
         return None
     if entry.status not in (EntryStatus.REQUESTED, EntryStatus.HANDED_OVER) and not entry.is_refused:
         return None
-    own = outcome.lines[0]  # on the customer's account; the others sum to it
-    if (own.amount_minor, own.currency) != (entry.amount_minor, entry.currency):
-        named = f"{own.amount_minor} {own.currency}"
+    own = next(iter(outcome.lines), None)  # the customer's own line has all of it
+    if own is None or (own.amount_minor, own.currency) != (entry.amount_minor, entry.currency):
+        named = "no amount" if own is None else f"{own.amount_minor} {own.currency}"
         raise Unreadable(
             f"{type(outcome).__name__} of {outcome.posting_reference} names {named}, "
             f"asked for was {entry.amount_minor} {entry.currency} (minor units); compare the document in abas"

@@ -5,15 +5,17 @@ What takes a document back is on the accounts of that document, whatever the map
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from schemas.documents import LineKind, kinds, roles
+from schemas.documents import PAYER_MONEY, kinds, roles
 from schemas.records.erp import DocumentLine, Side
 from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.companies import company_of
 from schemas.values.money import Money
 from schemas.values.shares import shares_of
 from streams.domain.accounts import Account, AccountMapping, Facts, Unmapped
+from streams.domain.booking import payer_money_role
 from streams.domain.receivables.account import Entry
 from streams.domain.receivables.categories import Shares
 
@@ -41,23 +43,31 @@ def lines_of(
     Raises:  NoAccount.
     """
     lines: list[DocumentLine] = []
+    before = () if reversed_one is None else reversed_one.lines
+    roles_before = {line.role for line in before}
+    money = next((role for role in PAYER_MONEY if role in roles_before), payer_money_role(entry.method))
     for of_kind in kinds()[kind].lines:
-        own, takes = roles()[of_kind.role].of is not None, of_kind.takes
+        role = money if money in of_kind.roles else of_kind.role
+        amount = _amount(role, entry)
+        if of_kind.optional and not amount.amount_minor:
+            continue
+        own, takes = roles()[role].of is not None, of_kind.takes
+        shares = by_category if of_kind.by_category or len(by_category) == 1 else ()
         given = (
-            (_Part(Account(customer), entry.amount_minor),)
+            (_Part(Account(customer), amount.amount_minor),)
             if own
-            else _parts(of_kind, entry, kind, customer, by_category, mapping, reversed_one)
+            else _parts(role, amount, entry, kind, customer, shares, mapping, before)
         )
         values = (
             (None,) * len(given)
-            if entry.base_minor is None
-            else shares_of(entry.base_minor, [part.amount_minor for part in given])
+            if amount.base_minor is None
+            else shares_of(amount.base_minor, [part.amount_minor for part in given])
         )
         for part, base_minor in zip(given, values, strict=True):
             account = part.account
             lines.append(
                 DocumentLine(
-                    role=of_kind.role,
+                    role=role,
                     account=account.number,
                     side=Side(of_kind.side.upper()),
                     amount_minor=part.amount_minor,
@@ -84,21 +94,29 @@ class _Part:
 
 
 def _parts(
-    of_kind: LineKind,
+    role: str,
+    amount: Entry,
     entry: Entry,
     kind: str,
     customer: str,
     by_category: Shares,
     mapping: AccountMapping,
-    reversed_one: Entry | None,
+    reversed_lines: Sequence[DocumentLine],
 ) -> tuple[_Part, ...]:
-    """Return the lines of one role: one, or one for each category where their accounts differ."""
-    before = () if reversed_one is None else tuple(one for one in reversed_one.lines if one.role == of_kind.role)
-    if len(before) > 1:
-        known = {line.product_category: line for line in before}
-        return tuple(_Part(_as_before(known[name]), minor, name) for name, minor in by_category)
+    """Return the lines of one role: one, or one for each category where their accounts differ.
+
+    amount is what of the entry is on this role; reversed_lines are those of the document that is taken back.
+    """
+    minor = amount.amount_minor
+    before = tuple(line for line in reversed_lines if line.role == role)
+    known = {line.product_category or "": line for line in before} if len(before) > 1 else {}
+    weights = [(name, weight) for name, weight in by_category if name in known or not known]
+    divided = zip(weights, shares_of(minor, [weight for _, weight in weights]), strict=True)
+    shares = [(name, share) for (name, _), share in divided if share]
+    if known:
+        return tuple(_Part(_as_before(known[name]), share, name) for name, share in shares)
     if before:
-        return (_Part(_as_before(before[0]), entry.amount_minor),)
+        return (_Part(_as_before(before[0]), minor),)
 
     company = mapping.company_of(_merchant(entry)) if _merchant(entry) else company_of(customer)
     if isinstance(company, Unmapped):
@@ -109,22 +127,34 @@ def _parts(
 
     def account(amount_minor: int, category: str) -> Account:
         facts = _facts(entry, kind, customer, amount_minor, category)
-        found = mapping.accounts.of(of_kind.role, facts, entry.value_on)
+        found = mapping.accounts.of(role, facts, entry.value_on)
         if isinstance(found, Unmapped):
             raise NoAccount(found.why)
         return found
 
-    if not of_kind.by_category or len(by_category) < 2:
-        only = by_category[0][0] if len(by_category) == 1 else UNKNOWN_CATEGORY
-        return (_Part(account(entry.amount_minor, only), entry.amount_minor),)
-    whole = [account(entry.amount_minor, name) for name, _ in by_category]
+    if len(shares) < 2:
+        only = shares[0][0] if len(shares) == 1 else UNKNOWN_CATEGORY
+        return (_Part(account(minor, only), minor),)
+    whole = [account(minor, name) for name, _ in shares]
     if all(one == whole[0] for one in whole):
-        return (_Part(whole[0], entry.amount_minor),)
-    return tuple(_Part(account(minor, name), minor, name) for name, minor in by_category)
+        return (_Part(whole[0], minor),)
+    return tuple(_Part(account(share, name), share, name) for name, share in shares)
 
 
 def _as_before(line: DocumentLine) -> Account:
     return Account(line.account, line.cost_centre, line.tax_code, line.text)
+
+
+def _amount(role: str, entry: Entry) -> Entry:
+    """Return what of an entry is on the line of a role: all of it, but for the tax within a discount."""
+    net = entry.amount_minor - entry.tax_minor
+    match role:
+        case "skonto":
+            return entry.part(entry.posting_reference, 0, net)
+        case "output_tax":
+            return entry.part(entry.posting_reference, net, entry.amount_minor)
+        case _:
+            return entry
 
 
 def difference_lines(
@@ -140,11 +170,10 @@ def difference_lines(
     gain = difference.base_minor or 0
     earlier = {} if before is None else {line.role: line for line in before.lines}
     role = next((name for name in ("fx_gain", "fx_loss") if name in earlier), "fx_gain" if gain > 0 else "fx_loss")
-    other = next(line for line in kinds()[kind].lines if line.role == role)
     if role in earlier:
         account = _as_before(earlier[role])
     else:
-        account = _parts(other, difference, kind, customer, (), mapping, None)[0].account
+        account = _parts(role, difference, difference, kind, customer, (), mapping, ())[0].account
     own = DocumentLine(
         role="receivable" if item_id else "on_account",
         account=customer,
@@ -174,6 +203,7 @@ def _facts(entry: Entry, kind: str, customer: str, amount_minor: int, category: 
         "reason": entry.reversal_reason,
         "product_category": category,
         "customer": customer,
+        "tax_code": entry.tax_code,
         "amount": str(Money(amount_minor, entry.currency).major),
     }
     return {name: value for name, value in known.items() if value}

@@ -169,8 +169,10 @@ def test_a_write_off_and_a_discount_are_divided_too() -> None:
     received = [minor for *_, minor in customer.counters(0)]
     assert (both["2"] + received[0], both["1"] + received[1]) == (59_50, 40_50)
     terms: dict[str, Any] = {"invoiced_on": date(2026, 11, 20), "terms_bps": 200, "terms_days": 10}
+    terms |= {"tax_codes": ("19",), "taxed_amounts": (100_00,), "tax_amounts": (15_97,)}
     customer = Customer(text, skonto=CashDiscount(0)).given(invoice(**terms), paid(98_00)).posted()
-    assert [line.account for line in customer.documents[-1].lines[1:]] == ["2", "1"]
+    discount = [(line.account, line.amount_minor) for line in customer.documents[-1].lines[1:]]
+    assert discount == [("2", 1_00), ("1", 68), ("3806", 32)], "the net by category, the tax by its rate"
 
 
 def _refund(refund: str, amount: int, *, minute: int) -> Any:
