@@ -39,6 +39,7 @@ from schemas.records.ledger import (
 )
 from schemas.records.settlement import DepositRestExplained, SettlementLineRecorded
 from schemas.topic import Topic
+from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.companies import in_company
 from schemas.values.refusal_codes import is_period_closed
 from streams.domain.accounts import AccountMapping, Unmapped
@@ -409,7 +410,7 @@ def _resolved(document: Document, policy: AccountMapping) -> tuple[str, tuple[Do
     company, currency = policy.company_of(document.values["merchant_account"]), document.lines[0].currency
     if isinstance(company, Unmapped):
         return company
-    known = {**facts, "company": company} if company else facts
+    known = {**facts, "product_category": UNKNOWN_CATEGORY} | ({"company": company} if company else {})
     lines = document_lines(document.kind, amounts, currency, policy.accounts, known, document.value_on)
     if isinstance(lines, Unmapped):
         return lines

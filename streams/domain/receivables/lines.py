@@ -52,7 +52,7 @@ def lines_of(
         if of_kind.optional and not amount.amount_minor:
             continue
         own, takes = roles()[role].of is not None, of_kind.takes
-        shares = by_category if of_kind.by_category or len(by_category) == 1 else ()
+        shares = by_category if of_kind.by_category else ()
         given = (
             (_Part(Account(customer), amount.amount_minor),)
             if own
