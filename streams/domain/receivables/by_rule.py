@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from schemas.records.identification import WaitingReason
 from schemas.records.receivables import OpenItemRecorded
 from schemas.values.money import Money
+from schemas.values.replacing import replace
 from streams.domain.choices import Choices
 from streams.domain.receivables.account import Entry, EntryKind, State, number_of
 from streams.domain.receivables.matching import Found, Option, Part, evidence, named_invoices

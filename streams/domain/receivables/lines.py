@@ -5,11 +5,10 @@ What takes a document back is on the accounts of that document, whatever the map
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from schemas.documents import LineKind, kinds, roles
 from schemas.records.erp import DocumentLine, Side
 from schemas.values.money import Money
+from schemas.values.replacing import replace
 from streams.domain.accounts import Account, AccountMapping, Facts, Unmapped
 from streams.domain.receivables.account import Entry
 
