@@ -72,6 +72,7 @@ class Watcher:
         self._settings = settings
         self._urls = {"paytrace": paytrace_url, "abas": abas_url}
         self.paid_out: set[str] = set()  # bank lines that were imported
+        self.patience_s = 0.0
 
     def status(self) -> PipelineStatus:
         """Look once. Raises StoreBusy or httpx2 errors while a process is away."""
@@ -146,6 +147,19 @@ class Watcher:
                 time.sleep(POLL_S)
         finally:
             reader.close()
+
+    def unbalanced(self) -> list[str]:
+        """Return the accounts of the trial balance on which ledger and abas differ by more than what waits."""
+        reader = open_reader(self._settings.projection)
+        try:
+            found = questions.ask(reader, questions.load("trial_balance"), {}).records
+        finally:
+            reader.close()
+        return [
+            f"trial balance: {one['role']} has a residual of {one['residual_minor']} {one['currency']}"
+            for one in found
+            if int(one["residual_minor"])
+        ]
 
     def waiting(self, reason: str) -> list[str]:
         """Return the entries that wait for this reason, as the read side knows them now."""
