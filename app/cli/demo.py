@@ -213,10 +213,12 @@ def _pay_out(
     from schemas.topic import Topic
     from streams.log.credentials import IMPORT
 
-    files = pay_out(stack.client_settings(), watcher.charges(), bank, processor, today, reached)
+    paid = pay_out(stack.client_settings(), watcher.charges(), bank, processor, today, reached)
     connection = connect(role=IMPORT)
     with connection.codec() as codec:
-        for file in files:
+        if paid.entries:
+            writing.send(connection.kafka, Topic.SETTLEMENT_INBOX, paid.entries, codec)
+        for file in paid.files:
             writing.send(connection.kafka, Topic.FILES, file.received, codec)
             writing.send(connection.kafka, INBOXES[file.purpose], file.facts, codec)
             watcher.paid_out.update(one.bank_line_id for one in file.facts if isinstance(one, BankLineObserved))

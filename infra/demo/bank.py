@@ -29,10 +29,17 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the processor keeps of a batch, in minor units, and its name of the deposit that brings the rest."""
+    """What the processor keeps of a batch, and its name of the deposit that brings the rest. Units: minor units."""
 
     deposit_id: str
-    minor: int
+    fees_minor: int
+    reserve_minor: int
+    currency: str
+
+    @property
+    def minor(self) -> int:
+        """All of it."""
+        return self.fees_minor + self.reserve_minor
 
 
 @dataclass

@@ -85,7 +85,7 @@ class Processor:
             amounts = (gross, refunds, fees, reserve, gross - refunds - fees - reserve)
             paid_on = today + timedelta(days=1)
             name = f"DEP-{paid_on:%y%m%d}-{number}"
-            kept[number] = Kept(name, fees + reserve)
+            kept[number] = Kept(name, fees, reserve, currency)
             rows.append((name, paid_on, number, *(_text(minor, currency) for minor in amounts), currency))
         self.reported |= batches.keys()
         return _table(_DEPOSITS, rows), kept

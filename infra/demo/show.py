@@ -54,12 +54,12 @@ DAYS_SHOWN = 3
 # Columns of words; those of amounts and counts stand on the right.
 _LEFT = frozenset(
     {"", "account", "kind", "rail", "state", "where", "what", "currency", "entry", "invoices"}
-    | {"document", "dispute", "payment", "stage", "outcome", "answer by"}
+    | {"document", "dispute", "stage", "outcome", "answer by"}
 )
 # Columns of the trial balance that are shown; what is not applied yet is why ledger and abas differ.
 TRIAL = ("ledger", "abas", "unapplied", "residual")
 
-DISPUTES = ("dispute", "payment", "stage", "outcome", "answer by", "disputed", "lost", "")
+DISPUTES = ("dispute", "stage", "outcome", "answer by", "disputed", "lost", "")
 SUGGESTED = ("entry", "amount", "", "code", "invoices", "what")
 SHOWN = 5
 
@@ -162,7 +162,6 @@ def _dispute(row: Mapping[str, Any]) -> tuple[str, ...]:
     currency = str(row["currency"])
     return (
         str(row["dispute_id"]),
-        str(row["paytrace_transaction_id"]),
         str(row["stage"]).replace("_", " ").lower(),
         str(row["outcome"] or "open"),
         str(row["deadline_on"] or ""),

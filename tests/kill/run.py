@@ -219,9 +219,10 @@ class Feeder(threading.Thread):
         [(deal, payment), *_] = story.of(Course.VAULT_SALE)
         self._processor.dispute([(payment, deal.amount_minor, CURRENCY)])
         today = business_day(datetime.now(UTC), settings.paytrace.zone)
-        for file in pay_out(
-            settings, _books(self._stack.paytrace_sandbox_url), self._bank, self._processor, today, reached
-        ):
+        charges = _books(self._stack.paytrace_sandbox_url)
+        paid = pay_out(settings, charges, self._bank, self._processor, today, reached)
+        writing.send(settings.kafka_options, Topic.SETTLEMENT_INBOX, paid.entries, Codec())
+        for file in paid.files:
             writing.send(settings.kafka_options, Topic.FILES, file.received, Codec())
             writing.send(settings.kafka_options, INBOXES[file.purpose], file.facts, Codec())
 

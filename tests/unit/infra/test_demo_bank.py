@@ -45,7 +45,9 @@ def test_what_was_paid_out_is_not_paid_again_and_what_came_back_is_debited() -> 
 
 
 def test_what_the_processor_keeps_comes_off_its_batch_and_what_it_takes_is_a_line() -> None:
-    reported = lines(Bank(), charge("1", 100_00, 17), kept={17: Kept("D-1700", 3_20)}, others={"CHARGEBACK X1": -25_00})
+    reported = lines(
+        Bank(), charge("1", 100_00, 17), kept={17: Kept("D-1700", 3_00, 20, "USD")}, others={"CHARGEBACK X1": -25_00}
+    )
     assert reported == ["2026-11-24,CHARGEBACK X1,-25.00,USD", "2026-11-24,PAYTRACE DEP BATCH 17 D-1700,96.80,USD"]
 
 

@@ -41,7 +41,7 @@ def test_a_batch_is_reported_once_less_fees_and_reserve_and_the_bank_brings_the_
         3_20,
         1_00,
     )
-    assert kept == {17: Kept("DEP-261124-17", 4_20)}
+    assert kept == {17: Kept("DEP-261124-17", 3_20, 1_00, "USD")}
     assert deposit.net_minor == 65_80
     statement = Bank().statement(charges, TODAY, kept)
     assert statement is not None
