@@ -20,6 +20,7 @@ from streams.domain import (
     gateway,
     identification,
     ledger,
+    orders,
     payments,
     rates,
     receivables,
@@ -130,6 +131,8 @@ KEEP_RATES = _decider(
 )
 # Which vault customer is which customer of abas; their payments then find them.
 LINK_CUSTOMERS = _decider(customers.AGENT, Topic.CUSTOMERS_INBOX, Topic.CUSTOMERS_EVENTS, customers)
+# Where each order of a shop stands by the last facts that could be taken.
+FOLLOW_ORDERS = _decider("follow-orders", Topic.ORDERS_INBOX, Topic.ORDERS_EVENTS, orders)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 # Which conditions become alerts, and who is told of them when.
@@ -150,6 +153,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     KEEP_LEDGER,
     KEEP_RATES,
     LINK_CUSTOMERS,
+    FOLLOW_ORDERS,
     HOLD_APPROVALS,
     RAISE_ALERTS,
     ADOPT_RULES,
