@@ -13,9 +13,13 @@ from tests.accounting.world import world_of
 from tests.support.abas_sandbox import AbasSandboxProcess
 
 
-async def played(story: Story, sandbox: AbasSandboxProcess, store: Store) -> list[str]:
-    """Return the differences in words; none if the story holds. The store is for the tables of the story alone."""
+async def played(story: Story, sandbox: AbasSandboxProcess, store: Store, *, times: int = 1) -> list[str]:
+    """Return the differences in words; none if the story holds. The store is for the tables of the story alone.
+
+    `times` is how often each record comes into its inbox: what comes twice counts once.
+    """
     async with world_of(story, sandbox) as world:
+        world.times = times
         translation = Translation(world)
         translation.begin()
         seen = Seen(translation, store)

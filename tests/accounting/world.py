@@ -98,6 +98,7 @@ class World:
         self.changes_in_abas = 1  # made there by people; the customers are the first
         self._looked_at = (0, 0)
         self._desk = desk
+        self.times = 1  # how often each record comes
         self.moments: list[datetime] = []  # at which people may look: after each event and each morning
         self._day = story.by_day()[0][0]
         self._has_deadlines = any(getattr(event, "respond_by", None) for event in story.given)
@@ -161,9 +162,10 @@ class World:
         return self.now
 
     async def write(self, topic: str, record: Any) -> None:
-        """Write a record into an inbox."""
+        """Write a record into an inbox, as often as this world repeats itself."""
         key = catalog.topic(topic).key_of(record)
-        await self.log.append([by_hand(self.log, topic, record, _CODEC.encode(record), key=key)])
+        for _ in range(self.times):
+            await self.log.append([by_hand(self.log, topic, record, _CODEC.encode(record), key=key)])
 
     async def settle(self) -> None:
         """Let every agent get to the end of its inbox."""

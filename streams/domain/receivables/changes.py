@@ -366,14 +366,14 @@ def _reversed(state: State, movement: MovementRecorded, kind: EntryKind, base: s
     Ensures: the reversals sum to the movement; what no receipt can give back is a reversal too, and waits.
     """
     main, left = f"PT{movement.paytrace_transaction_id}", movement.amount_minor
-    shares: list[tuple[str, int]] = []
+    shares: list[tuple[str | None, int]] = []
     for receipt, able in state.able_to_give_back(movement.paytrace_transaction_id):
         whole = receipt.kind is not EntryKind.INCREASE or able <= left  # most are never posted, so all or nothing
         if whole and (share := min(able, left)):
             shares.append((receipt.posting_reference, share))
             left -= share
     if left or not shares:
-        shares.append((main, left))
+        shares.append((None if shares else main, left))
     before = 0
     for takes_back, share in sorted(shares, key=lambda pair: pair[0] != main):
         state = _added(state, movement, kind, base, share, before, takes_back=takes_back)

@@ -20,6 +20,8 @@ from streams.domain.booking import payer_money_role
 from streams.domain.receivables.account import Entry
 from streams.domain.receivables.categories import Shares
 
+ON_ACCOUNT = "on_account"  # the customer's account, where no open item is meant
+
 
 class NoAccount(Exception):
     """The mapping has no account for a line; the text says for which, and what to do."""
@@ -48,7 +50,8 @@ def lines_of(
     roles_before = {line.role for line in before}
     money = next((role for role in PAYER_MONEY if role in roles_before), payer_money_role(entry.method))
     for of_kind in kinds()[kind].lines:
-        role = money if money in of_kind.roles else of_kind.role
+        meant = (money,) if item_id else (money, ON_ACCOUNT)
+        role = next((one for one in meant if one in of_kind.roles), of_kind.role)
         amount = _amount(role, entry)
         if of_kind.optional and not amount.amount_minor:
             continue
@@ -176,7 +179,7 @@ def difference_lines(
     else:
         account = _parts(role, difference, difference, kind, customer, (), mapping, ())[0].account
     own = DocumentLine(
-        role="receivable" if item_id else "on_account",
+        role="receivable" if item_id else ON_ACCOUNT,
         account=customer,
         side=Side.DEBIT if gain > 0 else Side.CREDIT,
         amount_minor=0,

@@ -673,10 +673,13 @@ class Posting:
         return ()
 
     def _owed_again(self, dispute: str, lost: Lost, minor: int) -> tuple[Event, ...]:
-        """Ask for one document on the next invoice that the payment paid, for what is still there of its receipt."""
-        for receipt in self.state.family(lost.payment_id):
+        """Ask for one document, for what is still there of a receipt of the payment: what is on account goes first."""
+        receipts = [one for one in self.state.family(lost.payment_id) if one.is_receipt and one.is_posted]
+        for receipt in sorted(receipts, key=lambda one: not one.on_account):
             item, left = receipt.abas_open_item_id, self.state.unclaimed_minor(receipt)
-            if receipt.is_receipt and receipt.is_posted and item is not None and left > 0:
+            if receipt.on_account:
+                item, left = None, self.state.on_account_minor(receipt)
+            if (item is not None or receipt.on_account) and left > 0:
                 entry = replace(
                     receipt,
                     posting_reference=self.state.free_reference(f"{receipt.posting_reference}L"),

@@ -75,13 +75,20 @@ def refund_beyond(refund: Entry, state: State) -> Link | None:
 
 
 def excess_of(refund: Entry, state: State) -> OnAccount | None:
-    """Return what a linked refund is more than is left of its payment; None where nothing is, or not yet certain."""
-    if refund.kind is not EntryKind.REFUND or refund.payment_id is None or refund.on_account:
+    """Return what a linked refund or return is more than is left of its payment; None where nothing is, or not certain.
+
+    A returned debit takes back all that it brought, whatever was refunded of it since.
+    """
+    goes_back = refund.kind in (EntryKind.REFUND, EntryKind.ACH_RETURN)
+    if not goes_back or refund.payment_id is None or refund.on_account:
         return None
     receipts = [one for one in state.family(refund.payment_id) if one.is_receipt and one.is_live]
     if not any(one.is_posted for one in receipts) or not all(one.is_posted for one in receipts):
         return None
-    others = replace(state, entries={ref: one for ref, one in state.entries.items() if one is not refund})
+    returns = [one for one in state.waiting if _is_return_of(refund.payment_id, one)]
+    others = replace(
+        state, entries={ref: one for ref, one in state.entries.items() if one is not refund and one not in returns}
+    )
     left = sum(minor for _, minor in others.able_to_give_back(refund.payment_id))
     left -= sum(_waiting_before(refund, state))
     excess = refund.amount_minor - max(0, left)
@@ -92,11 +99,19 @@ def excess_of(refund: Entry, state: State) -> OnAccount | None:
 
 
 def _waiting_before(refund: Entry, state: State) -> list[int]:
-    """Return the amounts of the refunds of the same payment that wait before this one and mean no receipt yet."""
+    """Return the amounts of what takes back money of the same payment and waits before this one.
+
+    That are parts of its return, and refunds that mean no receipt yet.
+    """
     earlier: list[int] = []
     for one in state.waiting:
         if one is refund:
             break
-        if one.kind is EntryKind.REFUND and one.payment_id == refund.payment_id and one.takes_back is None:
+        is_refund = one.kind is EntryKind.REFUND and one.payment_id == refund.payment_id and one.takes_back is None
+        if is_refund or _is_return_of(refund.payment_id, one):
             earlier.append(one.amount_minor)
     return earlier
+
+
+def _is_return_of(payment_id: str | None, entry: Entry) -> bool:
+    return entry.kind is EntryKind.ACH_RETURN and entry.payment_id == payment_id

@@ -87,3 +87,13 @@ def test_by_policy_nothing_is_opened_again_here() -> None:
         book = posted(ledger(open_item("i1", 80_00), paid(80_00), policy=chosen(**choices)))
         posted(book.given(lost(LOST, 80_00)))
         assert len(documents(book)) == 1
+
+
+def test_money_on_account_goes_before_an_invoice_is_opened_and_comes_back_when_it_is_won() -> None:
+    book = posted(ledger(open_item("i1", 100_00), paid(120_00), policy=chosen(unapplied="on_account")))
+    posted(book.given(lost(LOST, 120_00)))
+    assert documents(book)[2:] == [("chargeback_lost", None, 20_00), ("chargeback_lost", "i1", 100_00)]
+    assert ("on_account", "DEBIT") in [(line.role, line.side) for line in book.sent()[2].document.lines]
+    posted(book.given(lost(WON, 120_00, 2)))
+    assert [minor for _, minor in book.state.on_account] == [20_00]
+    assert book.state.available == {}

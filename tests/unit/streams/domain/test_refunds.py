@@ -121,6 +121,16 @@ def test_a_refund_of_more_than_is_left_is_a_claim_without_an_invoice() -> None:
     assert told == f"10.00 USD more than is left of payment {PAYMENT}; the customer owes it"
 
 
+def test_a_debit_that_comes_back_after_a_refund_takes_all_of_it() -> None:
+    book = ledger(open_item("i1", 100_00), paid(), memo("c1", 40_00), policy=chosen(unapplied="on_account"))
+    then(book, refund(40_00))
+    assert then(book, identified(Movement.RETURNED, 100_00, minute=20)) == [
+        ("on_account_refund", None, 40_00),
+        ("cash_receipt_reversal", "i1", 60_00),
+    ]
+    assert available(book) == {"i1": 60_00}, "goods of 60.00 are owed, and the 40.00 that were paid out"
+
+
 def test_without_the_choice_it_waits_in_whole() -> None:
     book = ledger(open_item("i1", 100_00), paid())
     assert then(book, refund(60_00, "r1"), refund(50_00, "r2", minute=6)) == [("cash_receipt_reversal", "i1", 60_00)]
