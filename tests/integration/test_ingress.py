@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import http.client
 import ipaddress
 import json
 import os
@@ -14,6 +15,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,8 +28,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from infra.embedded.kafka import EmbeddedKafka
+from schemas.records.disputes import DisputeFact, DisputeObserved, DisputeRecorded
+from schemas.records.files import FileReceived
 from schemas.records.payments import TransactionObserved
+from schemas.topic import Topic
 from schemas.wire.codec import Codec
+from streams.domain import disputes
 from streams.log.records import partition_for
 from tests.support.cli import saldo
 from tests.support.ingress import (
@@ -44,6 +50,7 @@ from tests.support.ingress import (
     signed,
 )
 from tests.support.kafka import TestBroker, client_options, running_broker, use_broker
+from tests.support.policies import DISPUTES
 from tests.support.scan import read_messages, scan_logs, scan_topics
 from tests.support.typed import as_a
 from tests.support.worker_process import make_our_topics
@@ -367,3 +374,69 @@ def test_a_port_that_is_taken_is_one_clear_line(broker: str, monkeypatch: pytest
         outcome = saldo("serve", "ingress", "--port", str(taken.getsockname()[1]))
     assert outcome.exit_code == 2
     assert "SALDO_INGRESS_PORT" in outcome.err
+
+
+# -- killed --------------------------------------------------------------------------------------------------------
+
+
+class _Killed(Exception):
+    """The process is gone, on purpose."""
+
+
+def test_files_in_flight_when_the_process_is_killed_are_neither_lost_nor_doubled(broker: str, tmp_path: Path) -> None:
+    """Kill -9 among uploads and hooks; then everything is sent once more, as a sender without an answer does."""
+    numbers, least = range(24), 5
+    answered: set[int] = set()
+
+    def send(client: Client, number: int) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            while (answer := client.upload("disputes", report(number))).status == 503:
+                time.sleep(0.02)
+            assert answer.status == 200, answer.body
+            assert client.dispute_hook(evidence(number)).status == 200
+            answered.add(number)
+
+    def report(number: int) -> bytes:
+        return f"Case,Status,Date,Amount\nCB-{number},Chargeback,2026-11-20,{100 + number}.00\n".encode()
+
+    def evidence(number: int) -> dict[str, str]:
+        return {"case": f"CB-{number}", "stage": "EVIDENCE_SUBMITTED", "date": "2026-11-21"}
+
+    def facts() -> list[DisputeObserved]:
+        read = read_messages(client_options(broker), [Topic.DISPUTES_INBOX])
+        return [as_a(DisputeObserved, Codec().decode(message.value())) for message in read]
+
+    found = settings(body_timeout_s=BODY_TIMEOUT_S)
+    with contextlib.suppress(_Killed), ingress_in_process(tmp_path, broker, found) as running:
+        with ThreadPoolExecutor(2) as pool:
+            for number in numbers:
+                pool.submit(send, running.client, number)
+            while len(answered) < least:
+                time.sleep(0.005)
+            running.process.kill()
+            pool.shutdown(cancel_futures=True)
+        raise _Killed
+    (tmp_path / "ingress.log").rename(tmp_path / "killed.log")
+    assert {f"CB-{number}" for number in answered} <= {fact.dispute_id for fact in facts()}
+    assert len(answered) < len(numbers)
+    with ingress_in_process(tmp_path, broker, found) as running:
+        for number in numbers:
+            send(running.client, number)
+    assert answered == set(numbers)
+
+    kept = {
+        as_a(FileReceived, Codec().decode(message.value())).file_digest
+        for message in read_messages(client_options(broker), [Topic.FILES])
+    }
+    cases: dict[str, disputes.State] = {}
+    moved: Counter[str] = Counter()
+    for fact in facts():
+        assert fact.origin == "hook" or fact.origin.removeprefix("file:").partition("#")[0] in kept
+        state = cases.get(fact.dispute_id, disputes.INITIAL)
+        for event in disputes.decide(state, fact, DISPUTES):
+            state = disputes.evolve(state, event)
+            moved[fact.dispute_id] += as_a(DisputeRecorded, event).moved_minor
+        cases[fact.dispute_id] = state
+    assert moved == {f"CB-{number}": -(100 + number) * 100 for number in numbers}
+    assert {state.case.stage for state in cases.values()} == {DisputeFact.EVIDENCE_SUBMITTED}
+    assert {len(state.case.facts) for state in cases.values()} == {3}

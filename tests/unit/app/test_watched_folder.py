@@ -19,9 +19,13 @@ from app.sources.folder import WatchedFolder
 from app.sources.polling import Publisher
 from schemas import catalog
 from schemas.failures import Unavailable, Unreadable
+from schemas.records.disputes import DisputeRecorded
 from schemas.wire.codec import Codec
+from streams.domain import disputes
 from streams.log.memory import MemoryLog
+from tests.support.policies import DISPUTES
 from tests.support.signing import SIGNER
+from tests.support.typed import as_a
 
 NOON = datetime(2026, 11, 30, 20, tzinfo=UTC)
 REPORT = "Case,Status,Date,Amount\nCB-1,Chargeback,2026-11-20,100.00\n"
@@ -187,3 +191,53 @@ async def test_each_day_is_published_once(tmp_path: Path) -> None:
         one.now = NOON + timedelta(hours=hours)
         await one.publisher.publish(days.poll(ZoneInfo("America/Los_Angeles"), lambda: one.now))
     assert [record.began_on.isoformat() for record in one.records("disputes.inbox.v1")] == ["2026-11-30", "2026-12-01"]
+
+
+class Crash(BaseException):
+    """The process ends here, without a last word."""
+
+
+@pytest.mark.parametrize("appends", range(1, 10))
+@pytest.mark.parametrize("is_written", [False, True])
+async def test_a_crash_at_any_write_loses_and_doubles_nothing(tmp_path: Path, appends: int, is_written: bool) -> None:
+    """Killed before or after each write of files, facts and cursors, then started again: each fact is recorded once."""
+    one = Installation(tmp_path)
+    for number in range(2):
+        one.put(f"disputes/{number}.csv", REPORT.replace("CB-1", f"CB-{number}"))
+    one.put("deposits/payouts.csv", DEPOSITS)
+    append, left = one.log.append, [appends]
+
+    async def crashing(records: Any) -> Any:
+        left[0] -= 1
+        if left[0] == 0 and not is_written:
+            raise Crash
+        offsets = await append(records)
+        if left[0] == 0:
+            raise Crash
+        return offsets
+
+    one.log.append = crashing  # type: ignore[method-assign]
+    await one.publisher.remember()
+    try:
+        await one.publisher.publish(one.watched.poll())
+    except Crash:
+        one.log.append = append  # type: ignore[method-assign]
+        one.now += timedelta(hours=1)
+        one.start()
+        await one.poll()
+    one.log.append = append  # type: ignore[method-assign]
+    await one.poll()
+    states: dict[str, disputes.State] = {}
+    recorded: list[tuple[str, str]] = []
+    for fact in one.records("disputes.inbox.v1"):
+        state = states.get(fact.dispute_case, disputes.INITIAL)
+        for event in disputes.decide(state, fact, DISPUTES):
+            state = disputes.evolve(state, event)
+            recorded.append((fact.dispute_id, as_a(DisputeRecorded, event).fact.value))
+        states[fact.dispute_case] = state
+    assert sorted(recorded) == [(f"CB-{number}", what) for number in range(2) for what in ("DEBITED", "OPENED")]
+    kept = {file.file_digest for file in one.records("files.v1")}
+    assert len(kept) == 3
+    account: list[Any] = one.records("settlement.inbox.v1")
+    assert {record.source_file.partition("#")[0] for record in account} <= kept
+    assert {(record.deposit_id, record.observed_at) for record in account} == {("D-1", account[0].observed_at)}
