@@ -83,13 +83,15 @@ class LineKind(Entry):
     """One line of a document kind, which of its optional fields it may carry, and which of them it must.
 
     side `either` leaves the side to the command: the money of such a line may go both ways. An optional line may be
-    left out. One of alternatives may stand where role stands.
+    left out. One of alternatives may stand where role stands. A pair are the two legs of a conversion: the line stands
+    twice, once in each currency.
     """
 
     role: str = Field(pattern=_NAME)
     alternatives: tuple[Annotated[str, Field(pattern=_NAME)], ...] = ()
     side: Literal["debit", "credit", "either"]
     optional: bool = False
+    pair: bool = False
     takes: frozenset[Literal["open_item", "cost_centre", "tax_code", "text"]] = frozenset()
     requires: frozenset[str] = frozenset()
 
@@ -345,7 +347,7 @@ def _document_faults(command: Any) -> Iterator[Fault]:
 
 def _lines_of(kind: Kind, lines: Sequence[Any]) -> list[LineKind] | None:
     """Return what the kind says of each line of a command; None where the lines are not those of the kind."""
-    found, rest = [], list(kind.lines)
+    found, rest = [], [one for one in kind.lines for _ in range(2 if one.pair else 1)]
     for line in lines:
         while rest and line.role not in rest[0].roles and rest[0].optional:
             rest.pop(0)

@@ -109,7 +109,7 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
         case PostingRequested():
             requested = replace(entry, status=EntryStatus.REQUESTED, posted_on=event.posted_on, options=())
             asked = replace(requested, reverses=event.reverses_reference, lines=event.lines, reason=None, detail="")
-            asked = replace(asked, booked_base_minor=event.booked_base_minor)
+            asked = replace(asked, booked_base_minor=event.booked_base_minor, item_minor=event.item_minor)
             is_credited = event.document_kind.startswith(CREDIT_MEMO_REFUND)
             return _credited(asked, event) if is_credited else asked
         case EntryPosted():
@@ -140,7 +140,7 @@ def _credited(entry: Entry, event: PostingRequested) -> Entry:
 def _free(entry: Entry) -> Entry:
     """Return an entry as it is before anything was found for it, or asked of abas."""
     waits = replace(entry, status=EntryStatus.WAITING, reason=None, detail="", on_account=False)
-    return replace(waits, abas_open_item_id=None, item_invoice_number="", booked_base_minor=None)
+    return replace(waits, abas_open_item_id=None, item_invoice_number="", booked_base_minor=None, item_minor=None)
 
 
 def _with_part(state: State, event: EntryPartMade) -> State:
