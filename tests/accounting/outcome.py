@@ -31,6 +31,7 @@ _COUNTED_AS = {
     "on_account_application": "on_account",
     "cash_discount": "write_off",
     "converted_receipt": "cash_receipt",
+    "conversion_difference": "exchange_difference",
     "converted_receipt_reversal": "reversal",
     "cash_discount_reversal": "reversal",
 }
