@@ -205,7 +205,8 @@ def test_a_converted_line_pays_out_what_it_says_or_what_the_report_says() -> Non
         account.report(settled("1", 100_00, 0), reported("D1", 0, net=100_00, gross=100_00), line)
         matched = account.of(DepositMatched)[0]
         [out] = settlement.route(account.state, matched)
-        assert (out.record.deposit_minor, out.record.bank_minor, out.record.bank_currency) == (100_00, 91_50, "EUR")  # type: ignore[union-attr]
+        assert isinstance(out.record, DepositExplained)
+        assert (out.record.deposit_minor, out.record.bank_minor, out.record.bank_currency) == (100_00, 91_50, "EUR")
 
 
 @pytest.mark.parametrize(
