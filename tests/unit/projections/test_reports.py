@@ -49,6 +49,8 @@ NOTHING_OF_IT_THAT_DAY = {
     "next_steps",
     "deposits_due",
     "days_to_cash",
+    "bank_transfers",
+    "known_rates",
 }
 
 # Its rows are the limits of the networks, whatever happened.
