@@ -138,8 +138,9 @@ def _parts(
 def _whole(
     role: str, entry: Entry, kind: str, customer: str, mapping: AccountMapping, reversed_lines: Sequence[DocumentLine]
 ) -> Account:
-    """Return the account of a line that is not divided by category."""
-    return _parts(role, entry, entry, kind, customer, (), mapping, reversed_lines)[0].account
+    """Return the account of a line that is not divided by category; the legs of a conversion have one."""
+    before = [line for line in reversed_lines if line.role == role][:1]
+    return _parts(role, entry, entry, kind, customer, (), mapping, before)[0].account
 
 
 def _as_before(line: DocumentLine) -> Account:
