@@ -51,6 +51,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "days_to_cash",
     "bank_transfers",
     "known_rates",
+    "refunds_that_came_back",
 }
 
 # Its rows are the limits of the networks, whatever happened.
