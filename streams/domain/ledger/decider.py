@@ -429,14 +429,8 @@ def _is_netted(original: Document | None, reversal: Document) -> bool:
 
 def _tried(state: State, document: Document, policy: AccountMapping, at: datetime) -> Iterator[Event]:
     """Ask for a document by the mapping in force, or say which account is missing."""
-<<<<<<< HEAD
-    facts = {name: value for name, value in document.values.items() if name in ("merchant_account", "fee_kind")}
-    lines = document_lines(document.kind, document.lines, policy.accounts, facts, document.value_on)
-    if isinstance(lines, Unmapped):
-=======
     resolved = _resolved(document, policy)
     if isinstance(resolved, Unmapped):
->>>>>>> main
         if document.mapping_version != _version(policy) or document.waits_for is not BookingWaits.NO_ACCOUNT:
             yield _waiting(state.account, document, BookingWaits.NO_ACCOUNT, resolved.why, _version(policy), at)
         return
@@ -455,13 +449,12 @@ def _tried(state: State, document: Document, policy: AccountMapping, at: datetim
 
 def _resolved(document: Document, policy: AccountMapping) -> tuple[str, tuple[DocumentLine, ...]] | Unmapped:
     """Return subject and lines of a document by the mapping in force, or what it lacks."""
-    amounts = {line.role: line.amount_minor for line in document.lines}
     facts = {name: value for name, value in document.values.items() if name in ("merchant_account", "fee_kind")}
-    company, currency = policy.company_of(document.values["merchant_account"]), document.lines[0].currency
+    company = policy.company_of(document.values["merchant_account"])
     if isinstance(company, Unmapped):
         return company
     known = {**facts, "product_category": UNKNOWN_CATEGORY} | ({"company": company} if company else {})
-    lines = document_lines(document.kind, amounts, currency, policy.accounts, known, document.value_on)
+    lines = document_lines(document.kind, document.lines, policy.accounts, known, document.value_on)
     if isinstance(lines, Unmapped):
         return lines
     # Documents of one merchant account keep their order by the account that all of them touch.
