@@ -10,6 +10,7 @@ from projections.messages.coordinates import Coordinates
 from projections.tables.columns import Number, Word
 from projections.tables.table import FactTable
 from schemas.records.disputes import DisputeDeadlineNear, DisputeDeadlinePassed, DisputeDeadlineSet
+from schemas.topic import Topic
 
 DEADLINE_RECORDS = (DisputeDeadlineSet, DisputeDeadlineNear, DisputeDeadlinePassed)
 
@@ -32,8 +33,8 @@ class DisputeDeadlineRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[DisputeDeadlineRow, ...]:
-    """Return one row for each."""
-    if not isinstance(record, DEADLINE_RECORDS):
+    """Return one row for each of the journal."""
+    if at.topic != Topic.DISPUTES_EVENTS or not isinstance(record, DEADLINE_RECORDS):
         return ()
     return (
         DisputeDeadlineRow(
