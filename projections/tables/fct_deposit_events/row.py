@@ -25,6 +25,7 @@ from schemas.records.settlement import (
     SettlementRequestRefused,
 )
 from schemas.signs import settlement_sign
+from schemas.topic import Topic
 from schemas.values.counting import counted
 
 DEPOSIT_EVENTS = (
@@ -73,8 +74,8 @@ class DepositEventRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[DepositEventRow, ...]:
-    """Return one row for each event of a bank line, of missing money, and of what was refused."""
-    if not isinstance(record, DEPOSIT_EVENTS):
+    """Return one row for each event of a bank line, of missing money, and of what was refused, by the journal alone."""
+    if at.topic != Topic.SETTLEMENT_EVENTS or not isinstance(record, DEPOSIT_EVENTS):
         return ()
     reason, detail, why = _words(record)
     return (

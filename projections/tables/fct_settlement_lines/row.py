@@ -12,6 +12,7 @@ from projections.tables.money import settlement_term
 from projections.tables.table import FactTable
 from schemas.records.settlement import SettlementLineRecorded
 from schemas.signs import settlement_sign
+from schemas.topic import Topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,8 @@ class SettlementLineRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[SettlementLineRow, ...]:
-    """Return one row for each SettlementLineRecorded."""
-    if not isinstance(record, SettlementLineRecorded):
+    """Return one row for each SettlementLineRecorded of the journal; the ledger's inbox has some of them again."""
+    if at.topic != Topic.SETTLEMENT_EVENTS or not isinstance(record, SettlementLineRecorded):
         return ()
     return (
         SettlementLineRow(
