@@ -196,6 +196,7 @@ class DisputeReported(Record):
     currency: str
     reason_code: str
     entered_on: date
+    reopens_invoice: bool
     occurred_at: datetime
 
 
@@ -281,9 +282,11 @@ class PaymentChargebackReversed(Record):
     raw_stage: str
     previous_minor: int
     amount_minor: int
+    change_number: int
     currency: str
     reason_code: str
     entered_on: date
+    reopens_invoice: bool
     occurred_at: datetime
 
 
@@ -297,9 +300,11 @@ class PaymentChargedBack(Record):
     raw_stage: str
     previous_minor: int
     amount_minor: int
+    change_number: int
     currency: str
     reason_code: str
     entered_on: date
+    reopens_invoice: bool
     occurred_at: datetime
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from tests.accounting.outcome import Roles, balances, differences
 from tests.accounting.stories import Story
 from tests.accounting.translation import NotTold, Translation
-from tests.accounting.world import world_of
+from tests.accounting.world import World, world_of
 from tests.support.abas_sandbox import AbasSandboxProcess
 
 
-async def played(story: Story, sandbox: AbasSandboxProcess) -> list[str]:
-    """Return the differences in words; none if the story holds."""
+async def played(story: Story, sandbox: AbasSandboxProcess, look: Callable[[World], None] | None = None) -> list[str]:
+    """Return the differences in words; none if the story holds. look is shown the world at the end."""
     async with world_of(story, sandbox) as world:
         translation = Translation(world)
         translation.begin()
@@ -27,4 +28,6 @@ async def played(story: Story, sandbox: AbasSandboxProcess) -> list[str]:
                 at |= {asked: balances(translation, asked)[0] for asked in story.expect.at if day <= asked < following}
         except NotTold as error:
             return [f"not told: {error}"]
+        if look is not None:
+            look(world)
         return [*(f"parked: {why}" for why in world.parked()), *differences(translation, at)]

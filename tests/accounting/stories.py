@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 SCENARIOS = Path(__file__).with_name("scenarios.yaml")
+OWN = Path(__file__).with_name("own.yaml")
 PENDING = Path(__file__).with_name("pending.yaml")
 
 Minor = int
@@ -497,13 +498,15 @@ class Story(Strict):
         return list(days.items())
 
 
-def stories(file: Path = SCENARIOS) -> list[Story]:
-    """Read a file of stories; raises pydantic.ValidationError that names story, event and field."""
-    found = TypeAdapter(list[Story]).validate_python(yaml.safe_load(file.read_text("utf-8"))["scenarios"])
+def stories(*files: Path) -> list[Story]:
+    """Read files of stories, or all of them; raises pydantic.ValidationError that names story, event and field."""
+    files = files or (SCENARIOS, OWN)
+    read = [one for file in files for one in yaml.safe_load(file.read_text("utf-8"))["scenarios"]]
+    found = TypeAdapter(list[Story]).validate_python(read)
     ids = [story.id for story in found]
     doubled = {one for one in ids if ids.count(one) > 1}
     if doubled:
-        raise ValueError(f"{file.name}: stories with the same id: {', '.join(sorted(doubled))}")
+        raise ValueError(f"{', '.join(file.name for file in files)}: stories with the same id: {sorted(doubled)}")
     return found
 
 

@@ -157,16 +157,16 @@ def _on_processor_line(state: State, line: SettlementLineRecorded, policy: Accou
 
 
 def _on_dispute(state: State, moved: DisputeMoneyMoved, policy: AccountMapping) -> tuple[Event, ...]:
-    """Book what a dispute took or gave back; by the policy `reopen` its document is one of the customer's."""
-    choice, name = policy.policies.chargeback, f"dispute:{moved.line_id}"
-    lines = of_dispute(moved.movement, moved.amount_minor, choice)
+    """Book what a dispute took or gave back; where it opens the invoice again its document is one of the customer's."""
+    name = f"dispute:{moved.line_id}"
+    lines = of_dispute(moved.movement, moved.amount_minor, reopens_invoice=moved.reopens_invoice)
     if not lines or state.knows(name, moved.occurred_at):
         return ()
     kind = "chargeback" if moved.movement is DisputeMovement.CHARGED_BACK else "chargeback_reversal"
     named = {} if moved.paytrace_transaction_id is None else {"paytrace_transaction_id": moved.paytrace_transaction_id}
     account, about = moved.settlement_account, moved.line_id
     entry = _entry(account, name, kind, about, lines, moved, moved.moved_on, policy, dispute=moved.dispute_id, **named)
-    if choice == "reopen":
+    if moved.reopens_invoice:
         return (replace(entry, posting_reference=None, is_asked_for=False, values={}),)
     if kind == "chargeback":
         return (entry,)

@@ -97,7 +97,9 @@ def line(name: str, kind: SettlementLineKind, minor: int) -> SettlementLineRecor
     )
 
 
-def disputed(name: str, movement: DisputeMovement, minor: int, number: int = 1) -> DisputeMoneyMoved:
+def disputed(
+    name: str, movement: DisputeMovement, minor: int, number: int = 1, *, reopens: bool = False
+) -> DisputeMoneyMoved:
     return DisputeMoneyMoved(
         settlement_account=ACCOUNT,
         dispute_case=f"{ACCOUNT}/{name}",
@@ -110,6 +112,7 @@ def disputed(name: str, movement: DisputeMovement, minor: int, number: int = 1) 
         reason_code="10.4",
         raw_stage="CB",
         moved_on=DAY,
+        reopens_invoice=reopens,
         occurred_at=AT,
     )
 
@@ -343,8 +346,8 @@ def test_a_dispute_is_a_receivable_until_it_is_won_and_may_flip() -> None:
 
 
 def test_a_dispute_by_the_policy_reopen_is_the_customers_money_and_no_document_of_the_ledger() -> None:
-    ledger = Ledger(replace(LEDGER, policies=replace(LEDGER.policies, chargeback="reopen")))
-    ledger.hears(disputed("X1", DisputeMovement.CHARGED_BACK, 80_00))
+    ledger = Ledger()
+    ledger.hears(disputed("X1", DisputeMovement.CHARGED_BACK, 80_00, reopens=True))
     assert ledger.balances == {"clearing": -80_00, "unapplied": 80_00}
     assert ledger.commands == []
 
@@ -465,8 +468,9 @@ EXPLAINED = st.builds(
 )  # fmt: skip
 REOPENED = st.builds(reopened, NAMES, st.integers(0, 9))
 DISPUTES = st.builds(
-    lambda name, movement, number, minor: disputed(name, movement, minor, number), NAMES,
+    lambda name, movement, number, minor, reopens: disputed(name, movement, minor, number, reopens=reopens), NAMES,
     st.sampled_from([DisputeMovement.CHARGED_BACK, DisputeMovement.CHARGEBACK_REVERSED]), st.integers(1, 2), AMOUNTS,
+    st.booleans(),
 )  # fmt: skip
 RECEIPTS = st.builds(receipt, NAMES, AMOUNTS)
 
