@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from schemas.values.money import Money, exponent, is_currency
+from schemas.values.rounding import half_up
 
 # 19 digits before the point hold every amount of minor units; 12 behind it are more than any provider publishes.
 _DECIMAL = r"[0-9]{1,19}(?:\.[0-9]{1,12})?"
@@ -64,7 +65,7 @@ def value_in_base(amount: Money, rate: Fraction, base_currency: str) -> Money:
     Units: rate is base currency for one unit of the amount's currency, in major units of both.
     """
     scale = Fraction(10) ** (exponent(base_currency) - exponent(amount.currency))
-    return Money(_half_up(amount.minor * rate * scale), base_currency)
+    return Money(half_up(amount.minor * rate * scale), base_currency)
 
 
 def leaves(booked_minor: int, whole_minor: int, before_minor: int, after_minor: int) -> int:
@@ -77,17 +78,11 @@ def leaves(booked_minor: int, whole_minor: int, before_minor: int, after_minor: 
     """
     if whole_minor <= 0 or not (0 <= before_minor <= whole_minor and 0 <= after_minor <= whole_minor):
         raise ValueError(f"a part from {before_minor} to {after_minor} is not within a whole of {whole_minor}")
-    return _half_up(Fraction(booked_minor * after_minor, whole_minor)) - _half_up(
+    return half_up(Fraction(booked_minor * after_minor, whole_minor)) - half_up(
         Fraction(booked_minor * before_minor, whole_minor)
     )
 
 
 def shown_rate(rate: Fraction) -> str:
     """Return a rate for people: six digits behind the point, half up."""
-    return str(Decimal(_half_up(rate / Fraction(_SIX_DIGITS))) * _SIX_DIGITS)
-
-
-def _half_up(value: Fraction) -> int:
-    """Round to a whole number, a half away from zero."""
-    rounded = (2 * abs(value.numerator) + value.denominator) // (2 * value.denominator)
-    return -rounded if value < 0 else rounded
+    return str(Decimal(half_up(rate / Fraction(_SIX_DIGITS))) * _SIX_DIGITS)

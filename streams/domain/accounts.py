@@ -30,6 +30,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "event": "event that the document follows from",
         "reason": "why money goes back: VOID, ACH_RETURN, REFUND, CORRECTION",
         "customer": "number of the customer in the ERP",
+        "tax_code": "tax code of the invoice whose discount it is",
         "amount": "amount of the line, without a sign: 125.00",
     }
 )

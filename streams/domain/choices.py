@@ -26,9 +26,13 @@ class SmallRests:
 
 @dataclass(frozen=True, slots=True)
 class CashDiscount:
-    """A discount by the invoice's own terms, taken so many days late at most."""
+    """A discount by the invoice's own terms, taken so many days late at most.
+
+    tax_unknown  where the ERP names no tax of the invoice: the discount waits for a person, or is booked without tax
+    """
 
     grace_days: int
+    tax_unknown: Literal["wait", "without_tax"] = "wait"
 
 
 @dataclass(frozen=True, slots=True)

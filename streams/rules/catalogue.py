@@ -127,8 +127,14 @@ class RulesKind:
 
     def version_of(self, text: str, file: str) -> int:
         """Return the version that a text gives itself; raises FileInvalid where it can't be used."""
-        found = self.read(text, file)
-        return int(found.rule_version if isinstance(found, DepositPolicy) else found.version)
+        return _version_of(self.read, text, file)
+
+
+@lru_cache(maxsize=64)
+def _version_of(read: Callable[[str, str], Any], text: str, file: str) -> int:
+    """Read a text once: an adoption looks at the one in force and at the one that is offered again and again."""
+    found = read(text, file)
+    return int(found.rule_version if isinstance(found, DepositPolicy) else found.version)
 
 
 OPEN_ITEM_MATCHING = RulesKind(

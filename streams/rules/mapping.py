@@ -86,6 +86,7 @@ class _WriteOff(Entry):
 
 class _Skonto(Entry):
     grace_days: int = Field(ge=0, le=60)
+    tax_unknown: Literal["wait", "without_tax"] = "wait"
 
 
 class _Choices(Entry):
@@ -127,7 +128,7 @@ class _Choices(Entry):
             unapplied=self.unapplied,
             apply_on_account=self.apply_on_account,
             write_off=None if rests is None else SmallRests(rests.percent, rests.limits_minor),
-            skonto=None if skonto is None else CashDiscount(skonto.grace_days),
+            skonto=None if skonto is None else CashDiscount(skonto.grace_days, skonto.tax_unknown),
             base_currency=self.base_currency,
         )
 

@@ -28,6 +28,8 @@ ACCOUNTS: Mapping[str, str] = {
     "fees": "6855",
     "chargeback_fees": "6856",
     "input_tax": "1406",
+    "skonto": "4736",
+    "output_tax": "3806",
     "write_off": "6930",
     "fx_gain": "4840",
     "fx_loss": "6880",

@@ -27,23 +27,44 @@ from schemas.checks.sensitive.spans import (
 # Nothing hides in a text without an escape, the beginning of JSON, or a word long enough for base64 of a card number.
 _SHORTEST_BASE64: Final = 16  # of twelve digits
 _ENCODED: Final = re.compile(r"[%&\\]|\A\s*[\[{\"]|[A-Za-z0-9+/_-]{16}")
-# The same ids, codes and names pass by again and again. 10,000 of 200 characters take 2 MB.
-_MOST_REMEMBERED: Final = 10_000
-_LONGEST_REMEMBERED: Final = 200
+# The same ids, codes and names pass by again and again, and so do long texts: adopted rules, in each partition of each
+# inbox; an observation's raw answer, by each reader. They are remembered apart, so that none pushes out the other.
+_LONG: Final = 200
+_MOST_CHARACTERS: Final = 2_000_000
+
+
+class CleanTexts:
+    """Texts in which nothing was found, up to so many characters in all; then it begins anew. No number is kept."""
+
+    def __init__(self, most_characters: int) -> None:
+        self._most = self._room = most_characters
+        self._texts: set[str] = set()
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._texts
+
+    def add(self, text: str) -> None:
+        """Remember a text; one that is longer than all that may be remembered is not."""
+        if len(text) > self._most:
+            return
+        if len(text) > self._room:
+            self._texts.clear()
+            self._room = self._most
+        self._texts.add(text)
+        self._room -= len(text)
 
 
 def _remembers_clean_texts(mask: Callable[[str], str]) -> Callable[[str], str]:
-    """Look through a text once. Only texts in which nothing was found are remembered, so no number is kept."""
-    clean: set[str] = set()
+    """Look through a text once."""
+    short, long = CleanTexts(_MOST_CHARACTERS), CleanTexts(_MOST_CHARACTERS)
 
     @functools.wraps(mask)
     def remembering(text: str) -> str:
+        clean = short if len(text) <= _LONG else long
         if text in clean:
             return text
         masked = mask(text)
-        if masked is text and len(text) <= _LONGEST_REMEMBERED:
-            if len(clean) >= _MOST_REMEMBERED:
-                clean.clear()
+        if masked is text:
             clean.add(text)
         return masked
 

@@ -13,10 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from schemas.records.identification import WaitingReason
 from schemas.records.receivables import OpenItemRecorded
+from schemas.values.exchange import leaves
 from schemas.values.money import Money
+from schemas.values.rounding import half_up
 from streams.domain.choices import Choices
 from streams.domain.receivables.account import Entry, EntryKind, State, number_of
 from streams.domain.receivables.matching import Found, Option, Part, evidence, named_invoices
@@ -84,14 +87,12 @@ def placed(receipt: Entry, state: State, found: Found, choices: Choices) -> Plac
 
 
 def noted(receipt: Entry, state: State, found: Found, choices: Choices) -> Found:
-    """Add to why a short payment waits that its discount was taken too late, if it was."""
+    """Add to why a short payment waits what keeps its discount from being taken by rule, if it took one."""
     if not receipt.is_receipt or found.waits.reason is not WaitingReason.AMOUNT_DIFFERS:
         return found
     short = _short_of(receipt, state, named_invoices(receipt.invoice_number, state.invoice_numbers))
-    late = "" if short is None else _too_late(*short, receipt.value_on, choices)
-    if not late:
-        return found
-    return replace(found, waits=replace(found.waits, detail=f"{found.waits.detail}; {late}"))
+    why = "" if short is None else _not_taken(*short, receipt.value_on, choices)
+    return replace(found, waits=replace(found.waits, detail=f"{found.waits.detail}; {why}")) if why else found
 
 
 def rests(state: State, choices: Choices) -> Iterator[Rest]:
@@ -124,10 +125,14 @@ def _is_disturbed(item_id: str, state: State, by: str = "") -> bool:
 
 
 def _given_up(item: OpenItemRecorded, rest: int, paid_by: Entry, state: State, choices: Choices) -> Rest | None:
-    """Return what of an item is given up if this is left after this payment; None if it is owed."""
+    """Return what of an item is given up if this is left after this payment; None if a rule gives up nothing."""
     if _is_discount(item, rest) and not _days_late(item, paid_by.value_on, choices) and choices.skonto is not None:
-        percent = f"{_percent(item)} % within {item.terms_days} days"
-        return Rest(EntryKind.CASH_DISCOUNT, paid_by, discount_shares(item, rest), "cash-discount", percent)
+        text = f"{_percent(item)} % within {item.terms_days} days"
+        if not is_tax_known(item):
+            if choices.skonto.tax_unknown == "wait":
+                return None
+            text += ", booked without tax: the tax of the invoice is not known"
+        return Rest(EntryKind.CASH_DISCOUNT, paid_by, discount_shares(item, rest), "cash-discount", text)
     limits = choices.write_off
     if limits is None or item.currency not in limits.limits_minor:
         return None
@@ -143,23 +148,24 @@ def discount_shares(item: OpenItemRecorded, minor: int) -> tuple[Share, ...]:
     """Divide a discount by the tax rates of its invoice.
 
     Units:   minor units of the item's currency.
-    Ensures: the shares sum to the discount; each bears the tax of its rate, half up.
+    Ensures: the shares sum to the discount, what rounding leaves is with the largest; each bears the tax of its rate,
+             half up. One share without tax where that is not known.
     """
-    total = sum(item.taxed_amounts)
-    if not total:
+    if not is_tax_known(item):
         return (Share(minor),)
-    shares, given, taxed = [], 0, 0
-    for code, gross, tax in zip(item.tax_codes, item.taxed_amounts, item.tax_amounts, strict=True):
-        taxed += gross
-        part = _half_up(minor * taxed, total) - given  # by cumulative share, so that the parts sum to the whole
-        given += part
-        if part:
-            shares.append(Share(part, _half_up(part * tax, gross), code))
-    return tuple(shares)
+    parts = Money(minor, item.currency).split(item.taxed_amounts)
+    rates = zip(item.tax_codes, item.taxed_amounts, item.tax_amounts, parts, strict=True)
+    return tuple(
+        Share(part.minor, half_up(Fraction(part.minor * tax, gross)), code)
+        for code, gross, tax, part in rates
+        if part.minor
+    )
 
 
-def _half_up(numerator: int, denominator: int) -> int:
-    return (2 * numerator + denominator) // (2 * denominator)
+def is_tax_known(item: OpenItemRecorded) -> bool:
+    """Say whether the ERP names the tax of all of an item: its rates sum to the whole, and none is odd."""
+    rates = tuple(zip(item.taxed_amounts, item.tax_amounts, strict=True))
+    return sum(item.taxed_amounts) == item.amount_minor and all(0 <= tax <= gross > 0 for gross, tax in rates)
 
 
 def _percent(item: OpenItemRecorded) -> str:
@@ -170,7 +176,7 @@ def _is_discount(item: OpenItemRecorded, rest: int) -> bool:
     """Say whether this rest is the discount of the item's terms; payers round, so a minor unit more or less is."""
     if not item.terms_bps or item.terms_days is None or item.invoiced_on is None:
         return False
-    return abs(rest - _half_up(item.amount_minor * item.terms_bps, 10_000)) <= 1
+    return abs(rest - leaves(item.amount_minor, 10_000, 0, item.terms_bps)) <= 1
 
 
 def _days_late(item: OpenItemRecorded, paid_on: date, choices: Choices) -> int:
@@ -180,12 +186,17 @@ def _days_late(item: OpenItemRecorded, paid_on: date, choices: Choices) -> int:
     return max(0, taken - (item.terms_days or 0) - grace)
 
 
-def _too_late(item: OpenItemRecorded, rest: int, paid_on: date, choices: Choices) -> str:
-    """Say that a rest is the discount of the item, taken too late; empty if it is not."""
-    if choices.skonto is None or not _is_discount(item, rest) or not _days_late(item, paid_on, choices):
+def _not_taken(item: OpenItemRecorded, rest: int, paid_on: date, choices: Choices) -> str:
+    """Say why a rest that is the discount of the item is not given up by rule; empty if it is none, or is."""
+    if choices.skonto is None or not _is_discount(item, rest):
         return ""
-    day = (paid_on - (item.invoiced_on or paid_on)).days
-    return f"{Money(rest, item.currency)} short: discount taken too late, on day {day} of {item.terms_days}"
+    short = f"{Money(rest, item.currency)} short"
+    if _days_late(item, paid_on, choices):
+        day = (paid_on - (item.invoiced_on or paid_on)).days
+        return f"{short}: discount taken too late, on day {day} of {item.terms_days}"
+    if not is_tax_known(item) and choices.skonto.tax_unknown == "wait":
+        return f"{short}: discount in time, but the tax of the invoice is not known; a person decides, or tax_unknown"
+    return ""
 
 
 def _short_of(receipt: Entry, state: State, named: frozenset[str]) -> tuple[OpenItemRecorded, int] | None:

@@ -249,9 +249,9 @@ def _asked_for(state: State, outcome: DocumentPosted | DocumentRefused) -> Entry
         return None
     if entry.status not in (EntryStatus.REQUESTED, EntryStatus.HANDED_OVER) and not entry.is_refused:
         return None
-    amounts = dict.fromkeys((line.amount_minor, line.currency) for line in outcome.lines)
-    if list(amounts) != [(entry.amount_minor, entry.currency)]:
-        named = " and ".join(f"{minor} {currency}" for minor, currency in amounts) or "no amount"
+    own = next(iter(outcome.lines), None)  # the customer's own line has all of it
+    if own is None or (own.amount_minor, own.currency) != (entry.amount_minor, entry.currency):
+        named = "no amount" if own is None else f"{own.amount_minor} {own.currency}"
         raise Unreadable(
             f"{type(outcome).__name__} of {outcome.posting_reference} names {named}, "
             f"asked for was {entry.amount_minor} {entry.currency} (minor units); compare the document in abas"

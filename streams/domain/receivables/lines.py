@@ -30,6 +30,9 @@ def lines_of(
     before = {} if reversed_one is None else {line.role: line for line in reversed_one.lines}
     lines: list[DocumentLine] = []
     for of_kind in kinds()[kind].lines:
+        amount = _amount(of_kind.role, entry)
+        if of_kind.optional and not amount.amount_minor:
+            continue
         own, takes = roles()[of_kind.role].of is not None, of_kind.takes
         account = Account(customer) if own else _account(of_kind, before, entry, kind, customer, mapping)
         lines.append(
@@ -37,10 +40,10 @@ def lines_of(
                 role=of_kind.role,
                 account=account.number,
                 side=Side(of_kind.side.upper()),
-                amount_minor=entry.amount_minor,
+                amount_minor=amount.amount_minor,
                 currency=entry.currency,
-                base_minor=entry.base_minor,
-                base_currency=None if entry.base_minor is None else entry.base_currency,
+                base_minor=amount.base_minor,
+                base_currency=None if amount.base_minor is None else entry.base_currency,
                 open_item=item_id if own and "open_item" in takes else None,
                 cost_centre=account.cost_centre if "cost_centre" in takes else None,
                 tax_code=(entry.tax_code or account.tax_code) if "tax_code" in takes else None,
@@ -48,6 +51,18 @@ def lines_of(
             )
         )
     return tuple(lines)
+
+
+def _amount(role: str, entry: Entry) -> Entry:
+    """Return what of an entry is on the line of a role: all of it, but for the tax within a discount."""
+    net = entry.amount_minor - entry.tax_minor
+    match role:
+        case "skonto":
+            return entry.part(entry.posting_reference, 0, net)
+        case "output_tax":
+            return entry.part(entry.posting_reference, net, entry.amount_minor)
+        case _:
+            return entry
 
 
 def difference_lines(
@@ -108,6 +123,7 @@ def _facts(entry: Entry, kind: str, customer: str) -> Facts:
         "event": entry.kind.value,
         "reason": entry.reversal_reason,
         "customer": customer,
+        "tax_code": entry.tax_code,
         "amount": str(Money(entry.amount_minor, entry.currency).major),
     }
     return {name: value for name, value in known.items() if value}

@@ -251,6 +251,25 @@ async def test_a_receipt_and_its_difference_carry_their_value_in_the_currency_of
     sandbox.admin("POST", "company", {"base_currency": "USD"})
 
 
+async def test_a_cash_discount_closes_an_item_once_with_its_tax_on_a_line_and_opens_it_again(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    [item] = sandbox.seed(open_item(fresh("RE"), "119.00"))
+    first, back = fresh("SKONTO"), fresh("SKONTO")
+    about = {"customer": "70001", "open_item": item, "paytrace_transaction_id": "395970002"}
+    lines = {"receivable": -2_38, "skonto": 2_00, "output_tax": 38}
+    command = document("cash_discount", first, lines, **about)
+    outcome = await sink.post(command)
+    assert isinstance(outcome, DocumentPosted)
+    assert await sink.post(command) == outcome
+    assert booked(sandbox, first) == [("70001", -2_38), (ACCOUNTS["skonto"], 2_00), (ACCOUNTS["output_tax"], 38)]
+    assert still_open(sandbox, item) == 116_62
+    turned = {role: -minor for role, minor in lines.items()}
+    undone = document("cash_discount_reversal", back, turned, reverses=first, reason="CORRECTION", **about)
+    assert isinstance(await sink.post(undone), DocumentPosted)
+    assert still_open(sandbox, item) == 119_00
+
+
 async def test_money_on_account_pays_an_item_once_and_gives_it_back(
     sandbox: AbasSandboxProcess, sink: AbasSink
 ) -> None:

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.records.erp import Side
 from schemas.records.identification import Movement
 from schemas.records.receivables import EntryWaiting, OpenItemRecorded, PostingRequested, ReverseWriteOff
 from streams.domain import receivables
+from streams.domain.accounts import Account, AccountRule, Accounts
 from streams.domain.choices import CashDiscount, SmallRests
 from streams.domain.receivables.by_rule import discount_shares
 from tests.support.builders import CUSTOMER, PAYMENT, Asked, Ledger, at, identified, key_by, open_item, posted
@@ -84,6 +86,80 @@ def test_a_discount_in_time_is_booked_with_its_tax_the_last_day_included(days: i
     (request,) = asked(book, "cash_discount")
     assert (request.tax_minor, request.tax_code, request.rule) == (38_00, "19", "cash-discount")
     assert request.value_on == INVOICED + timedelta(days=days), "the day of the payment, whenever it was seen"
+
+
+def lines(request: PostingRequested) -> dict[str, int]:
+    """The lines of a document by role, debit positive."""
+    return {line.role: line.amount_minor * (1 if line.side is Side.DEBIT else -1) for line in request.lines}
+
+
+def test_the_tax_of_a_discount_has_a_line_of_its_own() -> None:
+    book = posted(ledger(invoice(), paid(11_662_00, 9), grace=0, write_off=None))
+    (request,) = asked(book, "cash_discount")
+    assert lines(request) == {"receivable": -238_00, "skonto": 200_00, "output_tax": 38_00}
+    assert [line.tax_code for line in request.lines] == [None, "19", "19"]
+    assert book.state.available == {}
+    posted(book.given(identified(Movement.RETURNED, 11_662_00, minute=9)))
+    (back,) = asked(book, "cash_discount_reversal")
+    assert lines(back) == {"receivable": 238_00, "skonto": -200_00, "output_tax": -38_00}
+
+
+def test_an_invoice_free_of_tax_has_a_discount_without_that_line() -> None:
+    book = posted(ledger(invoice(rate=0), paid(11_662_00, 9), grace=0, write_off=None))
+    assert lines(*asked(book, "cash_discount")) == {"receivable": -238_00, "skonto": 238_00}
+
+
+def test_the_tax_code_chooses_the_accounts() -> None:
+    policy = chosen(write_off=None, skonto=CashDiscount(0))
+    reduced = AccountRule(Account("3801"), {"tax_code": frozenset({"7"})}, None, date.min)
+    rules = {**policy.mapping.accounts.rules, "output_tax": (reduced, *policy.mapping.accounts.rules["output_tax"])}
+    policy = replace(policy, mapping=replace(policy.mapping, accounts=Accounts(rules)))
+    rates: dict[str, Any] = {"tax_codes": ("7",), "taxed_amounts": (1_070_00,), "tax_amounts": (70_00,)}
+    book = Ledger(receivables, key_by("abas_customer_id"), policy)
+    posted(book.given(invoice(1_070_00, **rates), paid(1_048_60, 9)))
+    (request,) = asked(book, "cash_discount")
+    assert [(line.account, line.amount_minor) for line in request.lines if line.role == "output_tax"] == [("3801", 140)]
+
+
+UNKNOWN_TAXES: list[dict[str, Any]] = [
+    {"tax_codes": (), "taxed_amounts": (), "tax_amounts": ()},
+    {"tax_codes": ("19",), "taxed_amounts": (5_950_00,), "tax_amounts": (950_00,)},  # the other half is not named
+    {"tax_codes": ("19", "7"), "taxed_amounts": (12_900_00, -1_000_00), "tax_amounts": (1_900_00, -70_00)},
+]
+
+
+@pytest.mark.parametrize("taxes", UNKNOWN_TAXES)
+def test_a_discount_of_unknown_tax_waits_for_a_person_and_says_so(taxes: dict[str, Any]) -> None:
+    book = ledger(invoice(**taxes), paid(11_662_00, 9), grace=0, write_off=SmallRests(Decimal(5), {"USD": 500_00}))
+    assert documents(book) == [], "nor is it given up as a small rest"
+    (waits,) = (event for event in book.events if isinstance(event, EntryWaiting))
+    assert "discount in time, but the tax of the invoice is not known" in waits.detail
+
+
+@pytest.mark.parametrize("taxes", UNKNOWN_TAXES)
+def test_a_discount_of_unknown_tax_is_by_choice_booked_without_and_says_so(taxes: dict[str, Any]) -> None:
+    policy = chosen(write_off=None, skonto=CashDiscount(0, "without_tax"))
+    book = Ledger(receivables, key_by("abas_customer_id"), policy).given(invoice(**taxes), paid(11_662_00, 9))
+    (request,) = asked(posted(book), "cash_discount")
+    assert lines(request) == {"receivable": -238_00, "skonto": 238_00}
+    assert (request.text or "").endswith("booked without tax: the tax of the invoice is not known")
+
+
+def test_what_rounding_leaves_of_a_discount_is_with_the_largest_rate() -> None:
+    rates: dict[str, Any] = {"tax_codes": ("19", "7", "0"), "taxed_amounts": (33_35, 33_35, 33_30)}
+    book = posted(ledger(invoice(100_00, tax_amounts=(5_32, 2_18, 0), **rates), paid(98_00, 9), grace=0))
+    shares = [(one.amount_minor, one.tax_minor, one.tax_code) for one in asked(book, "cash_discount")]
+    assert shares == [(66, 11, "19"), (67, 4, "7"), (67, 0, "0")]
+
+
+def test_a_discount_in_another_currency_leaves_the_books_with_its_value() -> None:
+    item = invoice(booked_base_minor=11_000_01, booked_base_currency="EUR")
+    payment = replace(paid(11_662_00, 9), base_minor=10_780_01, base_currency="EUR")
+    policy = chosen(write_off=None, skonto=CashDiscount(0), base_currency="EUR")
+    book = posted(Ledger(receivables, key_by("abas_customer_id"), policy).given(item, payment))
+    (request,) = asked(book, "cash_discount")
+    assert [line.base_minor for line in request.lines] == [220_00, 184_87, 35_13]
+    assert request.lines[0].base_minor == sum(line.base_minor or 0 for line in request.lines[1:])
 
 
 def test_a_discount_taken_too_late_is_told_and_stays_open() -> None:
