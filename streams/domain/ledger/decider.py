@@ -14,7 +14,7 @@ from functools import reduce
 from typing import assert_never
 
 from schemas.checks.attribution import why_not_attributed
-from schemas.documents import kinds
+from schemas.documents import kinds, reversals
 from schemas.records.by_topic import LedgerInbox
 from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement
 from schemas.records.erp import PostDocument, SubjectKind
@@ -107,14 +107,15 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
     if not isinstance(event, LedgerDocumentRequested):
         return ()
     document = state.asked[event.posting_reference]
+    kind = kinds()[document.kind]
     command = PostDocument(
-        kind=document.kind,
+        kind=kind.kind,
         posting_reference=document.posting_reference,
-        reverses_reference=document.reverses_reference,
+        reverses_reference=document.reverses_reference if kind.kind in reversals() else None,
         subject_kind=SubjectKind.ACCOUNT,
         subject=event.subject,
         settlement_account=event.settlement_account,
-        values=document.values,
+        values={name: value for name, value in document.values.items() if name in kind.values},
         text=event.text,
         posted_on=event.posted_on,
         lines=event.lines,
@@ -305,10 +306,11 @@ def _on_not_booked(state: State, outcome: DocumentNotBooked, policy: AccountMapp
         return ()
     detail = f"{outcome.code}: {outcome.message}"
     if is_period_closed(outcome.code):
-        choice = policy.policies.for_closed_period(asked.kind)
+        choice = policy.policies.for_closed_period(asked.first_kind)
         day = redated_to(choice, asked.posted_on or asked.value_on, outcome.occurred_at)
         if day is not None:
-            return tuple(_tried(state, replace(asked, posted_on=day), policy, outcome.occurred_at))
+            kind = "adjustment" if choice == "adjust" and asked.turns_another else asked.kind
+            return tuple(_tried(state, replace(asked, posted_on=day, kind=kind), policy, outcome.occurred_at))
         detail += f"; {PARKED_REMEDY}"
     return (_waiting(state.account, asked, BookingWaits.REFUSED, detail, asked.mapping_version, outcome.occurred_at),)
 
@@ -397,13 +399,22 @@ def _tried(state: State, document: Document, policy: AccountMapping, at: datetim
     yield LedgerDocumentRequested(
         settlement_account=state.account,
         posting_reference=document.posting_reference,
+        kind=document.kind,
         subject=subject,
         lines=lines,
-        text=f"PayTrace {document.kind.replace('_', ' ')} {document.value_on.isoformat()}",
+        text=_text(document),
         posted_on=document.posted_on,
         mapping_version=_version(policy),
         occurred_at=at,
     )
+
+
+def _text(document: Document) -> str:
+    """Return what the document says for people; an adjustment names what it sets right."""
+    what = f"PayTrace {document.first_kind.replace('_', ' ')} {document.value_on.isoformat()}"
+    if document.kind == document.first_kind:
+        return what
+    return f"{what}, adjusted{f': {document.reverses_reference}' if document.reverses_reference else ''}"
 
 
 def _waiting(

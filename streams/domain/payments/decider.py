@@ -86,6 +86,19 @@ Event: TypeAlias = PaymentsEvents
 DisputeEvent: TypeAlias = PaymentChargedBack | PaymentChargebackReversed | PaymentChargebackLost
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a dispute takes of this payment now, by its last change. Units: minor units of the payment's currency."""
+
+    paytrace_transaction_id: str
+    dispute_id: str
+    amount_minor: int
+    change_number: int
+    reopens_invoice: bool
+    value_on: date
+    occurred_at: datetime
+
+
 class Fact(StrEnum):
     """What is proved about a transaction. The set of facts only grows."""
 
@@ -195,7 +208,7 @@ class State:
     codes: frozenset[tuple[CodeKind, str]] = frozenset()
     unheld: tuple[NextStepFound, ...] = ()
     # What each dispute takes now, by account and case number: its last change; one that was won back stands at 0.
-    disputes: dict[str, PaymentChargedBack | PaymentChargebackReversed] = field(default_factory=dict)
+    disputes: dict[str, Taken] = field(default_factory=dict)
     # The base currency in which a value was asked for, the valuation once there is one, and what waited for it.
     asked_in: str = ""
     valuation: Valuation | None = None
@@ -373,7 +386,7 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
         case RefundApplied():
             return replace(state, refunds={**state.refunds, event.refund_transaction_id: event.amount_minor})
         case PaymentChargedBack() | PaymentChargebackReversed():
-            return replace(state, disputes={**state.disputes, _case_of(event): event})
+            return replace(state, disputes={**state.disputes, _case_of(event): _taken(event)})
         case PaymentChargebackLost():
             return replace(state, lost={**state.lost, _case_of(event): event})
         case PaymentStatusUnrecognized():
@@ -447,7 +460,7 @@ def _disputed(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
     """Return what disputes take of the customer at once or for good; also where the payment comes later."""
     match event:
         case PaymentChargedBack() | PaymentChargebackReversed() if event.reopens_invoice:
-            return (_taken_move(event, event.previous_minor),)
+            return (_taken_move(_taken(event), event.previous_minor),)
         case PaymentChargebackLost():
             return (_lost_move(event, event.previous_minor),)
         case PaymentCaptured():
@@ -458,9 +471,21 @@ def _disputed(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
             return ()
 
 
-def _taken_move(taken: PaymentChargedBack | PaymentChargebackReversed, from_minor: int) -> Move:
+def _taken(event: PaymentChargedBack | PaymentChargebackReversed) -> Taken:
+    return Taken(
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        dispute_id=event.dispute_id,
+        amount_minor=event.amount_minor,
+        change_number=event.change_number,
+        reopens_invoice=event.reopens_invoice,
+        value_on=event.entered_on,
+        occurred_at=event.occurred_at,
+    )
+
+
+def _taken_move(taken: Taken, from_minor: int) -> Move:
     movement = Movement.CHARGED_BACK if taken.amount_minor > from_minor else Movement.CHARGEBACK_REVERSED
-    return _dispute_move(taken, movement, from_minor, taken.amount_minor, on=taken.entered_on)
+    return _dispute_move(taken, movement, from_minor, taken.amount_minor)
 
 
 def _lost_move(lost: PaymentChargebackLost, from_minor: int) -> Move:
@@ -468,12 +493,9 @@ def _lost_move(lost: PaymentChargebackLost, from_minor: int) -> Move:
     return _dispute_move(lost, movement, from_minor, lost.lost_minor)
 
 
-def _dispute_move(
-    event: DisputeEvent, movement: Movement, from_minor: int, to_minor: int, *, on: date | None = None
-) -> Move:
+def _dispute_move(event: Taken | PaymentChargebackLost, movement: Movement, from_minor: int, to_minor: int) -> Move:
     suffix = f":{event.dispute_id}:{event.change_number}"
-    move = _movement(event, movement, from_minor, to_minor, suffix=suffix)
-    return replace(move, dispute_id=event.dispute_id, value_on=on or move.value_on)
+    return replace(_movement(event, movement, from_minor, to_minor, suffix=suffix), dispute_id=event.dispute_id)
 
 
 def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Move, ...]:

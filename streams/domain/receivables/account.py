@@ -185,8 +185,9 @@ class Entry:
             return self.kind.value.lower()
         if self.is_credited:
             return CREDIT_MEMO_REFUND if not self.is_receipt else f"{CREDIT_MEMO_REFUND}_reversal"
-        if self.kind is EntryKind.CHARGEBACK_RETURNED:
-            return "on_account_chargeback_returned" if self.on_account else "cash_receipt_chargeback_returned"
+        if self.kind in (EntryKind.CHARGEBACK, EntryKind.CHARGEBACK_RETURNED):
+            place = "on_account" if self.on_account else "cash_receipt"
+            return f"{place}_{self.kind.value.lower()}"
         if self.on_account:
             return "on_account_receipt" if self.is_receipt else "on_account_refund"
         return "cash_receipt" if self.is_receipt else "cash_receipt_reversal"

@@ -440,6 +440,30 @@ def test_a_document_of_a_closed_period_is_parked_or_posted_in_the_next_one_by_po
     assert isinstance(waits, LedgerDocumentWaiting)
 
 
+def test_what_turns_a_document_of_a_closed_period_is_an_adjustment_in_the_open_one_by_policy() -> None:
+    choices = dict.fromkeys(("fee", "chargeback_fee", "deposit_reversal", "chargeback_reversal"), "adjust")
+    adjusting = replace(LEDGER, policies=replace(LEDGER.policies, closed_period=choices))
+    ledger = Ledger(adjusting)
+    ledger.hears(deposit("b1", 96_80))
+    ledger.hears(*map(outcome, ledger.commands))
+    ledger.hears(reopened("b1", 1), line("l1", SettlementLineKind.FEE_GIVEN_BACK, 30))
+    ledger.hears(line("l2", SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK, 15_00), line("l3", SettlementLineKind.FEE, 40))
+    asked = ledger.commands[1:]
+    assert [one.kind for one in asked] == ["deposit_reversal", "fee", "chargeback_fee", "fee"]
+    for command in asked:
+        ledger.hears(replace(refusal(command, "PERIOD_CLOSED/17"), occurred_at=AT + timedelta(days=40)))
+    again = ledger.commands[5:]
+    assert [one.kind for one in again] == ["adjustment", "adjustment", "adjustment", "fee"]
+    assert [one.posting_reference for one in again] == [one.posting_reference for one in asked]
+    assert {one.posted_on for one in again} == {date(2026, 12, 1)}
+    assert [signed(one) for one in again] == [signed(one) for one in asked]
+    assert [list(faults(one)) for one in again] == [[]] * 4
+    assert again[0].text == f"PayTrace deposit reversal 2026-11-25, adjusted: {ledger.commands[0].posting_reference}"
+    assert again[1].text == "PayTrace fee 2026-11-25, adjusted"
+    ledger.hears(replace(refusal(again[1], "PERIOD_CLOSED/17"), occurred_at=AT + timedelta(days=40)))
+    assert (ledger.commands[-1].kind, ledger.commands[-1].posted_on) == ("adjustment", date(2027, 1, 1))
+
+
 def test_who_asks_without_a_reason_is_refused() -> None:
     ledger = Ledger()
     (refused,) = ledger.hears(again("L1", why="ok"))
