@@ -144,6 +144,14 @@ from schemas.records.payments import (
     TransactionObserved,
     ValuationAsked,
 )
+from schemas.records.privacy import (
+    EraseSubject,
+    ErasureRefused,
+    ReadmitSubject,
+    SubjectErased,
+    SubjectKeyStored,
+    SubjectReadmitted,
+)
 from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
     ApplyOnAccount,
@@ -338,6 +346,9 @@ PaymentsEvents: TypeAlias = (
 PaymentsObservations: TypeAlias = (
     TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode
 )
+PrivacyEvents: TypeAlias = SubjectErased | SubjectReadmitted | ErasureRefused
+PrivacyInbox: TypeAlias = EraseSubject | ReadmitSubject
+PrivacyKeys: TypeAlias = SubjectKeyStored
 RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
 RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (

@@ -356,7 +356,7 @@ def _on_statement(state: State, reported: BankStatementEnded, policy: Policy) ->
 
 
 def _on_report(state: State, seen: DepositReported, policy: Policy) -> tuple[Event, ...]:
-    """Take a deposit as the processor reports it; the same file or the same content again yields ()."""
+    """Take a deposit as the processor reports it; the same content, the same file or an older one again yields ()."""
     recorded = _of_report(seen)
     _check_key(recorded.settlement_account, recorded.currency, f"deposit {seen.deposit_id}")
     if recorded.reported_on > seen.observed_at.astimezone(UTC).date() + AHEAD:
@@ -365,6 +365,8 @@ def _on_report(state: State, seen: DepositReported, policy: Policy) -> tuple[Eve
     if known is not None:
         same = replace(recorded, occurred_at=known.reported.occurred_at, source_file=known.reported.source_file)
         if same == known.reported or (seen.source_file and seen.source_file in known.files):
+            return ()
+        if seen.observed_at < known.reported.occurred_at:
             return ()
     after = evolve(state, recorded)
     waiting = [
