@@ -199,10 +199,11 @@ def _content(line: Line, selection: Selection, on: date, currency: str, kind: st
 def _record(
     line: Line, selection: Selection, on: date, currency: str, name: str, given: GivenFile, position: int
 ) -> BankLineObserved:
-    reference = masked(line.references[0]) if line.references else ""
+    references = tuple(masked(one) for one in line.references)
     return BankLineObserved(
         settlement_account=f"{selection.merchant}/{currency}",
         bank_line_id=f"{selection.account}/{on}/{name}",
+        bank_account=selection.account,
         direction=BankDirection.CREDIT if line.amount_minor >= 0 else BankDirection.DEBIT,
         raw_direction="+" if line.amount_minor >= 0 else "-",
         amount_minor=abs(line.amount_minor),
@@ -211,10 +212,11 @@ def _record(
         value_on=line.value_on,
         batch_number=batch_number_in(_words(line)),
         text=masked(" ".join(filter(None, (line.text, line.counterparty)))),
-        bank_reference=reference,
+        bank_reference=next(iter(references), ""),
+        references=references,
         statement=given.row_name(position),
         observed_at=given.observed_at,
-        raw=json.dumps({"references": [masked(one) for one in line.references]}, ensure_ascii=False),
+        raw=json.dumps({"references": references}, ensure_ascii=False),
     )
 
 

@@ -195,6 +195,7 @@ from schemas.records.settlement import (
     BankLineDismissed,
     BankLineObserved,
     BankStatementEnded,
+    BankTransferRecorded,
     CardTypeObserved,
     CardTypeRecorded,
     ConfirmDepositMatch,
@@ -222,6 +223,7 @@ from schemas.records.settlement import (
     SettlementLineRefused,
     SettlementLinesSetAside,
     SettlementRequestRefused,
+    TakeBankTransfer,
     UnmatchDeposit,
 )
 from schemas.records.sources import SourceCursor
@@ -412,6 +414,7 @@ SettlementEvents: TypeAlias = (
     | DepositMatchRejected
     | DepositUnmatched
     | BankLineDismissed
+    | BankTransferRecorded
     | SettlementRequestRefused
     | FeeScheduleProposed
     | FeeScheduleAccepted
@@ -430,6 +433,7 @@ SettlementInbox: TypeAlias = (
     | RejectDepositMatch
     | UnmatchDeposit
     | DismissBankLine
+    | TakeBankTransfer
     | AcceptFeeSchedule
 )
 SourcesCursors: TypeAlias = SourceCursor

@@ -36,6 +36,7 @@ from schemas.records.payments import PaymentMethod
 from schemas.records.settlement import DepositRestExplained, SettlementLineKind, SettlementLineRecorded
 from schemas.signs import movement_sign, settlement_sign
 from streams.domain.accounts import AccountMapping, Accounts
+from streams.domain.choices import ClosedPeriod
 from streams.domain.ledger import INITIAL, Event, State, decide, evolve, reminder, route
 from tests.support.policies import LEDGER
 
@@ -441,13 +442,16 @@ def test_a_document_of_a_closed_period_is_parked_or_posted_in_the_next_one_by_po
 
 
 def test_what_turns_a_document_of_a_closed_period_is_an_adjustment_in_the_open_one_by_policy() -> None:
-    choices = dict.fromkeys(("fee", "chargeback_fee", "deposit_reversal", "chargeback_reversal"), "adjust")
+    kinds = ("fee", "chargeback_fee", "deposit_reversal", "chargeback_reversal")
+    choices: dict[str, ClosedPeriod] = dict.fromkeys(kinds, "adjust")
     adjusting = replace(LEDGER, policies=replace(LEDGER.policies, closed_period=choices))
     ledger = Ledger(adjusting)
     ledger.hears(deposit("b1", 96_80))
     ledger.hears(*map(outcome, ledger.commands))
     ledger.hears(reopened("b1", 1), line("l1", SettlementLineKind.FEE_GIVEN_BACK, 30))
-    ledger.hears(line("l2", SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK, 15_00), line("l3", SettlementLineKind.FEE, 40))
+    ledger.hears(
+        line("l2", SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK, 15_00), line("l3", SettlementLineKind.FEE, 40)
+    )
     asked = ledger.commands[1:]
     assert [one.kind for one in asked] == ["deposit_reversal", "fee", "chargeback_fee", "fee"]
     for command in asked:

@@ -45,6 +45,8 @@ CARD = {
     Status.ACH_CLEARED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
     Status.ACH_RETURNED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
     Status.ACH_FAILED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
+    Status.BANK_BOOKED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
+    Status.BANK_RETURNED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
 }
 ACH = {
     Status.UNKNOWN: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
@@ -58,6 +60,8 @@ ACH = {
     Status.ACH_CLEARED: (["PaymentCaptured"], Stage.CLEARED),
     Status.ACH_RETURNED: (["AchPaymentReturned", "NextStepFound"], Stage.RETURNED),
     Status.ACH_FAILED: (["AchPaymentFailed"], Stage.FAILED),
+    Status.BANK_BOOKED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
+    Status.BANK_RETURNED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
 }
 CARD_REFUND = {
     **CARD,
@@ -72,6 +76,11 @@ ACH_REFUND = {
     Status.ACH_CLEARED: (["RefundIssued"], Stage.REFUND_ISSUED),
 }
 NOTHING = dict.fromkeys(Status, (["PaymentStatusUnrecognized"], Stage.UNKNOWN))
+BANK_TRANSFER = {
+    **NOTHING,
+    Status.BANK_BOOKED: (["PaymentCaptured"], Stage.CLEARED),
+    Status.BANK_RETURNED: (["AchPaymentReturned"], Stage.RETURNED),
+}
 FIRST_OBSERVATION = {
     Kind.UNKNOWN: NOTHING,
     Kind.SALE: CARD,
@@ -79,6 +88,7 @@ FIRST_OBSERVATION = {
     Kind.REFUND: CARD_REFUND,
     Kind.ACH_SALE: ACH,
     Kind.ACH_REFUND: ACH_REFUND,
+    Kind.BANK_TRANSFER: BANK_TRANSFER,
 }
 MONEY = {"PaymentCaptured": 1, "RefundIssued": -1}
 
