@@ -153,18 +153,11 @@ class Kind(Entry):
         if self.money is not None and not any(
             line.role == PAYER_MONEY[0] and line.side != "either" for line in self.lines
         ):
-<<<<<<< HEAD
-            raise ValueError(f"money of a payer goes through a line {PAYER_MONEY}, on one side; write that line")
+            raise ValueError(f"money of a payer goes through a line {PAYER_MONEY[0]}, on one side; write that line")
         if not self.is_document and self.reversals:
             raise ValueError("a record is changed, not reversed; drop reversed_by and charged_back_by")
-        if len({line.role for line in self.lines}) < len(self.lines):
-=======
-            raise ValueError(f"money of a payer goes through a line {PAYER_MONEY[0]}, on one side; write that line")
-        if not self.is_document and self.reversed_by is not None:
-            raise ValueError("a record is changed, not reversed; drop reversed_by")
         names = [role for line in self.lines for role in line.roles]
         if len(set(names)) < len(names):
->>>>>>> main
             raise ValueError("two lines have one role; give each line a role of its own")
         sides = [line.side for line in self.lines]
         is_one_sided = len(sides) == 1 or set(sides) in ({"debit"}, {"credit"})
@@ -237,7 +230,6 @@ def _read_kind(path: Path, known: Mapping[str, Role], bad: list[BadKind]) -> Kin
 
 
 def _bad_reversal(kind: Kind, found: Mapping[str, Kind], names: AbstractSet[str]) -> Iterator[BadKind]:
-<<<<<<< HEAD
     file = f"{kind.kind}.yaml"
     for field in ("reversed_by", "charged_back_by"):
         named = getattr(kind, field)
@@ -248,24 +240,10 @@ def _bad_reversal(kind: Kind, found: Mapping[str, Kind], names: AbstractSet[str]
             remedy = near(named, [k.kind for k in found.values() if k.is_document and k is not kind])
             yield BadKind(file, f"{field} is {named}, which has no file here; write it, or {remedy}")
             continue
-        turned = {line.role: (_TURNED[line.side], line.optional) for line in kind.lines}
-        if {line.role: (line.side, line.optional) for line in other.lines} != turned:
+        turned = {" or ".join(line.roles): (_TURNED[line.side], line.optional) for line in kind.lines}
+        if {" or ".join(line.roles): (line.side, line.optional) for line in other.lines} != turned:
             wanted = ", ".join(f"{role} {side}{' optional' if may else ''}" for role, (side, may) in turned.items())
             yield BadKind(file, f"{other.kind} doesn't turn its lines; there they are {wanted}")
-=======
-    if kind.reversed_by is None:
-        return
-    file, other = f"{kind.kind}.yaml", found.get(kind.reversed_by)
-    if other is None:
-        if kind.reversed_by not in names:  # else that file has its own finding
-            remedy = near(kind.reversed_by, [k.kind for k in found.values() if k.is_document and k is not kind])
-            yield BadKind(file, f"reversed_by is {kind.reversed_by}, which has no file here; write it, or {remedy}")
-        return
-    turned = {" or ".join(line.roles): (_TURNED[line.side], line.optional) for line in kind.lines}
-    if {" or ".join(line.roles): (line.side, line.optional) for line in other.lines} != turned:
-        wanted = ", ".join(f"{role} {side}{' optional' if may else ''}" for role, (side, may) in turned.items())
-        yield BadKind(file, f"{other.kind} doesn't turn its lines; there they are {wanted}")
->>>>>>> main
 
 
 _TURNED: Mapping[str, Literal["debit", "credit", "either"]] = {"debit": "credit", "credit": "debit", "either": "either"}
