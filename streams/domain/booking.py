@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from fractions import Fraction
 from typing import Literal
 
 from schemas.documents import PAYER_MONEY, kinds
@@ -19,6 +20,7 @@ from schemas.records.payments import PaymentMethod
 from schemas.records.settlement import SettlementLineKind
 from schemas.signs import movement_sign, settlement_sign
 from schemas.values.money import Money
+from schemas.values.rounding import half_up
 from streams.domain.accounts import Account, Accounts, Facts, Unmapped
 
 Lines = Mapping[str, int]  # role -> minor units of one currency, a debit above zero; sums to zero, no line is zero
@@ -37,6 +39,14 @@ _OF_PROCESSOR: Mapping[SettlementLineKind, tuple[str, str]] = {
 def payer_money_role(method: PaymentMethod) -> str:
     """Return where money of this rail comes in: a customer who pays into the bank account passes no clearing."""
     return "bank" if method is PaymentMethod.BANK_TRANSFER else "clearing"
+
+
+# Whose value a document takes along, where that is not clearing: the account that it takes money off.
+_TAKES_OFF: Mapping[str, str] = {
+    "reserve_released": "reserve",
+    "chargeback_reversal": "chargeback_receivable",
+    "adjustment": "unidentified",
+}
 
 
 def of_movement(movement: Movement, amount_minor: int, method: PaymentMethod) -> Lines:
@@ -112,35 +122,61 @@ def of_customers_document(lines: Sequence[DocumentLine], books_in: str) -> tuple
     return tuple(found)
 
 
+def in_base(kind: str, lines: Lines, balances: Mapping[str, tuple[int, int]]) -> Lines | None:
+    """Return the lines in base currency, at the average value of what is on the account that they take money off.
+
+    Shapes:  balances are (amount, value in base) by role, minor units of the two currencies, a debit above zero.
+    Ensures: they sum to zero; what takes all off an account takes all of its value. None where there is none to go by.
+    """
+    for role in (_TAKES_OFF.get(kind, "clearing"), "clearing"):
+        amount, value = balances.get(role, (0, 0))
+        if role in lines and amount * value > 0:
+            break
+    else:
+        return None
+    valued = {name: half_up(Fraction(value * minor, amount)) for name, minor in lines.items()}
+    largest = max((name for name in lines if name != role), key=lambda name: abs(lines[name]))
+    valued[largest] -= sum(valued.values())
+    return valued
+
+
 def turned(lines: Lines) -> Lines:
     """Return the lines with debit and credit turned."""
     return {role: -minor for role, minor in lines.items()}
 
 
 def document_lines(
-    kind: str, lines: Lines, currency: str, accounts: Accounts, facts: Facts, on: date
+    kind: str, lines: Sequence[JournalLine], accounts: Accounts, facts: Facts, on: date
 ) -> tuple[DocumentLine, ...] | Unmapped:
-    """Return the lines of a document with the accounts of its value date, or the first role that has none."""
+    """Return the lines of a document with the accounts of its value date, or the first role that has none.
+
+    Shapes: lines are those of its entry, of one currency; their value in base currency goes along where it is another.
+    """
+    by_role = {line.role: line for line in lines}
     made: list[DocumentLine] = []
     for of_kind in kinds()[kind].lines:
-        minor = lines.get(of_kind.role, 0)
-        if not minor:
+        line = by_role.get(of_kind.role)
+        if line is None:
             continue
+        minor, currency = line.amount_minor, line.currency
         amount = f"{Money(abs(minor), currency).major:f}"
         account = accounts.of(of_kind.role, {**facts, "kind": kind, "currency": currency, "amount": amount}, on)
         if isinstance(account, Unmapped):
             return account
-        made.append(_line(of_kind.role, minor, currency, account, of_kind.takes))
+        made.append(_line(line, account, of_kind.takes))
     return tuple(made)
 
 
-def _line(role: str, minor: int, currency: str, account: Account, takes: frozenset[str]) -> DocumentLine:
+def _line(line: JournalLine, account: Account, takes: frozenset[str]) -> DocumentLine:
+    is_valued = line.base_minor is not None and line.base_currency != line.currency
     return DocumentLine(
-        role=role,
+        role=line.role,
         account=account.number,
-        side=Side.DEBIT if minor > 0 else Side.CREDIT,
-        amount_minor=abs(minor),
-        currency=currency,
+        side=Side.DEBIT if line.amount_minor > 0 else Side.CREDIT,
+        amount_minor=abs(line.amount_minor),
+        currency=line.currency,
+        base_minor=abs(line.base_minor or 0) if is_valued else None,
+        base_currency=line.base_currency if is_valued else None,
         cost_centre=account.cost_centre if "cost_centre" in takes else None,
         tax_code=account.tax_code if "tax_code" in takes else None,
         text=account.text if "text" in takes else None,

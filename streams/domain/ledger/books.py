@@ -83,7 +83,8 @@ class Deposit:
 class State:
     """One merchant account and currency.
 
-    Shapes: balances by "role/currency", minor units, a debit above zero. documents by posting reference: those that
+    Shapes: balances by "role/currency", minor units, a debit above zero; in_base the same by role, in the currency of
+            the books, of entries that have a value there. documents by posting reference: those that
             wait, those that are asked for, and posted ones of deposits. chargebacks: the latest document of a dispute
             by its number. known: names of facts by the day on which
             they became known and one byte of their digest, so that a change copies few of them.
@@ -91,6 +92,7 @@ class State:
 
     account: str = ""
     balances: dict[str, int] = field(default_factory=dict)
+    in_base: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, Document] = field(default_factory=dict)
     asked: dict[str, Document] = field(default_factory=dict)
     posted: dict[str, Document] = field(default_factory=dict)
@@ -160,11 +162,14 @@ def evolve(state: State, event: LedgerEntries) -> State:
 
 
 def _booked(state: State, event: JournalEntryMade) -> State:
-    balances = dict(state.balances)
+    balances, in_base = dict(state.balances), dict(state.in_base)
     for line in event.lines:
         name = f"{line.role}/{line.currency}"
         balances[name] = balances.get(name, 0) + line.amount_minor
-    state = replace(state, balances=balances, known=_with_known(state.known, event.entry_id, event.occurred_at))
+        in_base[line.role] = in_base.get(line.role, 0) + (line.base_minor or 0)
+    state = replace(
+        state, balances=balances, in_base=in_base, known=_with_known(state.known, event.entry_id, event.occurred_at)
+    )
     if event.kind == "chargeback" and event.posting_reference is not None:
         chargebacks = {**state.chargebacks, event.values["dispute"]: event.posting_reference}
         state = replace(state, chargebacks=chargebacks)

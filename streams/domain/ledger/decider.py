@@ -44,6 +44,7 @@ from streams.domain.accounts import AccountMapping, Unmapped
 from streams.domain.booking import (
     Lines,
     document_lines,
+    in_base,
     of_bank_fee,
     of_customers_document,
     of_deposit,
@@ -67,7 +68,7 @@ def decide(state: State, record: LedgerInbox, policy: AccountMapping) -> tuple[E
 
     Ensures: a fact that was here yields (); the lines of each currency sum to zero.
     """
-    events = _of_record(state, record, policy)
+    events = _valued_at_average(state, _of_record(state, record, policy))
     return events + _follow(reduce(evolve, events, state), policy, record.occurred_at)
 
 
@@ -252,10 +253,18 @@ def _taken_back(
     kind = kinds()[document.kind].reversed_by
     assert kind is not None, document.kind
     lines = turned({line.role: line.amount_minor for line in document.lines})
-    # The money went back on no day of its own, so the reversal bears the day of what it reverses.
+    # The money went back on no day of its own, so the reversal bears the day of what it reverses, and its value.
     return replace(
         _entry(
             account, f"{document.entry_id}:reversed", kind, fact.bank_line_id, lines, fact, document.value_on, policy
+        ),
+        lines=tuple(
+            replace(
+                line,
+                amount_minor=-line.amount_minor,
+                base_minor=None if line.base_minor is None else -line.base_minor,
+            )
+            for line in document.lines
         ),
         posting_reference=f"{reference}V",
         reverses_reference=reference,
@@ -385,11 +394,8 @@ def _is_netted(original: Document | None, reversal: Document) -> bool:
 
 def _tried(state: State, document: Document, policy: AccountMapping, at: datetime) -> Iterator[Event]:
     """Ask for a document by the mapping in force, or say which account is missing."""
-    amounts = {line.role: line.amount_minor for line in document.lines}
     facts = {name: value for name, value in document.values.items() if name in ("merchant_account", "fee_kind")}
-    lines = document_lines(
-        document.kind, amounts, document.lines[0].currency, policy.accounts, facts, document.value_on
-    )
+    lines = document_lines(document.kind, document.lines, policy.accounts, facts, document.value_on)
     if isinstance(lines, Unmapped):
         if document.mapping_version != _version(policy) or document.waits_for is not BookingWaits.NO_ACCOUNT:
             yield _waiting(state.account, document, BookingWaits.NO_ACCOUNT, lines.why, _version(policy), at)
@@ -459,7 +465,7 @@ def _entry(
 
 
 def _journal(lines: Lines, currency: str, policy: AccountMapping) -> tuple[JournalLine, ...]:
-    """Return the lines of an entry; base amounts are known where the currency is that of the books."""
+    """Return the lines of an entry; in the currency of the books they are their own value."""
     base = policy.policies.base_currency
     return tuple(
         JournalLine(
@@ -471,6 +477,26 @@ def _journal(lines: Lines, currency: str, policy: AccountMapping) -> tuple[Journ
         )
         for role, minor in lines.items()
     )
+
+
+def _valued_at_average(state: State, events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Give the entries that have no value in base currency one, each after those before it."""
+    valued: list[Event] = []
+    for event in events:
+        if isinstance(event, JournalEntryMade) and event.is_asked_for:
+            event = replace(event, lines=_at_average(state, event))
+        valued.append(event)
+        state = evolve(state, event)
+    return tuple(valued)
+
+
+def _at_average(state: State, entry: JournalEntryMade) -> tuple[JournalLine, ...]:
+    if not entry.lines or any(line.base_minor is not None for line in entry.lines):
+        return entry.lines
+    currency = entry.lines[0].currency
+    balances = {role: (state.balances.get(f"{role}/{currency}", 0), value) for role, value in state.in_base.items()}
+    values = in_base(entry.kind, {line.role: line.amount_minor for line in entry.lines}, balances)
+    return entry.lines if values is None else tuple(replace(line, base_minor=values[line.role]) for line in entry.lines)
 
 
 def _valued(lines: tuple[JournalLine, ...], moved: MoneyMoved) -> tuple[JournalLine, ...]:
