@@ -10,14 +10,13 @@ import pytest
 
 from projections.reports import questions
 from projections.store.client import Store
-from schemas import catalog
 from tests.accounting.playing import played
+from tests.accounting.reported import Reports
 from tests.accounting.stories import Story, stories
 from tests.accounting.world import World
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
-from tests.support.projecting import project
 
-NAMED = ("reopen-flips-with-other-amounts", "receivable-two-disputes-of-one-payment")
+NAMED = ("own-reopen-flips-with-other-amounts", "own-receivable-two-disputes-of-one-payment")
 STORIES = [story for story in stories() if story.id in NAMED]
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -38,9 +37,9 @@ async def test_what_the_story_expects_holds_and_its_reports_close(
     story: Story, sandbox: AbasSandboxProcess, store: Store
 ) -> None:
     def look(world: World) -> None:
-        project(store, [record for topic in catalog.topics() for record in world.log.records(topic, 0)])
+        Reports(world, store)
 
-    assert await played(story, sandbox, look) == []
+    assert await played(story, sandbox, store, look) == []
     assert [row["unexplained_minor"] for row in asked(store, "bridge_by_currency")] == [0]
     assert {row["day"]: row["residual_minor"] for row in asked(store, "bridge_by_day") if row["residual_minor"]} == {}
     assert asked(store, "payments_that_do_not_balance") == ()
