@@ -7,7 +7,7 @@
 SELECT
     multiIf(
         state = 'refused' AND startsWith(code, 'PERIOD_CLOSED'), 'parked',
-        kind != first_kind, 'adjusted',
+        documents.kind != first_kind, 'adjusted',
         posted_on IS NOT NULL, 're-dated',
         'reopened'
     ) AS happened,
@@ -23,6 +23,6 @@ SELECT
     document_number,
     closed_message AS why,
     asked_at
-FROM rpt_documents_now
+FROM rpt_documents_now AS documents
 WHERE is_period_closed AND ({happened:String} = '' OR happened = {happened:String})
 ORDER BY indexOf(['parked', 'adjusted', 're-dated', 'reopened'], happened), value_on, posting_reference

@@ -126,8 +126,8 @@ def test_what_met_a_closed_period_is_parked_re_dated_or_adjusted_and_the_documen
     rows = asked(store, "closed_periods")
     assert [(one["posting_reference"], one["happened"], one["state"], one["posted_on"]) for one in rows] == [
         ("FEE-1", "parked", "refused", None),
-        ("FEE-3", "adjusted", "posted", march),
-        ("FEE-2", "re-dated", "posted", march),
+        ("FEE-3", "adjusted", "posted", "2026-03-01"),
+        ("FEE-2", "re-dated", "posted", "2026-03-01"),
         ("FEE-4", "reopened", "posted", None),
     ]
     assert {(one["kind"], one["why"], str(one["value_on"])) for one in rows} == {
@@ -135,4 +135,4 @@ def test_what_met_a_closed_period_is_parked_re_dated_or_adjusted_and_the_documen
     }
     assert [one["posting_reference"] for one in asked(store, "closed_periods", happened="parked")] == ["FEE-1"]
     shown = {one["posting_reference"]: (one["kind"], one["posted_on"]) for one in asked(store, "documents")}
-    assert shown["FEE-3"] == ("adjustment", march)
+    assert shown["FEE-3"] == ("adjustment", "2026-03-01")
