@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from schemas.checks.attribution import why_not_attributed
@@ -23,6 +22,7 @@ from schemas.records.identification import (
 from schemas.records.receivables import Decision
 from schemas.topic import Topic
 from schemas.values.references import payment_token
+from schemas.values.replacing import replace
 from streams.domain.decided import decided
 from streams.domain.identification.payment import carried
 from streams.domain.identification.state import Event, Reference, ReferenceEvent
