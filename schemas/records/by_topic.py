@@ -114,6 +114,26 @@ from schemas.records.ledger import (
     MoneyMoved,
     TryWaitingAgain,
 )
+from schemas.records.orders import (
+    OrderChanged,
+    OrderGone,
+    OrderGoneObserved,
+    OrderHinted,
+    OrderInReview,
+    OrderObserved,
+    OrderPlaced,
+    OrderReviewEnded,
+    ProductCategoriesObserved,
+    ShopHooksChanged,
+    ShopHooksObserved,
+    ShopRefundGoneObserved,
+    ShopRefundObserved,
+    ShopRefundSeen,
+    ShopRefundVanished,
+    ShopWriteRefused,
+    ShopWritten,
+    WriteToShop,
+)
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -319,6 +339,19 @@ LedgerInbox: TypeAlias = (
 )
 MailCommands: TypeAlias = SendNotification
 MailOutcomes: TypeAlias = NotificationSent | NotificationRefused
+OrdersEvents: TypeAlias = (
+    OrderPlaced
+    | OrderChanged
+    | OrderInReview
+    | OrderReviewEnded
+    | OrderGone
+    | ShopRefundSeen
+    | ShopRefundVanished
+    | ShopHooksChanged
+)
+OrdersInbox: TypeAlias = (
+    OrderObserved | OrderGoneObserved | OrderHinted | ShopRefundObserved | ShopRefundGoneObserved | ShopHooksObserved
+)
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
     | AchPaymentInitiated
@@ -351,6 +384,7 @@ PaymentsObservations: TypeAlias = (
 PrivacyEvents: TypeAlias = SubjectErased | SubjectReadmitted | ErasureRefused
 PrivacyInbox: TypeAlias = EraseSubject | ReadmitSubject
 PrivacyKeys: TypeAlias = SubjectKeyStored
+ProductsInbox: TypeAlias = ProductCategoriesObserved
 RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
 RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (
@@ -436,6 +470,8 @@ SettlementInbox: TypeAlias = (
     | TakeBankTransfer
     | AcceptFeeSchedule
 )
+ShopCommands: TypeAlias = WriteToShop
+ShopOutcomes: TypeAlias = ShopWritten | ShopWriteRefused
 SourcesCursors: TypeAlias = SourceCursor
 SubscriptionsInbox: TypeAlias = RecurrenceObserved
 WebhookCommands: TypeAlias = SendNotification

@@ -51,6 +51,7 @@ MAY: dict[str, set[Role]] = {
     "RecordDisputeFact": {C, P},
     "ReportPaymentCode": {C, P},
     "ReleaseCharges": {C, P},
+    "WriteToShop": {C, P, O},
     "PostAgain": {C, P, O},
     "BookAgain": {C, P, O},
     "AdoptRules": {C, P},
@@ -91,7 +92,7 @@ def example(name: str, by: Actor, **changed: Any) -> Any:
 def test_the_matrix_names_every_command_of_the_contract_and_every_action() -> None:
     assert set(MAY) == {*operator_commands(), *ACTIONS}
     assert set(POLICY.commands) == set(operator_commands())
-    assert len(operator_commands()) == 38
+    assert len(operator_commands()) == 39
 
 
 @pytest.mark.parametrize("name", MAY)
@@ -296,6 +297,7 @@ def test_every_command_that_writes_for_a_person_asks_who_it_is_first() -> None:
             "deposits",
             "ledger",
             "dispute",
+            "shop",
             "dlq",
             "alerts",
             "approvals",
