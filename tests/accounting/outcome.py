@@ -35,6 +35,9 @@ _COUNTED_AS = {
     "cash_receipt_chargeback_returned": "chargeback_reversal",
     "on_account_chargeback_returned": "chargeback_reversal",
     "cash_discount": "write_off",
+    "converted_receipt": "cash_receipt",
+    "conversion_difference": "exchange_difference",
+    "converted_receipt_reversal": "reversal",
     "cash_discount_reversal": "reversal",
 }
 # Documents of one transaction that the stories count as one: a capture over several invoices, a refund that is divided.

@@ -46,15 +46,17 @@ from streams.domain.accounts import AccountMapping, Unmapped
 from streams.domain.booking import (
     Lines,
     document_lines,
-    in_base,
     of_bank_fee,
+    of_conversion,
     of_customers_document,
     of_deposit,
+    of_difference,
     of_dispute,
     of_explained_rest,
     of_movement,
     of_processor,
-    turned,
+    turned_lines,
+    valued_by_clearing,
 )
 from streams.domain.ledger.books import Document, Event, State, evolve
 from streams.domain.output import Output
@@ -70,8 +72,25 @@ def decide(state: State, record: LedgerInbox, policy: AccountMapping) -> tuple[E
 
     Ensures: a fact that was here yields (); the lines of each currency sum to zero.
     """
-    events = _valued_at_average(state, _of_record(state, record, policy))
+    events = _with_values(state, _of_record(state, record, policy))
     return events + _follow(reduce(evolve, events, state), policy, record.occurred_at)
+
+
+def _with_values(state: State, events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Return events whose entries are worth what leaves or comes into clearing, where nobody has valued them.
+
+    What a converted deposit brought or cost against that is an entry of its own, with a document of its own.
+    """
+    result: tuple[Event, ...] = ()
+    for event in events:
+        valued = event
+        if isinstance(event, JournalEntryMade):
+            currency = event.settlement_account.rpartition("/")[2]
+            held = state.balances.get(f"clearing/{currency}", 0)
+            valued = replace(event, lines=valued_by_clearing(event.lines, held, state.clearing_worth))
+        result += (valued,)
+        state = evolve(state, valued)
+    return result
 
 
 def _of_record(state: State, record: LedgerInbox, policy: AccountMapping) -> tuple[Event, ...]:
@@ -205,6 +224,8 @@ def _on_deposit(state: State, fact: DepositExplained | DepositReopened, policy: 
             for kind, lines, values in parts
             if lines
         )
+        if fact.bank_minor is not None and fact.bank_currency is not None and not apart:
+            made = _converted(state, fact, fact.bank_minor, fact.bank_currency, made, policy)
     booked = DepositBooked(
         settlement_account=account,
         bank_line_id=line,
@@ -213,6 +234,30 @@ def _on_deposit(state: State, fact: DepositExplained | DepositReopened, policy: 
         occurred_at=fact.occurred_at,
     )
     return (*events, *made, booked)
+
+
+def _converted(
+    state: State,
+    fact: DepositExplained,
+    bank_minor: int,
+    bank_currency: str,
+    made: tuple[JournalEntryMade, ...],
+    policy: AccountMapping,
+) -> tuple[JournalEntryMade, ...]:
+    """Return the entries of a deposit that the processor converted: in two currencies, and what that gained or lost."""
+    deposit, *others = made
+    base = policy.policies.base_currency
+    lines = of_conversion(fact.deposit_minor, fact.rest_minor, bank_minor, fact.currency, bank_currency, base)
+    held = state.balances.get(f"clearing/{fact.currency}", 0)
+    valued = valued_by_clearing(lines, held, state.clearing_worth)
+    difference = of_difference(valued)
+    converted = replace(deposit, lines=valued)
+    if not difference:
+        return (converted, *others)
+    account, line = fact.settlement_account, fact.bank_line_id
+    name = f"difference:{line}@{fact.occurred_at.isoformat()}"
+    entry = _entry(account, name, "conversion_difference", line, {}, fact, fact.moved_on, policy, bank_line=line)
+    return (converted, replace(entry, lines=difference), *others)
 
 
 def _on_rest(state: State, fact: DepositRestExplained, policy: AccountMapping) -> tuple[Event, ...]:
@@ -254,20 +299,10 @@ def _taken_back(
     assert document is not None, reference  # kept as long as its bank line is
     kind = kinds()[document.kind].reversed_by
     assert kind is not None, document.kind
-    lines = turned({line.role: line.amount_minor for line in document.lines})
-    # The money went back on no day of its own, so the reversal bears the day of what it reverses, and its value.
+    # The money went back on no day of its own, so the reversal bears the day of what it reverses.
     return replace(
-        _entry(
-            account, f"{document.entry_id}:reversed", kind, fact.bank_line_id, lines, fact, document.value_on, policy
-        ),
-        lines=tuple(
-            replace(
-                line,
-                amount_minor=-line.amount_minor,
-                base_minor=None if line.base_minor is None else -line.base_minor,
-            )
-            for line in document.lines
-        ),
+        _entry(account, f"{document.entry_id}:reversed", kind, fact.bank_line_id, {}, fact, document.value_on, policy),
+        lines=turned_lines(document.lines),
         posting_reference=f"{reference}V",
         reverses_reference=reference,
         values=document.values,
@@ -492,26 +527,6 @@ def _journal(lines: Lines, currency: str, policy: AccountMapping) -> tuple[Journ
         )
         for role, minor in lines.items()
     )
-
-
-def _valued_at_average(state: State, events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Give the entries that have no value in base currency one, each after those before it."""
-    valued: list[Event] = []
-    for event in events:
-        if isinstance(event, JournalEntryMade) and event.is_asked_for:
-            event = replace(event, lines=_at_average(state, event))
-        valued.append(event)
-        state = evolve(state, event)
-    return tuple(valued)
-
-
-def _at_average(state: State, entry: JournalEntryMade) -> tuple[JournalLine, ...]:
-    if not entry.lines or any(line.base_minor is not None for line in entry.lines):
-        return entry.lines
-    currency = entry.lines[0].currency
-    balances = {role: (state.balances.get(f"{role}/{currency}", 0), value) for role, value in state.in_base.items()}
-    values = in_base(entry.kind, {line.role: line.amount_minor for line in entry.lines}, balances)
-    return entry.lines if values is None else tuple(replace(line, base_minor=values[line.role]) for line in entry.lines)
 
 
 def _valued(lines: tuple[JournalLine, ...], moved: MoneyMoved) -> tuple[JournalLine, ...]:

@@ -41,7 +41,7 @@ from streams.domain.receivables.account import GIVEN_UP, Entry, EntryKind, Entry
 from streams.domain.receivables.by_rule import OnAccount
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.lines import NoAccount
-from streams.domain.receivables.matching import Option, Part, evidence
+from streams.domain.receivables.matching import Option, Part, evidence, parts_of
 from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.posting import Posting, about
 from streams.domain.receivables.refusals import (
@@ -211,7 +211,7 @@ def _confirmed(state: State, command: ConfirmMatch, posting: Posting) -> tuple[E
             f"{asked} of {suggested.posting_reference} has changed: now it is {shown(suggested)}; look at it again "
             "and confirm that one if it is right"
         )
-    parts = [Part(state.items[item], minor) for item, minor in zip(items, suggested.part_amounts, strict=True)]
+    parts = parts_of(receipt, state, zip(items, suggested.part_amounts, strict=True))
     option = Option(
         parts=tuple(parts),
         rule=suggested.rule,
@@ -238,9 +238,11 @@ def _rejected(state: State, command: RejectMatch) -> tuple[Event, ...]:
 def _split(state: State, command: SplitEntry, posting: Posting) -> tuple[Event, ...]:
     receipt, items = waiting_receipt(state, command.posting_reference), command.abas_open_item_ids
     check_fit(state, receipt, command)
-    named = zip(items, command.part_amounts, strict=True)
-    parts = [Part(state.items[item], minor) if item else OnAccount(minor, command.reason) for item, minor in named]
-    check_room(state, [part for part in parts if isinstance(part, Part)])
+    named = list(zip(items, command.part_amounts, strict=True))
+    on_items = parts_of(receipt, state, named)
+    check_room(state, on_items)
+    left = iter(on_items)
+    parts = [next(left) if item else OnAccount(minor, command.reason) for item, minor in named]
     found = evidence(state, receipt, tuple(item for item in dict.fromkeys(items) if item))
     said = (f"divided by {command.decided_by}: {command.reason}", *found.agrees)
     return posting.divided(receipt, parts, Option(parts=(), rule=BY_HAND, agrees=said, differs=found.differs))
@@ -276,7 +278,9 @@ def _posted_again(state: State, command: PostAgain, posting: Posting) -> Posting
     if entry.is_receipt or entry.on_account or not entry.moves_money:
         item_id = entry.abas_open_item_id
         gives_back = item_id is None or entry.kind is EntryKind.APPLICATION_REVERSAL
-        check_room(state, [] if gives_back else [Part(state.items[item_id or ""], entry.amount_minor)])
+        check_room(
+            state, [] if gives_back else [Part(state.items[item_id or ""], entry.amount_minor, entry.item_minor)]
+        )
         return posting.requested(entry, item_id)
     receipt = state.receipt_to_reverse(entry)
     if receipt is None:

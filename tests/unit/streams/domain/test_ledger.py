@@ -615,7 +615,7 @@ def test_clearing_is_what_the_facts_say_on_every_prefix_in_any_order_and_with_re
 
 def test_every_field_of_the_state_is_what_evolve_makes_it() -> None:
     assert {one.name for one in dataclasses.fields(State)} == {
-        "account", "balances", "in_base", "chargebacks", "waiting", "asked", "posted", "deposits", "known",
+        "account", "balances", "chargebacks", "clearing_worth", "waiting", "asked", "posted", "deposits", "known",
         "command_ids",
     }  # fmt: skip
 
@@ -649,34 +649,3 @@ def test_a_document_that_was_asked_for_is_named_in_its_request() -> None:
     ledger = Ledger()
     events = ledger.hears(line("f1", SettlementLineKind.FEE, 12_50))
     assert [type(event) for event in events] == [JournalEntryMade, LedgerDocumentRequested]
-
-
-def test_in_another_currency_documents_take_the_value_of_what_they_take_off() -> None:
-    """At the average of what is in clearing; what takes all of it takes all of its value."""
-    ledger = Ledger(replace(LEDGER, policies=replace(LEDGER.policies, base_currency="EUR")))
-    ledger.hears(deposit("b0", 1_00))
-    assert [line.base_minor for line in ledger.commands[0].lines] == [None, None]  # before any money nothing is known
-    ledger.hears(reopened("b0", 1))
-    for name, minor, base in (("1", 100_00, 90_01), ("2", 50_00, 46_00)):
-        ledger.hears(replace(moved(name, Movement.CAPTURED, minor), base_minor=base, base_currency="EUR"))
-    ledger.hears(line("l1", SettlementLineKind.RESERVE_HELD, 10_00), deposit("b1", 138_65, fee=1_35, hour=2))
-    held, paid, fee = ledger.commands[-3:]
-    assert [(one.kind, in_euro(one)) for one in (held, paid, fee)] == [
-        ("reserve_held", {"reserve": 9_07, "clearing": -9_07}),
-        ("deposit", {"bank": 125_72, "clearing": -125_72}),
-        ("fee", {"fees": 1_22, "clearing": -1_22}),
-    ]
-    assert ledger.state.in_base["clearing"] == ledger.balances.get("clearing", 0) == 0
-    ledger.hears(*map(outcome, (paid, fee)), reopened("b1", 3))
-    assert [in_euro(one) for one in ledger.commands[-2:]] == [
-        {"clearing": 125_72, "bank": -125_72},
-        {"clearing": 1_22, "fees": -1_22},
-    ]
-    ledger.hears(line("l2", SettlementLineKind.RESERVE_RELEASED, 10_00))
-    assert in_euro(ledger.commands[-1]) == {"clearing": 9_07, "reserve": -9_07}
-    assert [list(faults(one)) for one in ledger.commands] == [[]] * len(ledger.commands)
-
-
-def in_euro(command: PostDocument) -> dict[str, int]:
-    assert {one.base_currency for one in command.lines} == {"EUR"}
-    return {one.role: (one.base_minor or 0) * (1 if one.side is Side.DEBIT else -1) for one in command.lines}
