@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from projections.store.client import Store
@@ -9,14 +10,22 @@ from tests.accounting.meanings import Seen, unmet
 from tests.accounting.outcome import Roles, balances, differences
 from tests.accounting.stories import Story
 from tests.accounting.translation import NotTranslated, Translation
-from tests.accounting.world import world_of
+from tests.accounting.world import World, world_of
 from tests.support.abas_sandbox import AbasSandboxProcess
 
 
-async def played(story: Story, sandbox: AbasSandboxProcess, store: Store, *, times: int = 1) -> list[str]:
+async def played(
+    story: Story,
+    sandbox: AbasSandboxProcess,
+    store: Store,
+    look: Callable[[World], None] | None = None,
+    *,
+    times: int = 1,
+) -> list[str]:
     """Return the differences in words; none if the story holds. The store is for the tables of the story alone.
 
-    `times` is how often each record comes into its inbox: what comes twice counts once.
+    look is shown the world at the end; `times` is how often each record comes into its inbox: what comes twice counts
+    once.
     """
     async with world_of(story, sandbox) as world:
         world.times = times
@@ -38,4 +47,7 @@ async def played(story: Story, sandbox: AbasSandboxProcess, store: Store, *, tim
             return [f"not translated: {error}"]
         found += [f"parked: {why}" for why in world.parked()]
         found += differences(translation, at)
-        return [*found, *[phrase async for phrase in unmet(seen)]]
+        found += [phrase async for phrase in unmet(seen)]
+        if look is not None:
+            look(world)
+        return found

@@ -209,7 +209,7 @@ def test_a_record_is_added_by_its_schema_its_topic_and_one_command(root: Path) -
         "saldo_class": "public",
         "doc": "ISO 4217, three letters.",
     }
-    assert completed["method"]["type"]["symbols"] == ["UNKNOWN", "CARD", "ACH"]
+    assert completed["method"]["type"]["symbols"] == ["UNKNOWN", "CARD", "ACH", "BANK_TRANSFER"]
     assert completed["rail"]["type"] == "saldo.payments.PaymentMethod", "Avro writes a type out once"
     assert "class FeePosted(Record):" in (root / "records/erp.py").read_text()
     union = (root / "records/by_topic.py").read_text().partition("ErpOutcomes: TypeAlias")[2].partition("\n\n")[0]

@@ -23,7 +23,7 @@ COMMANDS = "topics/erp.commands.v1.yaml"
 OUTCOMES = "topics/erp.outcomes.v1.yaml"
 CURSORS = "topics/sources.cursors.v1.yaml"
 CLAIMS = "topics/gateway.claims.v1.yaml"
-WAITING = "topics/customers.inbox.v1.yaml"
+WAITING = "topics/subscriptions.inbox.v1.yaml"
 
 
 class Copy:
@@ -116,7 +116,7 @@ SCHEMA_RULES = [
         "enum begins with UNKNOWN",
         SEEN,
         lambda s: field(s, "kind")["type"]["symbols"].reverse(),
-        "begins with ACH_REFUND",
+        "begins with BANK_TRANSFER",
     ),
     Broken("no float", PAID, change_field("amount_minor", type="double"), "is a double"),
     Broken(

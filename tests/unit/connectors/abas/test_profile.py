@@ -122,7 +122,7 @@ ROWS = "        debit: debitAmt\n"
             "        acount: account^idno",
             r"reads\.acount: is read and never set; did you",
         ),
-        ("      currency: entryCurr\n    reads", "    reads", r"fee\.inputs: has no currency; name its field"),
+        ("      currency: entryCurr\n    reads", "    reads", r"fee\.reads\.currency: is read and never set"),
         (
             "record: subject",
             "record: subjct",
