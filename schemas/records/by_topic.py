@@ -146,6 +146,7 @@ from schemas.records.payments import (
 )
 from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
+    ApplyCreditMemo,
     ApplyOnAccount,
     ConfirmMatch,
     DecideAgain,
@@ -370,6 +371,7 @@ ReceivablesInbox: TypeAlias = (
     | RejectMatch
     | SplitEntry
     | ApplyOnAccount
+    | ApplyCreditMemo
     | WriteOffRest
     | PutOnAccount
     | UnmatchEntry

@@ -48,6 +48,23 @@ class EntryDirection(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyCreditMemo(Record):
+    """Command of a person: give an open credit memo or credit balance of abas to open items. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    abas_credit_item_id: str
+    abas_open_item_ids: tuple[str, ...]
+    part_amounts: tuple[int, ...]
+    currency: str
+    decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOnAccount(Record):
     """Command of a person: give money on account to open items. Key: abas_customer_id."""
 
@@ -487,6 +504,7 @@ class PostingRequested(Record):
     invoice_number: str | None = None
     reverses_reference: str | None = None
     takes_from_reference: str | None = None
+    abas_credit_item_id: str | None = None
     text: str | None = None
     rule: str = ""
     tax_minor: int = 0

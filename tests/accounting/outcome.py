@@ -29,6 +29,7 @@ _COUNTED_AS = {
     "write_off_reversal": "reversal",
     "on_account_receipt": "on_account",
     "on_account_application": "on_account",
+    "credit_memo_application": "on_account",
     "cash_discount": "write_off",
     "cash_discount_reversal": "reversal",
 }

@@ -44,11 +44,14 @@ def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names:
     """
     item, receipt = _check(store, faults, values, names)
     amount = Decimal(str(values["amount"]))
+    credit = _credit(store, values, amount, names)
     open_after = None if item is None else Decimal(str(item.values["openAmt"])) - amount
     with store.transaction():
         payment = store.add(PAYMENT, {**values, "reverses": receipt.id if receipt else ""})
         if item is not None and open_after is not None:
             carry(store, item, open_after)
+        if credit is not None:
+            carry(store, credit, Decimal(str(credit.values["openAmt"])) + amount)
         customer = store.record(str(values["customer"]))
         if customer is not None and values.get("ykind") != APPLICATION:
             balance = Decimal(str(customer.values.get("bal") or "0")) - amount
@@ -233,6 +236,22 @@ def _check(
     if Decimal(str(receipt.values["amount"])) + sum(taken_back) + amount < 0:
         raise business_refusal("Reversal exceeds the receipt", AMOUNT_TOO_LARGE, names["amount"])
     return item, receipt
+
+
+def _credit(store: Store, values: dict[str, Stored], amount: Decimal, names: dict[str, str]) -> Record | None:
+    """Return the credit memo that an application gives to its item; None for any other payment."""
+    if not values.get("credit"):
+        return None
+    credit = store.record(str(values["credit"]))
+    is_credit = credit is not None and Decimal(str(credit.values["totalAmt"])) < 0
+    if credit is None or not is_credit or credit.values["customer"] != values["customer"]:
+        raise business_refusal("Credit memo of this customer does not exist", UNKNOWN_ITEM, names["credit"])
+    if values.get("ykind") != APPLICATION:
+        raise business_refusal("Only an application takes a credit memo", UNKNOWN_KIND, names["ykind"])
+    if credit.values["curr"] != values.get("curr"):
+        raise business_refusal("Currency differs from the credit memo", CURRENCY_DIFFERS, names["curr"])
+    _refuse_beyond_credit(credit, -amount, names)
+    return credit
 
 
 def _refuse_beyond_credit(credit: Record, amount: Decimal, names: dict[str, str]) -> None:

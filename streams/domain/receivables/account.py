@@ -55,6 +55,8 @@ class EntryKind(StrEnum):
     CASH_DISCOUNT_REVERSAL = "CASH_DISCOUNT_REVERSAL"
     APPLICATION = "ON_ACCOUNT_APPLICATION"
     APPLICATION_REVERSAL = "ON_ACCOUNT_APPLICATION_REVERSAL"
+    CREDIT_APPLICATION = "CREDIT_MEMO_APPLICATION"
+    CREDIT_APPLICATION_REVERSAL = "CREDIT_MEMO_APPLICATION_REVERSAL"
     CHARGEBACK_LOST = "CHARGEBACK_LOST"
     CHARGEBACK_LOST_REVERSAL = "CHARGEBACK_LOST_REVERSAL"
     EXCHANGE = "EXCHANGE_DIFFERENCE"
@@ -81,6 +83,11 @@ GIVEN_UP = {
     EntryKind.CASH_DISCOUNT: EntryKind.CASH_DISCOUNT_REVERSAL,
 }
 WRITE_OFF_KINDS = frozenset({*GIVEN_UP, *GIVEN_UP.values()})
+# What gives an open item money that is here already, and what reverses it.
+APPLIES = {
+    EntryKind.APPLICATION: EntryKind.APPLICATION_REVERSAL,
+    EntryKind.CREDIT_APPLICATION: EntryKind.CREDIT_APPLICATION_REVERSAL,
+}
 EXCHANGE_KINDS = (EntryKind.EXCHANGE, EntryKind.EXCHANGE_REVERSAL)
 LOST_KINDS = frozenset({EntryKind.CHARGEBACK_LOST, EntryKind.CHARGEBACK_LOST_REVERSAL})
 # Entries by which no money of the payer moves, by their kind of document.
@@ -88,8 +95,8 @@ WITHOUT_MONEY = {
     kind.value.lower(): kind
     for kind in (
         *WRITE_OFF_KINDS,
-        EntryKind.APPLICATION,
-        EntryKind.APPLICATION_REVERSAL,
+        *APPLIES,
+        *APPLIES.values(),
         *EXCHANGE_KINDS,
         *LOST_KINDS,
     )
@@ -107,7 +114,7 @@ class Entry:
     movement's own.
     takes_back is the receipt that a reversal is meant for, reverses the document that it was requested against.
     takes_from is the receipt on account whose money an application gives to an open item; of an exchange difference the
-    document whose difference it is.
+    document whose difference it is. abas_credit_item_id is the credit memo that an application gives instead.
     base_minor is what the money is worth in base_currency, None where it is in that currency or nobody valued it;
     booked_base_minor is what its document takes off the item's, or the account's, booked value, or gives back to it.
     is_credited says that a refund pays out a credit memo, and opens no invoice.
@@ -140,6 +147,7 @@ class Entry:
     item_invoice_number: str = ""
     reverses: str | None = None
     takes_from: str | None = None
+    abas_credit_item_id: str | None = None
     is_credited: bool = False
     dispute_id: str | None = None
     rule: str = ""
@@ -186,7 +194,7 @@ class Entry:
     @property
     def reversal_reason(self) -> str | None:
         """Why its document takes another one back, by the codes of schemas/documents; None if it reverses none."""
-        is_of_none = self.kind in (EntryKind.APPLICATION_REVERSAL, EntryKind.CHARGEBACK_LOST, *EXCHANGE_KINDS)
+        is_of_none = self.kind in (*APPLIES.values(), EntryKind.CHARGEBACK_LOST, *EXCHANGE_KINDS)
         if self.side is Side.CREDIT or self.on_account or is_of_none:
             return None
         is_correction = self.kind is EntryKind.UNMATCH or not self.moves_money
@@ -197,7 +205,7 @@ class Entry:
         """The side of the customer's account that its document is on."""
         if self.kind in EXCHANGE_KINDS and self.lines:
             return self.lines[0].side
-        clears = self.is_receipt or self.kind in (*GIVEN_UP, EntryKind.APPLICATION, EntryKind.CHARGEBACK_LOST_REVERSAL)
+        clears = self.is_receipt or self.kind in (*GIVEN_UP, *APPLIES, EntryKind.CHARGEBACK_LOST_REVERSAL)
         return Side.CREDIT if clears else Side.DEBIT
 
     @property
@@ -306,10 +314,10 @@ class State:
     """One customer.
 
     Shapes: items by abas_open_item_id, entries by posting reference, in order of arrival.
-    ruled_out are pairs of payment and open item that a person said don't belong together; narrowed are pairs of payment
-    and open item where the item was among several that were suggested for the payment until a person gave it to
-    something else; held are the payments of either, and those of which a person has unmatched anything, so that only a
-    person matches their money.
+    ruled_out are pairs of payment, or credit memo, and open item that a person said don't belong together; narrowed are
+    pairs of payment and open item where the item was among several that were suggested for the payment until a person
+    gave it to something else; held are the payments and memos of either, and those of which a person has unmatched
+    anything, so that only a person matches their money.
     decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
     moved_to is by owner of the money; moves_taken are pairs of command and posting reference, of the entries that came
     from another customer. statuses are those that were written back last, by status_key.
@@ -495,9 +503,9 @@ class State:
         return applications
 
     def application(self, reference: str) -> Entry | None:
-        """Return the application of this reference, if there is one."""
+        """Return the application of this reference, of money on account or of a credit memo, if there is one."""
         entry = self.entries.get(reference)
-        return entry if entry is not None and entry.kind is EntryKind.APPLICATION else None
+        return entry if entry is not None and entry.kind in APPLIES else None
 
     def applied_minor(self, receipt: Entry) -> int:
         """Return what of a receipt on account is with open items, in minor units, what abas refused included."""
@@ -560,12 +568,14 @@ class State:
         ours_minor = ours_value = 0
         for entry in self.entries.values():
             bearer = entry if entry.reverses is None or entry.is_credited else self.entries.get(entry.reverses, entry)
-            sign = 1 if (entry.side is Side.CREDIT) == (item.amount_minor > 0) else -1
+            is_given = entry.abas_credit_item_id == item_id  # what an application took of it is what the money is worth
+            is_of_item = item_id in (bearer.abas_open_item_id, entry.abas_credit_item_id)
+            sign = 1 if (entry.side is Side.CREDIT) == (is_given or item.amount_minor > 0) else -1
             counts = entry.is_at_abas if sign > 0 else entry.is_posted  # as in what may still be asked for
-            if bearer.abas_open_item_id != item_id or entry.kind in EXCHANGE_KINDS or not counts:
+            if not is_of_item or entry.kind in EXCHANGE_KINDS or not counts:
                 continue
             ours_minor += sign * entry.amount_minor
-            ours_value += sign * (entry.booked_base_minor or 0)
+            ours_value += sign * ((entry.base_minor if is_given else entry.booked_base_minor) or 0)
         others = max(0, whole - left - ours_minor)  # what people cleared in abas took its share as well
         gone = leaves(booked, whole, 0, others) + ours_value
         return _next_value(booked, whole, whole - left, gone, part_minor)
@@ -606,19 +616,20 @@ class State:
 
     @cached_property
     def credits(self) -> Mapping[str, int]:
-        """What may still be paid out of credit memos, by abas_open_item_id: they are items with negative amounts.
+        """What is left of credit memos, by abas_open_item_id: they are items with negative amounts.
 
         Units:   minor units of the item's currency, above zero.
-        Ensures: never more than the memo less what we paid out of it, and never more than abas showed open of it less
-                 what it cannot have shown yet.
+        Ensures: never more than the memo less what we paid out or gave of it, and never more than abas showed open of
+                 it less what it cannot have shown yet.
         """
         paid: dict[str, int] = defaultdict(int)
         unseen: dict[str, int] = defaultdict(int)
         for entry in self.entries.values():
-            item = self.items.get(entry.abas_open_item_id or "") if entry.is_credited else None
-            if item is None or (not entry.is_posted if entry.is_receipt else not entry.is_at_abas):
+            item = self.items.get((entry.abas_open_item_id if entry.is_credited else entry.abas_credit_item_id) or "")
+            gives_back = entry.is_receipt or entry.kind in APPLIES.values()
+            if item is None or (not entry.is_posted if gives_back else not entry.is_at_abas):
                 continue
-            minor = -entry.amount_minor if entry.is_receipt else entry.amount_minor
+            minor = -entry.amount_minor if gives_back else entry.amount_minor
             paid[item.abas_open_item_id] += minor
             if entry.posted_at is None or entry.posted_at >= item.occurred_at:
                 unseen[item.abas_open_item_id] += minor

@@ -229,8 +229,9 @@ def _decided(state: State, event: DecisionTaken | DecisionRefused) -> State:
         return replace(state, narrowed=state.narrowed | narrowed, held=held)
     if entry is None:
         return state
-    pairs = frozenset((entry.owner, item) for item in items)
-    return replace(state, ruled_out=state.ruled_out | pairs, held=state.held | {entry.owner})
+    whose = entry.owner or entry.abas_credit_item_id or ""
+    pairs = frozenset((whose, item) for item in items)
+    return replace(state, ruled_out=state.ruled_out | pairs, held=state.held | {whose})
 
 
 def _narrowed(state: State, taken: set[str], by: str) -> frozenset[tuple[str, str]]:
@@ -270,6 +271,7 @@ def _without_money(event: PostingRequested) -> Entry:
         reverses=event.reverses_reference,
         lines=event.lines,
         takes_from=event.takes_from_reference,
+        abas_credit_item_id=event.abas_credit_item_id,
         dispute_id=event.dispute_id,
         rule=event.rule,
         tax_minor=event.tax_minor,

@@ -44,13 +44,20 @@ def lines_of(
                 currency=entry.currency,
                 base_minor=amount.base_minor,
                 base_currency=None if amount.base_minor is None else entry.base_currency,
-                open_item=item_id if own and "open_item" in takes else None,
+                open_item=_item_of(of_kind, entry, item_id) if own else None,
                 cost_centre=account.cost_centre if "cost_centre" in takes else None,
                 tax_code=(entry.tax_code or account.tax_code) if "tax_code" in takes else None,
                 text=account.text if "text" in takes else None,
             )
         )
     return tuple(lines)
+
+
+def _item_of(of_kind: LineKind, entry: Entry, item_id: str | None) -> str | None:
+    """Return the open item of a line on the customer's account; the other one of an application has the memo."""
+    if "open_item" not in of_kind.takes:
+        return None
+    return entry.abas_credit_item_id if of_kind.role == "refund_liability" and not entry.moves_money else item_id
 
 
 def _amount(role: str, entry: Entry) -> Entry:

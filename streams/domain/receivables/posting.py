@@ -11,6 +11,7 @@ of its own, that are looked up and posted one by one.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -19,6 +20,7 @@ from itertools import accumulate
 from typing import Any
 
 from schemas.records.identification import WaitingReason
+from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import (
     EntryMoved,
     EntryNetted,
@@ -28,6 +30,7 @@ from schemas.records.receivables import (
     EntryUnmatched,
     EntryWaiting,
     MatchSuggested,
+    OpenItemRecorded,
     PaymentMatched,
     PostingRequested,
     RefundMatched,
@@ -35,6 +38,7 @@ from schemas.records.receivables import (
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
 from streams.domain.receivables.account import (
+    APPLIES,
     EXCHANGE_KINDS,
     GIVEN_UP,
     Entry,
@@ -44,7 +48,15 @@ from streams.domain.receivables.account import (
     Move,
     State,
 )
-from streams.domain.receivables.by_rule import OnAccount, Rest, noted, oldest_first, placed, rests
+from streams.domain.receivables.by_rule import (
+    OnAccount,
+    Rest,
+    credit_oldest_first,
+    noted,
+    oldest_first,
+    placed,
+    rests,
+)
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.lines import NoAccount, difference_lines, lines_of
 from streams.domain.receivables.matching import Found, Link, Matching, Option, Part, Waits, evidence, match_refund
@@ -52,6 +64,9 @@ from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.refunds import credited_shares, excess_of, refund_beyond
 from streams.domain.receivables.statuses import changed_statuses
 from streams.domain.suggestion_codes import suggestion_code
+
+_BY_RULE = "applied by rule, oldest due first"
+_LETTERS = str.maketrans("0123456789abcdef", "ABCDEFGHIJKLMNOP")
 
 
 def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
@@ -156,6 +171,32 @@ class Posting:
         )
         return self.requested(application, part.item.abas_open_item_id, text=text)
 
+    def applied_from_credit(self, memo: OpenItemRecorded, part: Part, text: str) -> PostingRequested:
+        """Return the event that gives a credit memo to an open item; text says by what rule, or why.
+
+        No money moves, so there is no transaction and no merchant account, and its day is that of the decision.
+        """
+        memo_id, base = memo.abas_open_item_id, memo.booked_base_currency
+        is_foreign = base is not None and base != memo.currency
+        application = Entry(
+            posting_reference=self.state.free_reference(f"{_credit_reference(memo_id)}P"),
+            kind=EntryKind.CREDIT_APPLICATION,
+            transaction_id="",
+            payment_id=None,
+            amount_minor=part.amount_minor,
+            currency=memo.currency,
+            base_minor=self.state.booked_value_off(memo_id, base, part.amount_minor) if base and is_foreign else None,
+            base_currency=base if is_foreign else None,
+            method=PaymentMethod.UNKNOWN,
+            invoice_number=None,
+            settlement_account=None,
+            value_on=business_day(self.at),
+            occurred_at=self.at,
+            item_invoice_number=part.item.invoice_number,
+            abas_credit_item_id=memo_id,
+        )
+        return self.requested(application, part.item.abas_open_item_id, text=text)
+
     def given_up(self, rest: Rest) -> tuple[Event, ...]:
         """Return the events that give up the rest of an item by rule: one document for each tax rate of a discount."""
         events: tuple[Event, ...] = ()
@@ -189,13 +230,15 @@ class Posting:
         )
         return self.requested(reversal, item_id)
 
-    def application_undone(self, application: Entry) -> PostingRequested:
-        """Return the event that takes money back from an open item to the account."""
+    def application_ended(self, application: Entry) -> EntryNetted | PostingRequested:
+        """Return the event that takes what was applied back from an open item; what abas refused needs no document."""
+        if application.is_refused:
+            return self._netted(application, application)
         reference = application.posting_reference
         reversal = replace(
             application,
             posting_reference=self.state.free_reference(f"{reference}U"),
-            kind=EntryKind.APPLICATION_REVERSAL,
+            kind=APPLIES[application.kind],
             reverses=reference,
             value_on=business_day(self.at),
         )
@@ -243,6 +286,7 @@ class Posting:
             invoice_number=(receipt or entry).item_invoice_number or None if item_id else None,
             reverses_reference=receipt.posting_reference if receipt is not None else reverses,
             takes_from_reference=entry.takes_back if entry.is_credited else entry.takes_from,
+            abas_credit_item_id=entry.abas_credit_item_id,
             dispute_id=entry.dispute_id,
             rule=entry.rule,
             tax_minor=entry.tax_minor,
@@ -316,6 +360,7 @@ class Posting:
             invoice_number=bearer.item_invoice_number or None if item_id else None,
             reverses_reference=entry.reverses,
             takes_from_reference=entry.takes_from,
+            abas_credit_item_id=entry.abas_credit_item_id,
             dispute_id=entry.dispute_id,
             rule=entry.rule,
             text=None,
@@ -393,6 +438,7 @@ class Posting:
             self._give_up_rest,
             self._owe_rest_again,
             self._apply_on_account,
+            self._apply_credit,
         )
         for step in steps:
             with contextlib.suppress(NoAccount):  # nothing of this step goes on without an account of the mapping
@@ -597,21 +643,32 @@ class Posting:
     def _freed(self, application: Entry) -> tuple[Event, ...]:
         """Return what ends an application; () while its document, or the one that reverses it, is on its way."""
         is_ending = any(entry.reverses == application.posting_reference for entry in self.state.entries.values())
-        if application.is_waiting:  # abas refused it, so there is nothing to reverse
-            return (self._netted(application, application),)
-        return (self.application_undone(application),) if application.is_posted and not is_ending else ()
+        is_endable = application.is_refused or (application.is_posted and not is_ending)
+        return (self.application_ended(application),) if is_endable else ()
 
     def _apply_on_account(self) -> tuple[Event, ...]:
         if not self.state.on_account or self.policy.choices.apply_on_account != "oldest_first":
             return ()
-        matching = self._matching()
-        options = (option for receipt in matching.receipts for option in matching.found(receipt).options)
-        asked_about = frozenset(part.item.abas_open_item_id for option in options for part in option.parts)
-        found = oldest_first(self.state, asked_about)
+        found = oldest_first(self.state, self._asked_about())
         if found is None:
             return ()
         receipt, part = found
-        return (self.applied_from_account(receipt, part, "applied by rule, oldest due first"),)
+        return (self.applied_from_account(receipt, part, _BY_RULE),)
+
+    def _apply_credit(self) -> tuple[Event, ...]:
+        if self.policy.choices.apply_credit != "oldest_first" or not self.state.credits:
+            return ()
+        found = credit_oldest_first(self.state, self._asked_about())
+        if found is None:
+            return ()
+        memo, part = found
+        return (self.applied_from_credit(memo, part, _BY_RULE),)
+
+    def _asked_about(self) -> frozenset[str]:
+        """Return the items that are suggested for payments that wait."""
+        matching = self._matching()
+        options = (option for receipt in matching.receipts for option in matching.found(receipt).options)
+        return frozenset(part.item.abas_open_item_id for option in options for part in option.parts)
 
     def _move_reversal(self) -> tuple[Event, ...]:
         """Move what takes money back to where the money went, unless a receipt here bears it or still may."""
@@ -827,3 +884,8 @@ class Posting:
         if entry.kind is not EntryKind.REFUND_VOID:
             return None
         return self.state.entries.get(entry.takes_back or "") or self.state.refund(entry.transaction_id)
+
+
+def _credit_reference(memo_id: str) -> str:
+    """Return what the references of a credit memo's applications begin with: letters alone, as the ledger's."""
+    return f"C{hashlib.blake2b(memo_id.encode(), digest_size=7).hexdigest().translate(_LETTERS)}"
