@@ -255,9 +255,9 @@ def _credit(store: Store, values: dict[str, Stored], amount: Decimal, names: dic
 
 
 def _refuse_beyond_credit(credit: Record, amount: Decimal, names: dict[str, str]) -> None:
-    """Let a credit memo be paid out to what is left of it, and come back to what was paid out of it."""
-    total, lowered, left = (Decimal(str(credit.values[name])) for name in ("totalAmt", "loweredAmt", "openAmt"))
-    if not total + lowered <= left - amount <= 0:
+    """Let a credit memo be paid out to what is left of it, and come back to its amount."""
+    total, left = (Decimal(str(credit.values[name])) for name in ("totalAmt", "openAmt"))
+    if not total <= left - amount <= 0:
         raise business_refusal("Amount exceeds the credit", AMOUNT_TOO_LARGE, names["amount"])
 
 

@@ -467,7 +467,7 @@ def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
 
     A card payment is settled with its latest amount; what a later observation changes is reported as a difference, so
     that any order of observations ends in the same sum. A settled card payment can't be voided, so a void of one is a
-    contradiction and not reported.
+    contradiction and not reported. A settled refund can come back, from a closed card say, and is then paid out again.
     """
     is_ach = state.identity is not None and state.identity.method is PaymentMethod.ACH
     match event:
@@ -475,7 +475,9 @@ def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
             amount_minor = state.captured_minor if Fact.CAPTURED in state.facts else event.amount_minor
             return _settled(event, Movement.CAPTURED, 0, amount_minor, event.batch_number)
         case RefundSettled():
-            return _settled(event, Movement.REFUNDED, 0, event.amount_minor, event.batch_number)
+            refunded = _settled(event, Movement.REFUNDED, 0, event.amount_minor, event.batch_number)
+            came_back = Fact.REFUND_REVERSED in state.facts  # as was seen before it was seen to be settled
+            return refunded + (_settled(event, Movement.REFUND_VOIDED, 0, state.refund_minor) if came_back else ())
         case CaptureAmountChanged() if is_ach or Fact.SETTLED in state.facts:
             suffix = _change_suffix(state, event)
             return _settled(event, _change(event), event.previous_minor, event.amount_minor, suffix=suffix)
@@ -485,7 +487,7 @@ def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
             return _settled(event, _reversal(event), 0, event.amount_minor)
         case RefundIssued() if is_ach:
             return _settled(event, Movement.REFUNDED, 0, event.amount_minor)
-        case RefundReversed() if is_ach:
+        case RefundReversed() if is_ach or Fact.REFUND_SETTLED in state.facts:
             return _settled(event, Movement.REFUND_VOIDED, 0, event.amount_minor)
         case _:
             return ()

@@ -397,7 +397,8 @@ class State:
             receipt = entry.reverses or entry.takes_back
             if entry.is_credited and entry.is_receipt:  # a refund that came back gives its receipt back what it took
                 refund = self.entries.get(entry.reverses or "")
-                taken[refund.takes_back or "" if refund else ""] -= entry.amount_minor if entry.is_posted else 0
+                receipt = "" if refund is None else refund.reverses or refund.takes_back or ""
+                taken[receipt] -= entry.amount_minor if entry.is_posted else 0
             elif receipt is not None and counts(entry):
                 taken[receipt] += entry.amount_minor
             if entry.kind is EntryKind.CHARGEBACK_LOST and entry.takes_from is not None and entry.is_live:
@@ -615,6 +616,30 @@ class State:
         return {item_id: minor for item_id, minor in left.items() if minor > 0}
 
     @cached_property
+    def _given_of_credits(self) -> Mapping[str, tuple[int, int]]:
+        """What we paid out or gave of each credit memo, and what of that abas cannot have shown yet; minor units."""
+        given: dict[str, tuple[int, int]] = {}
+        for entry in self.entries.values():
+            item = self.items.get((entry.abas_open_item_id if entry.is_credited else entry.abas_credit_item_id) or "")
+            gives_back = entry.is_receipt or entry.kind in APPLIES.values()
+            if item is None or (not entry.is_posted if gives_back else not entry.is_at_abas):
+                continue
+            minor = -entry.amount_minor if gives_back else entry.amount_minor
+            is_unseen = entry.posted_at is None or entry.posted_at >= item.occurred_at
+            whole, unseen = given.get(item.abas_open_item_id, (0, 0))
+            given[item.abas_open_item_id] = whole + minor, unseen + (minor if is_unseen else 0)
+        return given
+
+    def netted_credits_of(self, invoice: OpenItemRecorded) -> Mapping[str, int]:
+        """Return what abas has netted of the credit memos of an invoice, in minor units, in order of their ids."""
+        number, netted = number_of(invoice), dict[str, int]()
+        for item_id, memo in sorted(self.items.items()):
+            if number and memo.amount_minor < 0 and _credits(memo, invoice, number):
+                whole, unseen = self._given_of_credits.get(item_id, (0, 0))
+                netted[item_id] = memo.open_minor - memo.amount_minor - (whole - unseen)
+        return netted
+
+    @cached_property
     def credits(self) -> Mapping[str, int]:
         """What is left of credit memos, by abas_open_item_id: they are items with negative amounts.
 
@@ -622,21 +647,11 @@ class State:
         Ensures: never more than the memo less what we paid out or gave of it, and never more than abas showed open of
                  it less what it cannot have shown yet.
         """
-        paid: dict[str, int] = defaultdict(int)
-        unseen: dict[str, int] = defaultdict(int)
-        for entry in self.entries.values():
-            item = self.items.get((entry.abas_open_item_id if entry.is_credited else entry.abas_credit_item_id) or "")
-            gives_back = entry.is_receipt or entry.kind in APPLIES.values()
-            if item is None or (not entry.is_posted if gives_back else not entry.is_at_abas):
-                continue
-            minor = -entry.amount_minor if gives_back else entry.amount_minor
-            paid[item.abas_open_item_id] += minor
-            if entry.posted_at is None or entry.posted_at >= item.occurred_at:
-                unseen[item.abas_open_item_id] += minor
         left = {
-            item_id: min(-item.open_minor - max(0, unseen[item_id]), -item.amount_minor - paid[item_id])
+            item_id: min(-item.open_minor - max(0, unseen), -item.amount_minor - given)
             for item_id, item in self.items.items()
-            if item.amount_minor < 0 and (item.is_open or unseen[item_id])
+            for given, unseen in (self._given_of_credits.get(item_id, (0, 0)),)
+            if item.amount_minor < 0 and (item.is_open or unseen)
         }
         return {item_id: minor for item_id, minor in left.items() if minor > 0}
 

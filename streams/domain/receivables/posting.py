@@ -272,7 +272,7 @@ class Posting:
         receipt = self.state.receipt_to_reverse(entry) if is_reversal else None
         reverses = None if entry.moves_money and not entry.is_credited else entry.reverses
         reversed_one = receipt or self.state.entries.get(reverses or "")
-        kind = entry.document_kind if reversed_one is None else reversed_one.reversed_by
+        kind = entry.document_kind if reversed_one is None or entry.is_credited else reversed_one.reversed_by
         booked = self._booked(entry, item_id, reversed_one)
         if entry.is_write_off:  # no money comes, so it is worth what it takes off the books
             entry = replace(entry, base_minor=booked)
@@ -524,11 +524,12 @@ class Posting:
             if receipt.is_refused or self._unmapped(receipt):
                 continue
             refund = self._voided_refund(receipt)
-            if refund is not None and refund.is_credited and refund.is_posted:
+            memo_id = None if refund is None or not refund.is_posted else self._memo_owed_again(receipt, refund)
+            if refund is not None and memo_id is not None:
                 back = replace(receipt, is_credited=True, reverses=refund.posting_reference, takes_back=None)
                 back = replace(back, item_invoice_number=refund.item_invoice_number)
                 said = f"refund {refund.posting_reference} came back: the customer is owed it again"
-                return (self.requested(back, refund.abas_open_item_id, text=said),)
+                return (self.requested(back, memo_id, text=said),)
             again = self._item_again(receipt)
             if isinstance(again, Option):
                 return self.applied(receipt, again)
@@ -879,11 +880,32 @@ class Posting:
         said = (f"reversal {refund.posting_reference} took it back", *found.agrees)
         return Option((Part(item, receipt.amount_minor),), "refund-voided", said, found.differs)
 
+    def _memo_owed_again(self, receipt: Entry, refund: Entry) -> str | None:
+        """Return the credit memo that what came back of a refund is owed for again; None where the invoice is.
+
+        It is the memo that the refund paid out; or, where the refund opened the invoice again, one that has closed it
+        since: abas nets a memo against what is open of its invoice.
+        """
+        if refund.is_credited:
+            return refund.abas_open_item_id
+        reversed_receipt = self.state.entries.get(refund.reverses or "")
+        item = self.state.items.get((reversed_receipt.abas_open_item_id if reversed_receipt else None) or "")
+        if item is None or not _is_closed_since(item, refund, receipt.amount_minor):
+            return None
+        memos = self.state.netted_credits_of(item).items()
+        return next((memo_id for memo_id, minor in memos if minor >= receipt.amount_minor), None)
+
     def _voided_refund(self, entry: Entry) -> Entry | None:
         """Return the refund that this entry voids, or the part of one that it is meant for."""
         if entry.kind is not EntryKind.REFUND_VOID:
             return None
         return self.state.entries.get(entry.takes_back or "") or self.state.refund(entry.transaction_id)
+
+
+def _is_closed_since(item: OpenItemRecorded, refund: Entry, minor: int) -> bool:
+    """Say whether abas has shown, since a refund opened an item again, that less than this is open of it."""
+    is_seen = refund.posted_at is not None and item.occurred_at > refund.posted_at
+    return is_seen and (item.open_minor if item.is_open else 0) < minor
 
 
 def _credit_reference(memo_id: str) -> str:
