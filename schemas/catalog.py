@@ -93,8 +93,7 @@ class TopicSpec:
             "cleanup.policy": self.cleanup_policy,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(MAX_MESSAGE_BYTES[self.role]),
-            # The broker dates what enters an inbox: whoever writes it could date it back, behind a revoked key.
-            **({"message.timestamp.type": "LogAppendTime"} if self.role == "inbox" else {}),
+            **BY_ROLE.get(self.role, {}),
         }
 
     def carries(self, record: Record) -> bool:
@@ -127,7 +126,20 @@ class TopicSpec:
 # A dead letter holds a whole record and its headers besides our words, so it must fit where the record did.
 # Headers of an envelope have some 600 bytes, marks accepted in silence 60 each, the broker's own share less than 1 KiB.
 HEADROOM_BYTES = 16 << 10
-MAX_MESSAGE_BYTES = {"inbox": 1 << 20, "journal": 1 << 20, "cursor": 1 << 20, "claims": 1 << 20, "dlq": 3 << 20}
+MAX_MESSAGE_BYTES = {
+    **dict.fromkeys(("inbox", "journal", "cursor", "claims", "keys"), 1 << 20),
+    "dlq": 3 << 20,
+}
+BY_ROLE: Mapping[str, Mapping[str, str]] = {
+    # The broker dates what enters an inbox: whoever writes it could date it back, behind a revoked key.
+    "inbox": {"message.timestamp.type": "LogAppendTime"},
+    # A destroyed key is gone from the disk within hours (streams/edges/subject_keys.py writes what closes its segment).
+    "keys": {
+        "segment.ms": str(3600 * 1000),
+        "max.compaction.lag.ms": str(3600 * 1000),
+        "min.cleanable.dirty.ratio": "0.01",
+    },
+}
 
 
 @cache

@@ -21,7 +21,7 @@ from schemas.values.money import Money, currencies
 from streams.domain.approvals.decider import AGENT
 
 DEFAULT_POLICY = Path(__file__).with_name("access.yaml")
-ACTIONS = frozenset({"read", "write", "import-bank", "import-disputes", "backfill", "manage-users"})
+ACTIONS = frozenset({"read", "write", "import-bank", "import-disputes", "backfill", "open-personal", "manage-users"})
 Amounts = Mapping[str, int]
 
 

@@ -50,6 +50,7 @@ COMMANDS = (
     "audit",
     "report",
     "users",
+    "privacy",
 )
 _DEBUG = "--debug"
 # Commands whose files are for the user and follow his umask; whatever the others write is for Saldo alone.

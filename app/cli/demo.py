@@ -164,9 +164,11 @@ async def _live(
 def _pay_out(stack: Stack, watcher: Watcher, bank: Bank, today: date) -> None:
     """Pay out what settled, and import the bank's statement like any other."""
     from app.cli.connection import connect
-    from app.cli.imports import INBOX
+    from app.cli.imports import COMMAND
     from app.topics import writing
     from reconcile.files.bank_lines import Selection, read_bank_lines
+    from reconcile.files.received import Accounts, GivenFile
+    from schemas.topic import Topic
     from streams.log.credentials import IMPORT
 
     statement = bank.statement(watcher.charges(), today)
@@ -176,10 +178,12 @@ def _pay_out(stack: Stack, watcher: Watcher, bank: Bank, today: date) -> None:
     file = stack.data_dir / f"demo-statement-{statement.booked_on}.csv"
     file.write_text(statement.text, "utf-8")
     merchant = settings.paytrace.merchant
-    found = read_bank_lines(file, Selection(merchant, merchant, settings.paytrace.currency), datetime.now(UTC))
+    given = GivenFile.of(file, Accounts(settings.paytrace.currencies), datetime.now(UTC), origin=COMMAND)
+    found = read_bank_lines(given, Selection(merchant, merchant, settings.paytrace.currency))
     connection = connect(role=IMPORT)
     with connection.codec() as codec:
-        writing.send(connection.kafka, INBOX, [*found.lines, *found.ended], codec)
+        writing.send(connection.kafka, Topic.FILES, found.received, codec)
+        writing.send(connection.kafka, Topic.SETTLEMENT_INBOX, [*found.lines, *found.ended], codec)
     watcher.paid_out.update(line.bank_line_id for line in found.lines)
 
 

@@ -24,12 +24,19 @@ AccountOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `deposits confirm|reject|unmatch|dismiss|accept-fees` below the root."""
+    """Hang `deposits confirm|reject|unmatch|dismiss|customer|accept-fees` below the root."""
     operators.add_group(
         app,
         "deposits",
         "Decide about bank deposits.",
-        {"confirm": confirm, "reject": reject, "unmatch": unmatch, "dismiss": dismiss, "accept-fees": accept_fees},
+        {
+            "confirm": confirm,
+            "reject": reject,
+            "unmatch": unmatch,
+            "dismiss": dismiss,
+            "customer": customer,
+            "accept-fees": accept_fees,
+        },
     )
 
 
@@ -139,6 +146,40 @@ def dismiss(
     )
 
 
+@needs("TakeBankTransfer")
+def customer(
+    bank_line: BankLine,
+    why: WhyOption,
+    invoice: Annotated[
+        list[str] | None, typer.Option("--invoice", help="Invoice that it pays; again for each one more.")
+    ] = None,
+    vault_customer: Annotated[
+        str | None, typer.Option("--vault-customer", help="Customer who paid, by the id of PayTrace's vault.")
+    ] = None,
+    account: AccountOption = None,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Say that a bank line is a customer's payment.
+
+    It goes the way of every payment: without an invoice or customer it waits there (`saldo waiting`).
+    """
+    from schemas.records.settlement import TakeBankTransfer
+
+    _ask(
+        TakeBankTransfer(
+            bank_line_id=bank_line,
+            invoice_number=", ".join(invoice) if invoice else None,
+            vault_customer_id=vault_customer,
+            **_reported(TakeBankTransfer, account, why),
+        ),
+        wait_s,
+        bootstrap_servers,
+        schema_registry_url,
+    )
+
+
 @needs("AcceptFeeSchedule")
 def accept_fees(
     version: Annotated[int, typer.Argument(help="Version, as `saldo report fee_schedules` shows it.")],
@@ -219,6 +260,7 @@ def _said(event: Any) -> str:
     """Return one consequence in words; empty for what is only bookkeeping."""
     from schemas.records.settlement import (
         BankLineDismissed,
+        BankTransferRecorded,
         DepositBreakFound,
         DepositMatched,
         DepositMatchRejected,
@@ -252,6 +294,9 @@ def _said(event: Any) -> str:
             return f"{event.bank_line_id}: {counted(len(event.line_ids), 'line is|lines are')} open again"
         case BankLineDismissed():
             return f"{event.bank_line_id}: {Money(event.deposit_minor, event.currency)} is other business"
+        case BankTransferRecorded():
+            paid = Money(event.amount_minor, event.currency)
+            return f"{event.bank_line_id}: {paid} is payment {event.paytrace_transaction_id} of a customer"
         case FeeScheduleAccepted():
             return f"fee schedule {event.version} counts from now on"
         case SettlementDayStated():

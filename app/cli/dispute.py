@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 DisputeId = Annotated[str, typer.Argument(help="The processor's case number.")]
 AccountOption = Annotated[
-    str | None, typer.Option("--account", help="<merchant>/<currency>; default is that of the settings.")
+    str | None,
+    typer.Option(
+        "--account",
+        help="<merchant> or <merchant>/<currency>; needed where the settings have several merchant accounts.",
+    ),
 ]
 DayOption = Annotated[
     datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="Day of it at the processor; default today.")
@@ -164,10 +168,14 @@ def _command(
     from reconcile.files.values import BadValue, amount_minor
     from schemas.records.disputes import RecordDisputeFact
     from schemas.values.business_day import business_day
+    from schemas.values.money import is_currency
 
-    paytrace = load_settings().paytrace
-    settlement_account = account or f"{paytrace.merchant}/{paytrace.currency}"
-    currency = settlement_account.rpartition("/")[2]
+    merchant, _, stated = (account or "").partition("/")
+    paytrace = load_settings().paytrace.of(merchant or None)
+    currency = stated or paytrace.currency
+    if not is_currency(currency):
+        raise CannotRun(f"--account: {currency!r} is none of ISO 4217; write <merchant>/<currency>, as main/USD")
+    settlement_account = f"{paytrace.merchant}/{currency}"
     try:
         minor = abs(amount_minor(amount, ".", currency)) if amount else 0
     except BadValue as error:

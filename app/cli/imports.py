@@ -8,26 +8,33 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
 from app.output.terminal import say
-from schemas.topic import Topic
 from schemas.values.counting import counted
 from streams.log.credentials import IMPORT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reconcile.files.bank_lines import BankFile
+    from app.files.reading import Understood
     from reconcile.files.errors import BadRow
+    from schemas.wire.codec import Codec
 
 EXIT_BAD_ROWS = 3
-INBOX = Topic.SETTLEMENT_INBOX
+COMMAND = "command"
 SHOWN = 10
+
+MerchantOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Merchant account that the file is of; needed where the settings have several and no column names them."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -77,32 +84,43 @@ def import_bank(
     Exit code 3: some rows could not be read; they are listed, the others are written.
     """
     from app.cli.errors import CannotRun
+    from app.files.reading import of_bank_file
     from app.settings.settings import load_settings
-    from app.topics import writing
     from reconcile.files.bank_lines import Selection, read_bank_lines
     from reconcile.files.columns import own_names
     from reconcile.files.errors import MatchFileError
     from reconcile.files.profile import Defaults, load_profile
+    from reconcile.files.received import Accounts, GivenFile
     from schemas.files.owned import FileInvalid
     from streams.domain.settlement.explaining import NO_MERCHANT
 
     settings = load_settings()
-    paytrace = settings.paytrace.of(merchant)
-    label = NO_MERCHANT if no_merchant else paytrace.merchant
+    currencies = set(settings.paytrace.currencies.values())
+    if no_merchant and len(currencies) == 1:
+        label, currency = NO_MERCHANT, next(iter(currencies))
+    else:
+        paytrace = settings.paytrace.of(merchant)
+        label, currency = NO_MERCHANT if no_merchant else paytrace.merchant, paytrace.currency
     try:
         selection = Selection(
             label,
             account or label,
-            paytrace.currency,
+            currency,
             re.compile(only, re.IGNORECASE) if only else None,
             bank_account,
         )
         known = load_profile(profile, Defaults(settings.match.rules_path, settings.match.column_names_path))
         with own_names(known.column_names):
-            found = read_bank_lines(
+            given = GivenFile.of(
                 file,
-                selection,
+                Accounts({label: currency}),
                 datetime.now(UTC),
+                origin=COMMAND,
+                most_bytes=settings.files.max_bytes,
+            )
+            found = read_bank_lines(
+                given,
+                selection,
                 known.right,
                 through_on=through.date() if through else None,
                 ends_days=not intraday,
@@ -111,15 +129,10 @@ def import_bank(
         raise CannotRun(f"--only is no regular expression: {error}") from error
     except (MatchFileError, FileInvalid) as error:
         raise CannotRun(str(error)) from error
-    _report(file, found)
-    records = [*found.lines, *found.ended]
-    if records and not dry_run:
-        connection = connect(bootstrap_servers, schema_registry_url, role=IMPORT)
-        with connection.codec() as codec:
-            written = writing.send(connection.kafka, INBOX, records, codec)
-        say(f"wrote {counted(len(written), 'record')} to {INBOX}")
-    if found.bad:
-        raise typer.Exit(EXIT_BAD_ROWS)
+    for ended in found.ended:
+        lines = counted(ended.line_count, "line")
+        say(f"  {ended.settlement_account}: {lines}, covered to the end of {ended.through_on}")
+    _bring(of_bank_file(given, found), dry_run, bootstrap_servers, schema_registry_url)
 
 
 @needs("import-disputes")
@@ -127,9 +140,7 @@ def import_disputes(
     file: Annotated[
         Path, typer.Argument(help="Dispute report or statement of the processor: CSV, XLSX.", dir_okay=False)
     ],
-    merchant: Annotated[
-        str | None, typer.Option(help="Merchant account whose disputes these are; default is the one of the settings.")
-    ] = None,
+    merchant: MerchantOption = None,
     profile: Annotated[
         Path | None, typer.Option(help="YAML that says what columns and stages mean; default is that of the settings.")
     ] = None,
@@ -142,85 +153,81 @@ def import_disputes(
     The file itself is kept first, with its digest. A fact counts once, however often it comes.
     Exit code 3: some rows could not be read; they are listed, the others are written.
     """
-    from app.cli.errors import CannotRun
-    from app.settings.settings import load_settings
-    from app.topics import writing
-    from reconcile.files.disputes import load_dispute_profile, read_disputes
-    from reconcile.files.errors import MatchFileError
-    from schemas.files.owned import FileInvalid
-
-    settings = load_settings()
-    label = merchant or settings.paytrace.merchant
-    try:
-        known = load_dispute_profile(profile or settings.disputes.profile_path)
-        found = read_disputes(file, label, settings.paytrace.currency, datetime.now(UTC), known, origin="command")
-    except (MatchFileError, FileInvalid) as error:
-        raise CannotRun(str(error)) from error
-    cases = {fact.dispute_case for fact in found.facts}
-    say(f"{file.name}: {counted(len(found.facts), 'fact')} of {counted(len(cases), 'dispute')}, {found.digest[:16]}")
-    _report_notes(found.notes, found.bad)
-    if not dry_run:
-        connection = connect(bootstrap_servers, schema_registry_url, role=IMPORT)
-        with connection.codec() as codec:
-            writing.send(connection.kafka, Topic.FILES, found.received, codec)
-            written = writing.send(connection.kafka, Topic.DISPUTES_INBOX, found.facts, codec) if found.facts else ()
-        say(f"wrote {counted(len(written), 'record')} to {Topic.DISPUTES_INBOX}")
-    if found.bad:
-        raise typer.Exit(EXIT_BAD_ROWS)
+    understood = _read("disputes", file, merchant, profile)
+    _bring(understood, dry_run, bootstrap_servers, schema_registry_url)
 
 
 @needs("import-bank")
 def import_deposits(
     file: Annotated[Path, typer.Argument(help="Deposit report of the processor: CSV, XLSX.", dir_okay=False)],
-    merchant: Annotated[
-        str | None,
-        typer.Option(help="Merchant account whose deposits these are; needed where the settings have several."),
+    merchant: MerchantOption = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="YAML that says what the columns mean; default is that of the settings.")
     ] = None,
-    profile: Annotated[Path | None, typer.Option(help="YAML that says what the columns mean.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written.")] = False,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
     """Bring the deposits of a processor's report.
 
-    What is in each, and what the bank should bring.
+    What is in each, and what the bank should bring. The file itself is kept first, with its digest.
 
     A deposit counts once, however often it comes; one that says other amounts than before is the newest.
     Exit code 3: some rows could not be read; they are listed, the others are written.
     """
+    understood = _read("deposits", file, merchant, profile)
+    _bring(understood, dry_run, bootstrap_servers, schema_registry_url)
+
+
+def _read(
+    purpose: Literal["disputes", "deposits"], file: Path, merchant: str | None, profile: Path | None
+) -> Understood:
+    """Read a report; an account that the settings don't have is refused, and none is guessed among several."""
     from app.cli.errors import CannotRun
+    from app.files.reading import FileReader
     from app.settings.settings import load_settings
-    from app.topics import writing
-    from reconcile.files.deposits import load_deposit_profile, read_deposits
     from reconcile.files.errors import MatchFileError
     from schemas.files.owned import FileInvalid
 
-    paytrace = load_settings().paytrace.of(merchant)
+    settings = load_settings()
+    if merchant is not None:
+        settings.paytrace.of(merchant)
     try:
-        known = load_deposit_profile(profile)
-        found = read_deposits(file, paytrace.merchant, paytrace.currency, datetime.now(UTC), known)
+        reader = FileReader.of(settings.files, settings.paytrace.currencies, profile=profile)
+        given = reader.take(file, merchant, origin=COMMAND)
+        return reader.disputes(given) if purpose == "disputes" else reader.deposits(given)
     except (MatchFileError, FileInvalid) as error:
         raise CannotRun(str(error)) from error
-    say(f"{file.name} ({found.digest}): {counted(len(found.deposits), 'deposit')}")
-    _report_notes(found.notes, found.bad)
-    if found.deposits and not dry_run:
+
+
+def _bring(
+    understood: Understood, dry_run: bool, bootstrap_servers: str | None, schema_registry_url: str | None
+) -> None:
+    """Say what a file holds, and write it."""
+    import asyncio
+
+    from app.files.bringing import write
+    from app.files.reading import INBOXES
+    from app.files.register import FileRegister
+    from streams.log.kafka import opened
+
+    say(f"{understood.name}: {understood.says}; file {understood.digest[:16]}")
+    _report_notes(understood.notes, understood.bad)
+    if not dry_run:
         connection = connect(bootstrap_servers, schema_registry_url, role=IMPORT)
+
+        async def work(codec: Codec) -> int:
+            async with opened(connection.kafka) as log:
+                first = await FileRegister(log, codec).first_read_at(understood.digest)
+                if first is not None:
+                    say(f"  these bytes were read before, on {first:%Y-%m-%d %H:%M} UTC; they count from then")
+                return await write(understood.first_read_at(first), producer=IMPORT, log=log, codec=codec)
+
         with connection.codec() as codec:
-            written = writing.send(connection.kafka, INBOX, list(found.deposits), codec)
-        say(f"wrote {counted(len(written), 'record')} to {INBOX}")
-    if found.bad:
+            written = asyncio.run(work(codec))
+        say(f"wrote {counted(written, 'record')} to {INBOXES[understood.purpose]}")
+    if understood.bad:
         raise typer.Exit(EXIT_BAD_ROWS)
-
-
-def _report(file: Path, found: BankFile) -> None:
-    days = sorted({line.booked_on for line in found.lines})
-    span = f", {days[0]} to {days[-1]}" if days else ""
-    left_out = f"; {found.left_out} other lines left out" if found.left_out else ""
-    say(f"{file.name} ({found.kind}): {counted(len(found.lines), 'line')}{span}{left_out}")
-    for ended in found.ended:
-        lines = counted(ended.line_count, "line")
-        say(f"  {ended.settlement_account}: {lines}, covered to the end of {ended.through_on}")
-    _report_notes(found.notes, found.bad)
 
 
 def _report_notes(notes: Sequence[str], left_out: Sequence[BadRow]) -> None:

@@ -28,10 +28,13 @@ from faust.types import TP
 from app.alerts.watch import Watch, rows_of
 from app.composition.keys import load_known_signer, load_ring
 from app.composition.posting_claims import PostingClaims
+from app.files.reading import FileReader
+from app.files.register import FileRegister
 from app.operators import rules
 from app.output.metrics import TaskMetrics
+from app.settings.privacy_key import privacy_key_of
 from app.settings.settings import PollingSettings, Settings
-from app.sources import disputes
+from app.sources import days, folder
 from app.sources.polling import DayByDay, Publisher, poll_forever, poll_together, window_poll
 from app.sources.reports import ReportSource
 from app.sources.status import PollObserver, SourceFile
@@ -57,11 +60,11 @@ from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from connectors.rates.source import RatesSource
 from connectors.webhook.sink import WebhookSink
-from reconcile.files.disputes import load_dispute_profile
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
 from schemas.files.owned import FileInvalid
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
+from schemas.records.erp import SaveRecord
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -72,9 +75,11 @@ from schemas.records.gateway import (
 from schemas.values.clock import utc_now
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.edges import notify, post_to_abas, send_to_paytrace
+from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
+from streams.edges.opening import save_opened
 from streams.edges.ports import Observation
+from streams.edges.subject_keys import SubjectKeys
 from streams.log.cluster import Cluster
 from streams.log.credentials import (
     INGRESS,
@@ -128,6 +133,11 @@ def signer(settings: Settings) -> RoleSigner:
     """
     role = settings.kafka.role
     return load_known_signer(settings.private_key_path(role), role, settings.public_keys_path)
+
+
+def subject_keys(settings: Settings, log: Log, source: str) -> SubjectKeys:
+    """Return the keys of data subjects for a process that writes as `source`; nothing is read before the first use."""
+    return SubjectKeys(log, codec(settings), partial(privacy_key_of, settings), source=source)
 
 
 def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) -> None:
@@ -193,6 +203,10 @@ class Edges:
         """Return the log that claims are kept in; contacted on first use."""
         return self._log or KafkaLog(self._settings.kafka_options)
 
+    def subject_keys(self, source: str) -> SubjectKeys:
+        """Return the keys of data subjects; contacted on first use."""
+        return subject_keys(self._settings, self.log(), source)
+
 
 class AbasLedger:
     """The sink's books of every company, each opened on first use, inside the loop that uses them."""
@@ -202,16 +216,24 @@ class AbasLedger:
         self._worker = settings.worker.name
         self._opened: dict[str, AbasSink] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._keys: SubjectKeys | None = None
         companies = settings.abas.each()
         self._sinks = CompanySinks({label: partial(self._sink, label, own) for label, own in companies.items()})
 
     async def post(self, command: ErpCommands) -> ErpOutcomes:
-        """Post one document; see streams.edges.ports.Ledger."""
+        """Post one document or save one record; see streams.edges.ports.Ledger."""
+        if isinstance(command, SaveRecord):
+            return await save_opened(self._sinks, command, self._subject_keys())
         return await self._sinks.post(command)
 
     async def post_checked(self, command: ErpCommands, permit: str) -> ErpOutcomes:
         """Post one document at the request of a person who looked into abas; `permit` names that request."""
         return await self._sinks.post_checked(command, permit)
+
+    def _subject_keys(self) -> SubjectKeys:
+        if self._keys is None:
+            self._keys = self._edges.subject_keys(post_to_abas.AGENT)
+        return self._keys
 
     async def _sink(self, company: str, settings: AbasSettings) -> AbasSink:
         async with self._opening.setdefault(company, asyncio.Lock()):
@@ -297,7 +319,13 @@ def worker_app(settings: Settings) -> faust.App:
 
 def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
     """Return the work of every agent, for commands that look at all of it; nothing is contacted."""
-    return (*DECIDERS, gateway_processor(settings), sink_processor(settings), *notifying_processors(settings))
+    return (
+        *DECIDERS,
+        gateway_processor(settings),
+        sink_processor(settings),
+        *notifying_processors(settings),
+        erasing_processor(settings),
+    )
 
 
 def gateway_processor(settings: Settings, edges: Edges | None = None) -> send_to_paytrace.Calls:
@@ -320,6 +348,11 @@ def notifying_processors(
         notify.send_mail(MailSink(settings.mail, console_url=console_url)),
         notify.send_webhooks(WebhookSink(settings.webhook, console_url=console_url, transport=webhooks)),
     )
+
+
+def erasing_processor(settings: Settings, edges: Edges | None = None) -> AnyProcessor:
+    """Return what destroys the keys of people to be forgotten; nothing is contacted before the first command."""
+    return erase_subjects.erase_subjects(partial((edges or Edges(settings)).subject_keys, erase_subjects.AGENT))
 
 
 def new_task_manager(settings: Settings, processors: Sequence[AnyProcessor], membership: Membership) -> TaskManager:
@@ -464,15 +497,18 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll every merchant account at PayTrace until asked to stop."""
     settings = settings.as_role(SOURCE_PAYTRACE)
     async with _log(settings) as log:
-        publisher = Publisher(PayTraceSource.name, log, codec(settings))
+        publisher = Publisher(
+            PayTraceSource.name, log, codec(settings), subject_keys(settings, log, SOURCE_PAYTRACE).seal
+        )
         accounts = settings.paytrace.each()
         names = {label: poll_names(label, alone=len(accounts) == 1) for label in accounts}
-        status = SourceFile(
-            settings.data_dir, PayTraceSource.name, (*(name for pair in names.values() for name in pair), disputes.NAME)
-        )
+        beside = (days.NAME, folder.NAME) if settings.files.folder else (days.NAME,)
+        polls = (*(name for pair in names.values() for name in pair), *beside)
+        status = SourceFile(settings.data_dir, PayTraceSource.name, polls)
         _serve_metrics(settings.polling.paytrace_metrics_port)
         await poll_together(
-            _poll_disputes(settings, publisher, stop, status),
+            _poll_days(settings, publisher, stop, status),
+            _poll_folder(settings, publisher, FileRegister(log, codec(settings)), stop, status),
             *(
                 _poll_account(
                     account, settings.polling, publisher, names[label], stop, status, alone=len(accounts) == 1
@@ -482,27 +518,23 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
         )
 
 
-async def _poll_disputes(settings: Settings, publisher: Publisher, stop: asyncio.Event, observer: PollObserver) -> None:
-    """Publish each new day and what lies in the watched folder, until asked to stop."""
-    paytrace = settings.paytrace
+async def _poll_days(settings: Settings, publisher: Publisher, stop: asyncio.Event, observer: PollObserver) -> None:
+    """Publish each new day until asked to stop, in the zone of the first merchant account."""
+    zone = next(iter(settings.paytrace.each().values())).zone
+    poll = partial(days.poll, zone)
+    await poll_forever(days.NAME, publisher, poll, settings.polling.facts_every_s, stop, observer)
 
-    async def publish(observations: Sequence[Observation]) -> int:
-        async def each() -> AsyncIterator[Observation]:
-            for observation in observations:
-                yield observation
 
-        return await publisher.publish(each())
-
-    source = disputes.DisputeSource(
-        publish,
-        folder=settings.disputes.folder,
-        merchant=paytrace.merchant,
-        currency=paytrace.currency,
-        zone=paytrace.zone,
-        profile=load_dispute_profile(settings.disputes.profile_path),
-    )
+async def _poll_folder(
+    settings: Settings, publisher: Publisher, register: FileRegister, stop: asyncio.Event, observer: PollObserver
+) -> None:
+    """Publish what lies in the watched folder until asked to stop; without one there is nothing to do."""
+    if settings.files.folder is None:
+        return
+    reader = FileReader.of(settings.files, settings.paytrace.currencies)
+    watched = folder.WatchedFolder(settings.files.folder, reader, register, publisher)
     every_s = settings.polling.facts_every_s
-    await poll_forever(disputes.NAME, publisher, source.poll, every_s, stop, observer, not_read=lambda: source.not_read)
+    await poll_forever(folder.NAME, publisher, watched.poll, every_s, stop, observer, not_read=lambda: watched.not_read)
 
 
 def poll_names(label: str, *, alone: bool) -> tuple[str, str]:

@@ -10,9 +10,9 @@ import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from app.access.settings import AccessSettings
+from app.files.settings import FilesSettings
 from app.ingress.settings import IngressSettings
 from app.settings.names import file_problems, variable_problems
 from connectors.abas.settings import AbasSettings
@@ -201,21 +202,15 @@ class GuardSettings(BaseModel):
     key: SecretStr = SecretStr("")
 
 
-# An empty variable is one that is not set.
-OptionalPath = Annotated[Path | None, BeforeValidator(lambda path: None if path == "" else path)]
+class PrivacySettings(BaseModel):
+    """What wraps the keys that personal values are sealed with.
 
-
-class DisputesSettings(BaseModel):
-    """Where reports of disputes come from, and how they are read.
-
-    folder        watched by the PayTrace source; each file in it is read once. None: no folder is watched
-    profile_path  YAML that says what columns and stages mean besides what ships with Saldo
+    key   a secret of 16 characters or more, the same for every process; empty makes one in the embedded data directory
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    folder: OptionalPath = None
-    profile_path: OptionalPath = None
+    key: SecretStr = SecretStr("")
 
 
 class AlertSettings(BaseModel):
@@ -246,6 +241,7 @@ class Settings(BaseSettings):
     # A folder of the user's own reports and tables (docs/reports.md).
     reports_dir: Path | None = None
     guard: GuardSettings = GuardSettings()
+    privacy: PrivacySettings = PrivacySettings()
     kafka: KafkaSettings = KafkaSettings()
     keys: KeySettings = KeySettings()
     worker: WorkerSettings = WorkerSettings()
@@ -257,7 +253,7 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     match: MatchSettings = MatchSettings()
     rules: RulesSettings = RulesSettings()
-    disputes: DisputesSettings = DisputesSettings()
+    files: FilesSettings = FilesSettings()
     rates: RatesSettings = RatesSettings()
     alerts: AlertSettings = AlertSettings()
     mail: MailSettings = MailSettings()

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from itertools import islice
+from typing import Any, TypeAlias
 
 from app.settings.settings import PollingSettings
 from app.sources.status import PollObserver, SilentPollObserver
@@ -39,12 +40,17 @@ CURSORS = Topic.SOURCES_CURSORS
 WRITE_AT_ONCE = 500
 LONGEST_PAUSE_S = 60.0
 
+# Seals the personal values of records: streams/edges/subject_keys.py.
+Seal: TypeAlias = Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
+
 
 class Publisher:
     """Writes what a source shows to the inboxes, each change once."""
 
-    def __init__(self, source: str, log: Log, codec: Codec) -> None:
+    def __init__(self, source: str, log: Log, codec: Codec, seal: Seal | None = None) -> None:
+        """Bind a source; `seal` seals personal values, and without it a record that holds one is refused."""
         self._source = source
+        self._seal = seal
         self._log = log
         self._codec = codec
         self._published: dict[str, str] = {}
@@ -84,22 +90,17 @@ class Publisher:
                  once all others are reported; it is not taken for reported, so each poll says so again.
         """
         refused: list[Unreadable] = []
-        changed: list[tuple[str, str, tuple[Any, ...]]] = []
-        latest: dict[str, str] = {}
+        seen: list[Observation] = []
         published = 0
         try:
-            async for name, records in observations:
-                subject = f"{self._source}/{name}"
-                digest = content_digest(records)
-                if latest.get(subject, self._published.get(subject)) != digest:
-                    changed.append((subject, digest, records))
-                    latest[subject] = digest
-                if len(changed) >= WRITE_AT_ONCE:
+            async for observation in observations:
+                seen.append(observation)
+                if len(seen) >= WRITE_AT_ONCE:
                     # Taken out first: what could not be written is not tried again behind what comes later.
-                    batch, changed = changed, []
-                    published += await self._write(batch, refused)
+                    batch, seen = seen, []
+                    published += await self._write(await self._changed(batch), refused)
         finally:
-            published += await self._write(changed, refused)
+            published += await self._write(await self._changed(seen), refused)
         if refused:
             raise refused[0]
         return published
@@ -108,6 +109,10 @@ class Publisher:
     def subjects(self) -> frozenset[str]:
         """Names of everything that was published so far, by this process or one before it."""
         return frozenset(subject.removeprefix(f"{self._source}/") for subject in self._published)
+
+    def has_published(self, name: str) -> bool:
+        """Return whether something was published under this name, by this process or one before it."""
+        return f"{self._source}/{name}" in self._published
 
     def position_of(self, name: str) -> str:
         """Return the newest mark that was set under this name; empty when there is none."""
@@ -120,6 +125,21 @@ class Publisher:
         cursor = SourceCursor(source=self._source, subject=subject, digest="", position=position, observed_at=now)
         await self._log.append([self._cursor(cursor)])
         self._marks[subject] = position
+
+    async def _changed(self, seen: Sequence[Observation]) -> list[tuple[str, str, tuple[Any, ...]]]:
+        """Return what differs from what was published last, sealed: subject, digest, records."""
+        records = [record for _, observed in seen for record in observed]
+        left = iter(records if self._seal is None else await self._seal(records))
+        changed: list[tuple[str, str, tuple[Any, ...]]] = []
+        latest: dict[str, str] = {}
+        for name, observed in seen:
+            subject = f"{self._source}/{name}"
+            sealed = tuple(islice(left, len(observed)))
+            digest = content_digest(sealed)
+            if latest.get(subject, self._published.get(subject)) != digest:
+                changed.append((subject, digest, sealed))
+                latest[subject] = digest
+        return changed
 
     async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]], refused: list[Unreadable]) -> int:
         now = utc_now()

@@ -28,6 +28,7 @@ _ROLES = {
     "journal": "journal: what one agent decided",
     "cursor": "cursor: what a source has reported already",
     "claims": "claims: which process may act",
+    "keys": "keys: what personal values are sealed with",
     "dlq": "dead letters",
 }
 _WAITING = " (no agent yet; what is written waits for it)"

@@ -182,7 +182,9 @@ _READ_BY: Mapping[str, tuple[str, ...]] = {
     "cost_centre": _NUMBER,
 }
 _CODES: Mapping[str, str] = {
-    "method": '{CARD: "(Other)", ACH: "(Other)", UNKNOWN: "(Other)"}  # guess: the method for processors',
+    "method": (
+        '{CARD: "(Other)", ACH: "(Other)", BANK_TRANSFER: "(Other)", UNKNOWN: "(Other)"}  # guess: that for processors'
+    ),
     "reason": "{REFUND: REFUND, VOID: VOID, ACH_RETURN: RETURN, CORRECTION: CORRECTION, UNKNOWN: OTHER}",
 }
 

@@ -2,7 +2,7 @@
 
 Decides what identifies a batch (merchant, number and settle date, because numbers begin again after 999) and whether
 its statement can be believed: it is compared with the transactions that PayTrace lists for it, and a difference is
-reported in the record and never hidden. Of a customer only what can be charged is kept. Pure.
+reported in the record and never hidden. Who a customer is stands in one text, for sealing. Pure.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from connectors.common.address import Address
+from connectors.common.person import Person
 from connectors.paytrace import cells, wire
 from connectors.paytrace.errors import UnreadableRow
 from connectors.paytrace.mapping import CUSTOMER_NAMES, to_transaction_observed
@@ -57,6 +59,9 @@ BATCH_NUMBER_NAMES: Final = ("batch_number", "number")
 BATCH_SETTLED_NAMES: Final = ("settled", "settled_at", "settled_date", "when")
 # Names under which a customer's bank account may come. Whether one has a value is all that is ever looked at.
 BANK_NAMES: Final = ("check", "bank_account", "account_number", "direct_deposit_account", "DDA", "dda")
+# The vault says street_address, sales say street; v1 says zip, v3 postal_code.
+STREET_NAMES: Final = (("street_address", "street"), ("street_address2", "street2"))
+POSTAL_CODE_NAMES: Final = ("zip", "postal_code")
 RECURRENCE_ID_NAMES: Final = ("id", "recurrence_id")
 
 _BATCH_NUMBER: Final = re.compile(r"(?:GB)?(\d{1,9})", re.ASCII | re.IGNORECASE)
@@ -171,9 +176,9 @@ def to_vault_customer_observed(
 ) -> VaultCustomerObserved:
     """Turn one row of a customer export (wire.CustomerRow, v1 or v3) into a record.
 
-    Ensures: names, addresses, mail, phones and bank numbers are not read; an expiry or time that can't be read is
-             None with its text kept.
-    Raises:  UnreadableRow when there is no usable customer id.
+    Ensures: names, addresses, mail and phones are in `person` alone, which whoever publishes the record seals; bank
+             numbers are not read; an expiry or time that can't be read is None with its text kept.
+    Raises:  UnreadableRow when there is no usable customer id; GuardKeyMissing when this process has no guard key.
     """
     vault_customer_id = mask_reference(cells.chosen_key(row, CUSTOMER_NAMES, "a customer id"))
     labelled = cells.present(row, CUSTOMER_NAMES) == "customer_label"
@@ -183,6 +188,7 @@ def to_vault_customer_observed(
     last_four = cells.last_four(row)
     created = row.get("created")
     raw_created = cells.text_or_empty(created if isinstance(created, Mapping) else row, _created_name(created))
+    person = _person(row)
     return VaultCustomerObserved(
         vault_customer_id=vault_customer_id,
         merchant=account.merchant,
@@ -192,10 +198,41 @@ def to_vault_customer_observed(
         card_expires_on=_last_day(month, year),
         raw_card_expiry=f"{month}/{year}" if month or year else "",
         has_bank_account=_has_bank_account(row),
+        data_subject=f"paytrace/{account.merchant}/{vault_customer_id}",
+        person=person.as_text(),
+        **person.digests(),
         created_at=_instant_or_none(raw_created, account),
         raw_created=raw_created,
         observed_at=observed_at,
         raw=_raw(row, _RAW_CUSTOMER, card=True, created=raw_created),
+    )
+
+
+def _person(row: Mapping[str, Any]) -> Person:
+    billing, shipping = (_address(row.get(f"{kind}_address")) for kind in ("billing", "shipping"))
+    given = row.get("billing_address")
+    named = given if isinstance(given, Mapping) else {}
+    return Person(
+        name=cells.text_or_empty(named, "name").strip(),
+        company=cells.text_or_empty(named, "company").strip(),
+        email=cells.text_or_empty(row, "email").strip(),
+        phone=cells.text_or_empty(row, "phone").strip(),
+        billing=billing,
+        shipping=shipping,
+    )
+
+
+def _address(given: Any) -> Address:
+    """Read the address of a vault customer, whichever of its API versions named the parts."""
+    if not isinstance(given, Mapping):
+        return Address()
+    lines = (cells.text_or_empty(given, cells.present(given, names)).strip() for names in STREET_NAMES)
+    return Address(
+        street=" ".join(line for line in lines if line),
+        postal_code=cells.text_or_empty(given, cells.present(given, POSTAL_CODE_NAMES)).strip(),
+        town=cells.text_or_empty(given, "city").strip(),
+        region=cells.text_or_empty(given, "state").strip(),
+        country=cells.text_or_empty(given, "country").strip(),
     )
 
 

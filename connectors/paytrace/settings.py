@@ -112,6 +112,11 @@ class PayTraceSettings(ReachSettings):
         """
         return named(self.each(), label, "merchant account", "merchant accounts")
 
+    @property
+    def currencies(self) -> Mapping[str, str]:
+        """The currency of every merchant account, by its label."""
+        return {label: account.currency for label, account in self.each().items()}
+
     def _account(self, label: str, own: PayTraceAccount) -> PayTraceSettings:
         differs = {name: getattr(own, name) for name in own.model_fields_set}
         return self.model_copy(update={**differs, "merchant": label, "accounts": {}})

@@ -28,6 +28,7 @@ from app.composition.keys import key_store
 from app.ingress.settings import SECRET_PREFIX, IngressSettings
 from app.settings.guard_key import guard_key_of
 from app.settings.names import secret_variables, without_secrets
+from app.settings.privacy_key import privacy_key_of
 from app.settings.settings import KeySettings, Settings
 from app.status.tasks import read_status
 from app.topics import provisioning
@@ -238,6 +239,7 @@ class Stack:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir.chmod(0o700)
         guard_key_of(self.settings)
+        privacy_key_of(self.settings)
         if self.settings.keys == KeySettings():
             key_store(self.settings).make(datetime.now(UTC))
 

@@ -12,20 +12,24 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 from reconcile.engine.lines import Line, Side
 from reconcile.files.banking import names_a_place
 from reconcile.files.errors import BadRow, FileUnreadable
 from reconcile.files.profile import SideProfile
 from reconcile.files.reading import SideFile, read_side
+from reconcile.files.received import GivenFile
 from reconcile.files.statements import READERS
 from reconcile.files.values import NO_CURRENCY
 from schemas.checks.plausibility import FIRST_DAY, LAST_DAY, findings_of
 from schemas.checks.sensitive import MASK, mask_sensitive
 from schemas.checks.sensitive.identity import mask_of
+from schemas.records.files import FileReceived
 from schemas.records.settlement import BankDirection, BankLineObserved, BankStatementEnded
 from schemas.values.money import is_currency
 
@@ -55,9 +59,14 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class BankFile:
-    """What a file tells. Shapes: ended holds one record for each currency of the file."""
+    """What a file tells.
+
+    Shapes: received holds the chosen lines, as the file's topic keeps them; ended one record for each currency.
+    """
 
     kind: str
+    digest: str
+    received: tuple[FileReceived, ...]
     lines: tuple[BankLineObserved, ...]
     ended: tuple[BankStatementEnded, ...]
     bad: tuple[BadRow, ...]
@@ -66,9 +75,8 @@ class BankFile:
 
 
 def read_bank_lines(
-    path: Path,
+    given: GivenFile,
     selection: Selection,
-    observed_at: datetime,
     profile: SideProfile | None = None,
     *,
     through_on: date | None = None,
@@ -80,18 +88,19 @@ def read_bank_lines(
              With ends_days, each currency's statement reaches to through_on, or else to its last booking day.
     Raises:  FileUnreadable; also for a file of several accounts of which the selection chooses none.
     """
+    path = given.path
     found = read_side(path, Side.RIGHT, profile)
     lines = _of_one_account(path, found, selection)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     bad = list(found.bad)
     seen: Counter[str] = Counter()
     reported: list[BankLineObserved] = []
+    kept: list[tuple[int, Mapping[str, Any]]] = []
     last: dict[str, date] = {}
     left_out = 0
     for position, line in enumerate(lines, start=1):
         on, currency = line.on or line.value_on, _currency(line, selection)
         if on is None:
-            bad.append(BadRow(path.name, position, "no booking date"))
+            bad.append(BadRow(given.name, position, "no booking date"))
             continue
         if is_currency(currency) and FIRST_DAY <= on <= LAST_DAY:
             last[currency] = max(on, last.get(currency, on))
@@ -102,25 +111,28 @@ def read_bank_lines(
             left_out += 1
             continue
         name = hashlib.sha256(f"{content}\n{seen[content]}".encode()).hexdigest()[:16]
-        record = _record(line, selection, on, currency, name, f"{digest}#{position}", observed_at)
+        record = _record(line, selection, on, currency, name, given, position)
         findings = findings_of(record)
         if findings:
-            bad.append(BadRow(path.name, position, "; ".join(map(str, findings))))
+            bad.append(BadRow(given.name, position, "; ".join(map(str, findings))))
         else:
             reported.append(record)
+            kept.append((position, _kept(record)))
     counts = Counter(line.currency for line in reported)
     ended = [
         BankStatementEnded(
             settlement_account=f"{selection.merchant}/{currency}",
             through_on=through_on or on,
             line_count=counts[currency],
-            statement=digest,
-            occurred_at=observed_at,
+            statement=given.digest,
+            occurred_at=given.observed_at,
         )
         for currency, on in sorted(last.items())
     ]
     return BankFile(
         kind=found.understood["kind"],
+        digest=given.digest,
+        received=given.kept("bank", kept),
         # What names its batch comes first, so that what names none finds only what is left.
         lines=tuple(sorted(reported, key=lambda line: (line.booked_on, line.batch_number is None, line.bank_line_id))),
         ended=tuple(ended) if ends_days else (),
@@ -185,12 +197,13 @@ def _content(line: Line, selection: Selection, on: date, currency: str, kind: st
 
 
 def _record(
-    line: Line, selection: Selection, on: date, currency: str, name: str, statement: str, observed_at: datetime
+    line: Line, selection: Selection, on: date, currency: str, name: str, given: GivenFile, position: int
 ) -> BankLineObserved:
-    reference = masked(line.references[0]) if line.references else ""
+    references = tuple(masked(one) for one in line.references)
     return BankLineObserved(
         settlement_account=f"{selection.merchant}/{currency}",
         bank_line_id=f"{selection.account}/{on}/{name}",
+        bank_account=selection.account,
         direction=BankDirection.CREDIT if line.amount_minor >= 0 else BankDirection.DEBIT,
         raw_direction="+" if line.amount_minor >= 0 else "-",
         amount_minor=abs(line.amount_minor),
@@ -199,8 +212,21 @@ def _record(
         value_on=line.value_on,
         batch_number=batch_number_in(_words(line)),
         text=masked(" ".join(filter(None, (line.text, line.counterparty)))),
-        bank_reference=reference,
-        statement=statement,
-        observed_at=observed_at,
-        raw=json.dumps({"references": [masked(one) for one in line.references]}, ensure_ascii=False),
+        bank_reference=next(iter(references), ""),
+        references=references,
+        statement=given.row_name(position),
+        observed_at=given.observed_at,
+        raw=json.dumps({"references": references}, ensure_ascii=False),
     )
+
+
+def _kept(record: BankLineObserved) -> Mapping[str, Any]:
+    """Return what is kept of a line in its file: what its record says of the bank's own, masked already."""
+    return {
+        "bank_line": record.bank_line_id,
+        "booked_on": record.booked_on,
+        "amount_minor": record.amount_minor if record.direction is BankDirection.CREDIT else -record.amount_minor,
+        "currency": record.currency,
+        "text": record.text,
+        "bank_reference": record.bank_reference,
+    }

@@ -7,11 +7,9 @@ all the same, since the net is what the bank pays, and each is told.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +20,7 @@ from reconcile.files.bank_lines import batch_number_in
 from reconcile.files.errors import BadRow
 from reconcile.files.masking import masked
 from reconcile.files.named_columns import Headers, TableProfile, cell_text, columns_of, plain, read_named
+from reconcile.files.received import GivenFile, ReadFile
 from reconcile.files.tables import Broken, Table
 from reconcile.files.texts import Text
 from reconcile.files.values import BadValue, amount_minor, date_order, decimal_mark, read_date
@@ -45,6 +44,7 @@ Meaning = Literal[
     "net",
     "currency",
     "batch",
+    "merchant",
 ]
 NEEDED: tuple[Meaning, ...] = ("deposit", "date", "net")
 TAKEN: tuple[Meaning, ...] = ("refunds", "returns", "chargebacks", "fees", "tax", "reserve")
@@ -59,21 +59,12 @@ class DepositProfile(TableProfile):
 
 
 @dataclass(frozen=True, slots=True)
-class DepositFile:
-    """What a file says. Shapes: deposits in the order of its rows."""
-
-    digest: str
-    deposits: tuple[DepositReported, ...]
-    bad: tuple[BadRow, ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Row:
     """One row as it is written. Units: amounts in minor units, with the signs of the file."""
 
     number: int
     cells: Mapping[str, str]
+    merchant: str
     amounts: Mapping[str, int]
     others: Mapping[str, int]
     currency: str
@@ -95,28 +86,33 @@ def load_deposit_profile(path: Path | None) -> DepositProfile:
     return own.model_copy(update={"columns": columns, "others": (*own.others, *shipped.others)})
 
 
-def read_deposits(
-    path: Path, merchant: str, currency: str, observed_at: datetime, profile: DepositProfile
-) -> DepositFile:
+def read_deposits(given: GivenFile, profile: DepositProfile) -> ReadFile[DepositReported]:
     """Read a deposit report.
 
-    Units:   currency counts where a row names none.
-    Ensures: the same file gives the same records but for observed_at.
-    Raises:  FileUnreadable for what is no table, or has no columns for deposit, date and net.
+    Ensures: the same file gives the same records.
+    Raises:  FileUnreadable for what is no table, has no columns for deposit, date and net, or names no merchant account
+             where several are possible.
     """
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    path = given.path
     table = read_named(path, profile, chain(*profile.columns.values(), profile.others))
     at, others = _columns(path, table, profile)
+    if "merchant" not in at:
+        given.accounts.require_one(path)
     bad = list(table.bad)
     rows: list[_Row] = []
+    kept: list[tuple[int, Mapping[str, Any]]] = []
     mark = profile.decimal or decimal_mark(line[at["net"]] for line in table.sample)
     for number, row in table.each():
         if (row and isinstance(row[0], Broken)) or not any(cell_text(row, column) for column in at.values()):
             continue
+        cells: dict[str, str] = {name: text for name, column in at.items() if (text := cell_text(row, column))}
+        more = {header: text for header, column in others.items() if (text := cell_text(row, column))}
+        kept.append((number, {name: mask_sensitive(text) for name, text in (*cells.items(), *more.items())}))
         try:
-            rows.append(_read(number, row, at, others, mark, currency))
+            account = given.accounts.of_row(cells.get("merchant", ""), profile.merchants)
+            rows.append(_read(number, row, cells, at, others, mark, account))
         except BadValue as error:
-            bad.append(BadRow(path.name, number, str(error)))
+            bad.append(BadRow(given.name, number, str(error)))
     sign, notes = _taken_sign(rows, has_gross="gross" in at)
     order = date_order((line[at["date"]] for line in table.sample), profile.date_format, profile.decimal == ",")
     deposits: list[DepositReported] = []
@@ -127,7 +123,7 @@ def read_deposits(
                 raise BadValue("no date")
             taken: dict[str, Any] = {f"{name}_minor": -sign * one.amounts.get(name, 0) for name in TAKEN}
             record = DepositReported(
-                settlement_account=f"{merchant}/{one.currency}",
+                settlement_account=f"{one.merchant}/{one.currency}",
                 deposit_id=mask_sensitive(one.cells["deposit"]),
                 reported_on=on,
                 gross_minor=one.amounts.get("gross"),
@@ -136,22 +132,29 @@ def read_deposits(
                 net_minor=one.amounts["net"],
                 currency=one.currency,
                 batch_number=_batch(one.cells.get("batch", "")),
-                source_file=digest,
-                observed_at=observed_at,
+                source_file=given.row_name(one.number),
+                observed_at=given.observed_at,
                 raw=json.dumps({name: mask_sensitive(text) for name, text in one.cells.items()}, ensure_ascii=False),
             )
             if findings := findings_of(record):
                 raise BadValue("; ".join(map(str, findings)))
             deposits.append(record)
         except BadValue as error:
-            bad.append(BadRow(path.name, one.number, str(error)))
-    return DepositFile(digest, tuple(deposits), tuple(bad), (*table.notes, *notes))
+            bad.append(BadRow(given.name, one.number, str(error)))
+    received = given.kept("deposits", kept)
+    return ReadFile(given.digest, received, tuple(deposits), tuple(bad), (*table.notes, *notes))
 
 
 def _read(
-    number: int, row: Sequence[Any], at: Mapping[Meaning, int], others: Mapping[str, int], mark: str, currency: str
+    number: int,
+    row: Sequence[Any],
+    cells: Mapping[str, str],
+    at: Mapping[Meaning, int],
+    others: Mapping[str, int],
+    mark: str,
+    account: tuple[str, str],
 ) -> _Row:
-    cells: dict[str, str] = {name: text for name, column in at.items() if (text := cell_text(row, column))}
+    merchant, currency = account
     if "deposit" not in cells or "net" not in cells:
         raise BadValue("names no deposit" if "deposit" not in cells else "has no net amount")
     coin = cells.get("currency", "").upper() or currency
@@ -162,7 +165,8 @@ def _read(
     more = {
         header: amount_minor(row[column], mark, coin) for header, column in others.items() if cell_text(row, column)
     }
-    return _Row(number, cells, amounts, {name: minor for name, minor in more.items() if minor}, coin, row[at["date"]])
+    parts = {name: minor for name, minor in more.items() if minor}
+    return _Row(number, cells, merchant, amounts, parts, coin, row[at["date"]])
 
 
 def _taken_sign(rows: Sequence[_Row], *, has_gross: bool) -> tuple[int, list[str]]:

@@ -7,11 +7,10 @@ masked, since such reports hold names and card numbers.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,23 +20,22 @@ from pydantic import Field
 from reconcile.files.errors import BadRow
 from reconcile.files.masking import masked
 from reconcile.files.named_columns import Headers, OneOrMore, TableProfile, cell_text, columns_of, plain, read_named
+from reconcile.files.received import GivenFile, ReadFile
 from reconcile.files.tables import Broken, Table
 from reconcile.files.values import BadValue, DateOrder, amount_minor, date_order, decimal_mark, read_date
 from schemas.checks.plausibility import findings_of
 from schemas.checks.sensitive import mask_sensitive
 from schemas.files.owned import read_owned
 from schemas.records.disputes import DisputeFact, DisputeObserved
-from schemas.records.files import FileReceived
 from schemas.values.money import is_currency
 
-Meaning = Literal["case", "stage", "date", "amount", "currency", "reason", "respond_by", "transaction", "sequence"]
+Meaning = Literal[
+    "case", "stage", "date", "amount", "currency", "reason", "respond_by", "transaction", "sequence", "merchant"
+]
 NEEDED: tuple[Meaning, ...] = ("case", "stage", "date")
 DATES: tuple[Meaning, ...] = ("date", "respond_by")
 MONEY_FACTS = (DisputeFact.DEBITED, DisputeFact.CREDITED)
-PURPOSE = "disputes"
-_PART = 400_000  # characters; with escapes and other alphabets still below what a record may have
 _SHIPPED = Path(__file__).with_name("dispute_profile.yaml")
-_LONGEST_NAME = 200
 
 
 class DisputeProfile(TableProfile):
@@ -45,17 +43,6 @@ class DisputeProfile(TableProfile):
 
     columns: Mapping[Meaning, Headers] = Field(default_factory=dict)
     stages: Mapping[str, Annotated[tuple[DisputeFact, ...], OneOrMore]] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class DisputeFile:
-    """What a file says. Shapes: received holds the file itself, in parts; facts are in order of the rows."""
-
-    digest: str
-    received: tuple[FileReceived, ...]
-    facts: tuple[DisputeObserved, ...]
-    bad: tuple[BadRow, ...]
-    notes: tuple[str, ...]
 
 
 def load_dispute_profile(path: Path | None) -> DisputeProfile:
@@ -69,23 +56,21 @@ def load_dispute_profile(path: Path | None) -> DisputeProfile:
     return own.model_copy(update={"columns": columns, "stages": stages})
 
 
-def read_disputes(
-    path: Path, merchant: str, currency: str, observed_at: datetime, profile: DisputeProfile, *, origin: str
-) -> DisputeFile:
+def read_disputes(given: GivenFile, profile: DisputeProfile) -> ReadFile[DisputeObserved]:
     """Read a dispute report.
 
-    Units:   currency counts where a row names none.
-    Ensures: the same file gives the same digest and facts that say the same; the same row in another file too.
-    Raises:  FileUnreadable for what is no table, or has no columns for case, stage and date.
+    Ensures: the same file gives the same facts; the same row of another file says the same, and names that file.
+    Raises:  FileUnreadable for what is no table, has no columns for case, stage and date, or names no merchant account
+             where several are possible.
     """
-    data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    stages = {plain(word): facts for word, facts in profile.stages.items()}
+    path = given.path
     table = read_named(path, profile, chain(*profile.columns.values()))
     at = columns_of(path, table, profile.columns, NEEDED, page="docs/disputes.md")
+    if "merchant" not in at:
+        given.accounts.require_one(path)
     reading = _Reading.of(table, at, profile)
     facts: list[DisputeObserved] = []
-    rows: list[str] = []
+    rows: list[tuple[int, Mapping[str, str]]] = []
     bad = list(table.bad)
     for number, row in table.each():
         if row and isinstance(row[0], Broken):
@@ -94,13 +79,12 @@ def read_disputes(
         if not any(cells.values()):
             continue
         raw: dict[str, str] = {name: mask_sensitive(text) for name, text in cells.items() if text}
-        rows.append(json.dumps({"line": number, **raw}, ensure_ascii=False))
+        rows.append((number, raw))
         try:
-            facts += reading.facts(row, cells, raw, stages, merchant, currency, digest, observed_at)
+            facts += reading.facts(row, cells, raw, given, number)
         except BadValue as error:
-            bad.append(BadRow(path.name, number, str(error)))
-    received = _received(path, digest, len(data), rows, origin, observed_at)
-    return DisputeFile(digest, tuple(received), tuple(facts), tuple(bad), tuple(table.notes))
+            bad.append(BadRow(given.name, number, str(error)))
+    return ReadFile(given.digest, given.kept("disputes", rows), tuple(facts), tuple(bad), tuple(table.notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +94,8 @@ class _Reading:
     at: Mapping[Meaning, int]
     mark: str
     orders: Mapping[Meaning, DateOrder]
+    stages: Mapping[str, tuple[DisputeFact, ...]]
+    merchants: Mapping[str, str]
 
     @classmethod
     def of(cls, table: Table, at: Mapping[Meaning, int], profile: DisputeProfile) -> _Reading:
@@ -121,26 +107,25 @@ class _Reading:
         mark = profile.decimal or (decimal_mark(values("amount")) if "amount" in at else "")
         comma = profile.decimal == ","
         dates = [meaning for meaning in DATES if meaning in at]
-        return cls(at, mark, {one: date_order(values(one), profile.date_format, comma) for one in dates})
+        orders = {one: date_order(values(one), profile.date_format, comma) for one in dates}
+        return cls(at, mark, orders, {plain(word): facts for word, facts in profile.stages.items()}, profile.merchants)
 
     def facts(
         self,
         row: Sequence[Any],
         cells: Mapping[Meaning, str],
         raw: Mapping[str, str],
-        stages: Mapping[str, tuple[DisputeFact, ...]],
-        merchant: str,
-        currency: str,
-        digest: str,
-        observed_at: datetime,
+        given: GivenFile,
+        number: int,
     ) -> Iterator[DisputeObserved]:
         """Yield the facts of one row; raises BadValue for a row that can't be read as a whole."""
         case = mask_sensitive(cells["case"])
         if not case:
             raise BadValue("no case number")
-        found = stages.get(plain(cells["stage"]))
+        found = self.stages.get(plain(cells["stage"]))
         if not found:
             raise BadValue(f"stage {masked(cells['stage'])!r} is not known; add it below stages: of a profile")
+        merchant, currency = given.accounts.of_row(cells.get("merchant", ""), self.merchants)
         coin = cells.get("currency", "").upper() or currency
         if not is_currency(coin):
             raise BadValue(f"currency {masked(coin)!r} is none of ISO 4217")
@@ -165,8 +150,8 @@ class _Reading:
                 respond_by_on=self._day(row, "respond_by"),
                 entered_on=on,
                 sequence=self._sequence(cells),
-                origin=f"file:{digest}",
-                observed_at=observed_at,
+                origin=f"file:{given.row_name(number)}",
+                observed_at=given.observed_at,
                 raw=json.dumps(raw, ensure_ascii=False),
             )
             if findings := findings_of(record):
@@ -191,28 +176,3 @@ class _Reading:
         if not text.isdecimal():
             raise BadValue(f"sequence {masked(text)!r} is no whole number")
         return int(text)
-
-
-def _received(
-    path: Path, digest: str, byte_count: int, rows: Sequence[str], origin: str, observed_at: datetime
-) -> list[FileReceived]:
-    parts: list[str] = [""]
-    for row in rows:
-        if parts[-1] and len(parts[-1]) + len(row) >= _PART:
-            parts.append("")
-        parts[-1] += f"{row}\n"
-    return [
-        FileReceived(
-            file_digest=digest,
-            purpose=PURPOSE,
-            file_name=masked(path.name)[:_LONGEST_NAME],
-            byte_count=byte_count,
-            row_count=len(rows),
-            part_number=number,
-            part_count=len(parts),
-            content=part,
-            origin=origin,
-            observed_at=observed_at,
-        )
-        for number, part in enumerate(parts, 1)
-    ]

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from reconcile.files.errors import FileUnreadable
 from reconcile.files.kinds import kind_of
@@ -35,8 +35,12 @@ Headers = Annotated[tuple[Text, ...], OneOrMore]
 
 
 class TableProfile(Entry):
-    """How a file is written; what is empty is found out."""
+    """How a file is written; what is empty is found out.
 
+    merchants   our label by the name that the processor gives a merchant account, for a file whose rows name theirs
+    """
+
+    merchants: Mapping[Text, Text] = Field(default_factory=dict)
     decimal: Literal["", ".", ","] = ""
     date_format: str = ""
     encoding: Text = ""

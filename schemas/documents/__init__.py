@@ -31,7 +31,8 @@ from schemas.files.yaml_lines import near
 from schemas.values.money import Money
 
 ROOT = Path(__file__).parent
-PAYER_MONEY = "clearing"  # the role by which a payer's money comes in, and goes back
+# The roles by which a payer's money comes in, and goes back: by the processor, or straight into the bank account.
+PAYER_MONEY = ("clearing", "bank")
 _ROLES = "roles.yaml"
 
 _NAME = r"^[a-z][a-z0-9_]*$"
@@ -82,14 +83,20 @@ class LineKind(Entry):
     """One line of a document kind, which of its optional fields it may carry, and which of them it must.
 
     side `either` leaves the side to the command: the money of such a line may go both ways. An optional line may be
-    left out.
+    left out. One of alternatives may stand where role stands.
     """
 
     role: str = Field(pattern=_NAME)
+    alternatives: tuple[Annotated[str, Field(pattern=_NAME)], ...] = ()
     side: Literal["debit", "credit", "either"]
     optional: bool = False
     takes: frozenset[Literal["open_item", "cost_centre", "tax_code", "text"]] = frozenset()
     requires: frozenset[str] = frozenset()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that may stand here."""
+        return (self.role, *self.alternatives)
 
     def takes_side(self, side: str) -> bool:
         """Return whether a line of this side (DEBIT, CREDIT) may stand here."""
@@ -99,7 +106,7 @@ class LineKind(Entry):
     def described(self) -> str:
         """Role and side in words."""
         side = "DEBIT or CREDIT" if self.side == "either" else self.side.upper()
-        return f"{self.role} {side}{' (may be left out)' if self.optional else ''}"
+        return f"{' or '.join(self.roles)} {side}{' (may be left out)' if self.optional else ''}"
 
 
 class Kind(Entry):
@@ -138,12 +145,13 @@ class Kind(Entry):
         if self.is_document and self.row_values:
             raise ValueError("row_values are for records; drop them: a document has lines")
         if self.money is not None and not any(
-            line.role == PAYER_MONEY and line.side != "either" for line in self.lines
+            line.role == PAYER_MONEY[0] and line.side != "either" for line in self.lines
         ):
-            raise ValueError(f"money of a payer goes through a line {PAYER_MONEY}, on one side; write that line")
+            raise ValueError(f"money of a payer goes through a line {PAYER_MONEY[0]}, on one side; write that line")
         if not self.is_document and self.reversed_by is not None:
             raise ValueError("a record is changed, not reversed; drop reversed_by")
-        if len({line.role for line in self.lines}) < len(self.lines):
+        names = [role for line in self.lines for role in line.roles]
+        if len(set(names)) < len(names):
             raise ValueError("two lines have one role; give each line a role of its own")
         sides = [line.side for line in self.lines]
         is_one_sided = len(sides) == 1 or set(sides) in ({"debit"}, {"credit"})
@@ -203,10 +211,11 @@ def _read_kind(path: Path, known: Mapping[str, Role], bad: list[BadKind]) -> Kin
         return None
     in_erp = [role for role, one in known.items() if one.in_erp]
     for index, line in enumerate(kind.lines):
-        if known and line.role not in in_erp:
-            what = "is an account of no ERP" if line.role in known else f"is no role of {_ROLES}"
-            at = f"{path.name}:{lines.nearest(('lines', index, 'role'))}"
-            bad.append(BadKind(at, f"lines.{index}.role {line.role} {what}; {near(line.role, in_erp)}"))
+        for role in line.roles if known else ():
+            if role not in in_erp:
+                what = "is an account of no ERP" if role in known else f"is no role of {_ROLES}"
+                at = f"{path.name}:{lines.nearest(('lines', index, 'role'))}"
+                bad.append(BadKind(at, f"lines.{index}.role {role} {what}; {near(role, in_erp)}"))
     if kind.kind != path.stem:
         at = f"{path.name}:{lines.nearest(('kind',))}"
         bad.append(BadKind(at, f"kind is {kind.kind}; write {path.stem}, or rename the file"))
@@ -223,8 +232,8 @@ def _bad_reversal(kind: Kind, found: Mapping[str, Kind], names: AbstractSet[str]
             remedy = near(kind.reversed_by, [k.kind for k in found.values() if k.is_document and k is not kind])
             yield BadKind(file, f"reversed_by is {kind.reversed_by}, which has no file here; write it, or {remedy}")
         return
-    turned = {line.role: (_TURNED[line.side], line.optional) for line in kind.lines}
-    if {line.role: (line.side, line.optional) for line in other.lines} != turned:
+    turned = {" or ".join(line.roles): (_TURNED[line.side], line.optional) for line in kind.lines}
+    if {" or ".join(line.roles): (line.side, line.optional) for line in other.lines} != turned:
         wanted = ", ".join(f"{role} {side}{' optional' if may else ''}" for role, (side, may) in turned.items())
         yield BadKind(file, f"{other.kind} doesn't turn its lines; there they are {wanted}")
 
@@ -265,7 +274,7 @@ def payer_money_sign(kind: str) -> int:
     of_kind = kinds().get(kind)
     if of_kind is None or of_kind.money is None:
         return 0
-    side = next(line.side for line in of_kind.lines if line.role == PAYER_MONEY)
+    side = next(line.side for line in of_kind.lines if line.role == PAYER_MONEY[0])
     return 1 if side == "debit" else -1
 
 
@@ -338,9 +347,9 @@ def _lines_of(kind: Kind, lines: Sequence[Any]) -> list[LineKind] | None:
     """Return what the kind says of each line of a command; None where the lines are not those of the kind."""
     found, rest = [], list(kind.lines)
     for line in lines:
-        while rest and rest[0].role != line.role and rest[0].optional:
+        while rest and line.role not in rest[0].roles and rest[0].optional:
             rest.pop(0)
-        if not rest or rest[0].role != line.role or not rest[0].takes_side(line.side.value):
+        if not rest or line.role not in rest[0].roles or not rest[0].takes_side(line.side.value):
             return None
         found.append(rest.pop(0))
     return found if all(one.optional for one in rest) else None

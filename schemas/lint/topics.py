@@ -13,7 +13,7 @@ from schemas.operator_commands import PERSON_FIELDS
 _TEXTS = ("name", "purpose", "owner", "role", "cleanup_policy")
 _LISTS = ("producers", "consumers")
 _KNOWN = {*_TEXTS, *_LISTS, "partitions", "retention_ms", "records", "commands", "dlq", "agent"}
-_ROLES = ("inbox", "journal", "cursor", "claims")
+_ROLES = ("inbox", "journal", "cursor", "claims", "keys")
 # What the task layer itself writes; such a marker belongs to a partition and has no key.
 _KEYLESS = "PositionMarked"
 _OPERATOR_COMMANDS = ("ParkedReplayRequested", "ParkedDiscardRequested", "BreakerResetRequested")
@@ -94,8 +94,8 @@ def _role(file: str, data: Mapping[str, Any]) -> Iterator[Problem]:
             f"role {role}, and it forgets ({data.get('cleanup_policy')}, {data.get('retention_ms')} ms)",
             "Kafka is the system of record: cleanup_policy: delete with retention_ms: -1",
         )
-    if role == "cursor" and data.get("cleanup_policy") != "compact":
-        yield Problem(file, "a cursor topic that is not compacted", "write cleanup_policy: compact")
+    if role in ("cursor", "keys") and data.get("cleanup_policy") != "compact":
+        yield Problem(file, f"role {role}, and it is not compacted", "write cleanup_policy: compact")
 
 
 def _carried(topic: TopicFile, contract: Contract) -> Iterator[Problem]:

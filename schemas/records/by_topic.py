@@ -144,6 +144,14 @@ from schemas.records.payments import (
     TransactionObserved,
     ValuationAsked,
 )
+from schemas.records.privacy import (
+    EraseSubject,
+    ErasureRefused,
+    ReadmitSubject,
+    SubjectErased,
+    SubjectKeyStored,
+    SubjectReadmitted,
+)
 from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
     ApplyCreditMemo,
@@ -188,6 +196,7 @@ from schemas.records.settlement import (
     BankLineDismissed,
     BankLineObserved,
     BankStatementEnded,
+    BankTransferRecorded,
     CardTypeObserved,
     CardTypeRecorded,
     ConfirmDepositMatch,
@@ -215,6 +224,7 @@ from schemas.records.settlement import (
     SettlementLineRefused,
     SettlementLinesSetAside,
     SettlementRequestRefused,
+    TakeBankTransfer,
     UnmatchDeposit,
 )
 from schemas.records.sources import SourceCursor
@@ -339,6 +349,9 @@ PaymentsEvents: TypeAlias = (
 PaymentsObservations: TypeAlias = (
     TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode
 )
+PrivacyEvents: TypeAlias = SubjectErased | SubjectReadmitted | ErasureRefused
+PrivacyInbox: TypeAlias = EraseSubject | ReadmitSubject
+PrivacyKeys: TypeAlias = SubjectKeyStored
 RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
 RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (
@@ -403,6 +416,7 @@ SettlementEvents: TypeAlias = (
     | DepositMatchRejected
     | DepositUnmatched
     | BankLineDismissed
+    | BankTransferRecorded
     | SettlementRequestRefused
     | FeeScheduleProposed
     | FeeScheduleAccepted
@@ -421,6 +435,7 @@ SettlementInbox: TypeAlias = (
     | RejectDepositMatch
     | UnmatchDeposit
     | DismissBankLine
+    | TakeBankTransfer
     | AcceptFeeSchedule
 )
 SourcesCursors: TypeAlias = SourceCursor

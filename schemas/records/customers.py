@@ -14,7 +14,7 @@ from schemas.records import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultCustomerObserved(Record):
-    """A customer of PayTrace's vault as shown now: what can be charged, and not who it is."""
+    """A customer of PayTrace's vault as shown now: what can be charged, and who it is, sealed."""
 
     vault_customer_id: str
     merchant: str
@@ -24,6 +24,11 @@ class VaultCustomerObserved(Record):
     card_expires_on: date | None = None
     raw_card_expiry: str
     has_bank_account: bool | None = None
+    data_subject: str
+    person: str
+    email_digest: str | None = None
+    name_digest: str | None = None
+    place_digest: str | None = None
     created_at: datetime | None = None
     raw_created: str
     observed_at: datetime

@@ -21,6 +21,7 @@ class FileReceived(Record):
 
     file_digest: str
     purpose: str
+    merchant: str
     file_name: str
     byte_count: int
     row_count: int

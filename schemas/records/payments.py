@@ -58,10 +58,14 @@ class PaymentMethod(StrEnum):
     UNKNOWN = "UNKNOWN"
     CARD = "CARD"
     ACH = "ACH"
+    BANK_TRANSFER = "BANK_TRANSFER"
 
 
 class TransactionKind(StrEnum):
-    """What PayTrace calls the transaction; UNKNOWN keeps raw_kind."""
+    """What PayTrace calls the transaction; UNKNOWN keeps raw_kind.
+
+    BANK_TRANSFER is a customer's payment into a bank account, which the bank reports.
+    """
 
     UNKNOWN = "UNKNOWN"
     SALE = "SALE"
@@ -69,6 +73,7 @@ class TransactionKind(StrEnum):
     REFUND = "REFUND"
     ACH_SALE = "ACH_SALE"
     ACH_REFUND = "ACH_REFUND"
+    BANK_TRANSFER = "BANK_TRANSFER"
 
 
 class TransactionStatus(StrEnum):
@@ -85,6 +90,8 @@ class TransactionStatus(StrEnum):
     ACH_CLEARED = "ACH_CLEARED"
     ACH_RETURNED = "ACH_RETURNED"
     ACH_FAILED = "ACH_FAILED"
+    BANK_BOOKED = "BANK_BOOKED"
+    BANK_RETURNED = "BANK_RETURNED"
 
 
 class UnrecognizedReason(StrEnum):

@@ -94,6 +94,7 @@ class SettlementRequest(StrEnum):
     REJECT_MATCH = "REJECT_MATCH"
     UNMATCH = "UNMATCH"
     DISMISS_LINE = "DISMISS_LINE"
+    TAKE_TRANSFER = "TAKE_TRANSFER"
     ACCEPT_FEES = "ACCEPT_FEES"
 
 
@@ -132,6 +133,7 @@ class BankLineObserved(Record):
 
     settlement_account: str
     bank_line_id: str
+    bank_account: str = ""
     direction: BankDirection
     raw_direction: str
     amount_minor: int
@@ -144,6 +146,7 @@ class BankLineObserved(Record):
     deposit_id: str | None = None
     text: str
     bank_reference: str
+    references: tuple[str, ...] = ()
     statement: str
     observed_at: datetime
     raw: str
@@ -157,6 +160,37 @@ class BankStatementEnded(Record):
     through_on: date
     line_count: int
     statement: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankTransferRecorded(Record):
+    """A bank line is a payment of a customer, or one that the bank took back.
+
+    No deposit of the processor: it goes the way of every payment from here.
+    """
+
+    settlement_account: str
+    bank_line_id: str
+    paytrace_transaction_id: str
+    returns_line_id: str | None = None
+    amount_minor: int
+    fee_minor: int = 0
+    deposit_minor: int
+    currency: str
+    booked_on: date
+    invoice_number: str | None = None
+    customer_reference: str | None = None
+    vault_customer_id: str | None = None
+    references: tuple[str, ...]
+    text: str
+    rule: str
+    rule_version: int
+    matched_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    book_on: date
     occurred_at: datetime
 
 
@@ -659,6 +693,21 @@ class SettlementRequestRefused(Record):
     approved_by: str | None = None
     reason: str
     occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBankTransfer(Record):
+    """An operator says that an open bank line is a customer's payment, and what it names."""
+
+    settlement_account: str
+    bank_line_id: str
+    invoice_number: str | None = None
+    vault_customer_id: str | None = None
+    requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    requested_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,9 +53,9 @@ def tokens_of(
 ) -> tuple[str, ...]:
     """Return the reference tokens of a payment in order of priority.
 
-    Shapes:  (1,) to (4,): vault customer, invoice, the same number as an order's, because a shop writes its order
-             number where an invoice goes, and the number that the payer or shop gave as its own, which is an order's
-             too; a payment that names nothing gets a token of its own.
+    Shapes:  vault customer, invoice, the same number as an order's, because a shop writes its order number where an
+             invoice goes, each of several invoices with commas between, and the number that the payer or shop gave as
+             its own, which is an order's too; a payment that names nothing gets a token of its own.
     Ensures: never empty, so each payment waits somewhere; no token twice.
     """
     vault = (vault_customer_id or "").strip()
@@ -64,6 +64,7 @@ def tokens_of(
         vault_token(vault) if vault else "",
         invoice_token(invoice) if invoice else "",
         order_token(invoice) if invoice else "",
+        *(invoice_token(one) for one in (invoice or "").split(",") if one.strip() and one != invoice),
         order_token(order) if order else "",
     )
     return tuple(dict.fromkeys(filter(None, tokens))) or (f"{NO_REFERENCE}{paytrace_transaction_id}",)

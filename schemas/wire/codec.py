@@ -26,6 +26,7 @@ from fastavro.schema import parse_schema
 from schemas import catalog
 from schemas.checks.guard import masked
 from schemas.checks.plausibility import refuse_implausible
+from schemas.checks.sealing import refuse_unsealed
 from schemas.checks.sensitive import mask_card_numbers
 from schemas.failures import Unreadable
 from schemas.records import Record
@@ -82,14 +83,16 @@ class Codec:
     def guarded(self, record: Record) -> Record:
         """Return the record as it is written and as it is read.
 
-        Without card and bank numbers (schemas/checks/guard.py).
+        Without card and bank numbers (schemas/checks/guard.py), personal values sealed (schemas/checks/sealing.py).
 
-        Raises: GuardKeyMissing when there is one and this process has no guard key; Unreadable for what is no record.
+        Raises: GuardKeyMissing when there is a number and this process has no guard key; NotSealed for a personal value
+                in plain text; Unreadable for what is no record.
         """
         if record is self._last_guarded:  # guarded for its key a moment ago, and now to be encoded
             return record
         _refuse_strange_rows(_version_of(record).name, record)
         kept = masked(record, self._guarded_bytes)
+        refuse_unsealed(kept)
         self._last_guarded = kept
         return kept
 

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal
 
-from schemas.documents import kinds
+from schemas.documents import PAYER_MONEY, kinds
 from schemas.records.disputes import DisputeMovement
 from schemas.records.erp import DocumentLine, Side
 from schemas.records.identification import Movement
 from schemas.records.ledger import JournalLine
+from schemas.records.payments import PaymentMethod
 from schemas.records.settlement import SettlementLineKind
 from schemas.signs import movement_sign, settlement_sign
 from schemas.values.money import Money
@@ -33,10 +34,15 @@ _OF_PROCESSOR: Mapping[SettlementLineKind, tuple[str, str]] = {
 }
 
 
-def of_movement(movement: Movement, amount_minor: int) -> Lines:
-    """Return the lines of money that moved at PayTrace, before anybody's document has applied it."""
+def payer_money_role(method: PaymentMethod) -> str:
+    """Return where money of this rail comes in: a customer who pays into the bank account passes no clearing."""
+    return "bank" if method is PaymentMethod.BANK_TRANSFER else "clearing"
+
+
+def of_movement(movement: Movement, amount_minor: int, method: PaymentMethod) -> Lines:
+    """Return the lines of a payer's money that moved, before anybody's document has applied it."""
     signed = movement_sign(movement) * amount_minor
-    return _lines(clearing=signed, unapplied=-signed)
+    return _lines(**{payer_money_role(method): signed, "unapplied": -signed})
 
 
 def of_processor(kind: SettlementLineKind, amount_minor: int, tax_minor: int) -> tuple[str, Lines] | None:
@@ -86,8 +92,8 @@ def of_customers_document(lines: Sequence[DocumentLine], books_in: str) -> tuple
     Shapes: books_in is the currency of the books, in which the amounts are their own value; others have the value that
             the document's lines have, or none.
 
-    The payment moved clearing already, so clearing is what was unapplied; a document that moves no money of a payment
-    has no such line.
+    The payment moved clearing or bank already, so that line is what was unapplied; a document that moves no money of a
+    payment has no such line.
     """
     found: list[JournalLine] = []
     for line in lines:
@@ -96,7 +102,7 @@ def of_customers_document(lines: Sequence[DocumentLine], books_in: str) -> tuple
         if line.amount_minor or base:
             found.append(
                 JournalLine(
-                    role="unapplied" if line.role == "clearing" else line.role,
+                    role="unapplied" if line.role in PAYER_MONEY else line.role,
                     amount_minor=sign * line.amount_minor,
                     currency=line.currency,
                     base_minor=None if base is None else sign * base,

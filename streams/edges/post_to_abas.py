@@ -17,6 +17,7 @@ from streams.domain.output import Output
 from streams.edges.ports import Ledger
 from streams.tasks.processor import Effect
 
+AGENT = "post-to-abas"
 PostChecked = Callable[[ErpCommands, str], Awaitable[ErpOutcomes]]
 
 # abas takes an ERP licence per running request; two are the default of the reference, so two customers at a time.
@@ -49,7 +50,7 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
         return (await post_checked(command, permit),)
 
     return Effect(
-        name="post-to-abas",
+        name=AGENT,
         inbox=Topic.ERP_COMMANDS,
         journal=Topic.ERP_OUTCOMES,
         state_type=Nothing,

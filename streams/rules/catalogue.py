@@ -6,13 +6,14 @@ a replay reads it again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from reconcile.engine.rules import RuleSet
 from reconcile.files.rules import parse_rules
@@ -27,6 +28,7 @@ from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
+from streams.domain.settlement.policy import Reference, Transfers
 from streams.rules.alerts import read_alert_rules
 from streams.rules.codes import payment_codes
 from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_money
@@ -58,11 +60,42 @@ class _Deadlines(Entry):
         return days
 
 
+class _Reference(Entry):
+    find: Annotated[str, Field(min_length=1, max_length=200)]
+    write: str = r"\g<0>"
+
+    @model_validator(mode="after")
+    def _is_usable(self) -> _Reference:
+        try:
+            # A template of groups that the pattern lacks is found out by expanding an empty match of all of them.
+            re.compile(f"(?:{self.find})|", re.IGNORECASE | re.ASCII).match("").expand(self.write)  # type: ignore[union-attr]
+        except (re.error, IndexError) as error:
+            raise ValueError(f"is no regular expression with its template: {error}; try it on a line first") from error
+        return self
+
+    def value(self) -> Reference:
+        return Reference(re.compile(self.find, re.IGNORECASE | re.ASCII), self.write)
+
+
+class _Transfers(Entry):
+    accounts: Mapping[Annotated[str, Field(min_length=1, max_length=60)], Literal["named", "all"]] = {}
+    invoices: tuple[_Reference, ...] = ()
+    orders: tuple[_Reference, ...] = ()
+    customers: tuple[_Reference, ...] = ()
+
+    def value(self) -> Transfers:
+        return Transfers(
+            self.accounts,
+            *(tuple(one.value() for one in found) for found in (self.invoices, self.orders, self.customers)),
+        )
+
+
 class _Deposits(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     sure_one_in: int = Field(ge=1)
     rest: Literal["wait", "unidentified"]
     rest_percent: int = Field(ge=0, le=50)
+    customers_pay: _Transfers = _Transfers()
 
 
 class _Rates(Entry):
@@ -96,7 +129,13 @@ def _write_off_limits(text: str, file: str) -> WriteOffLimits:
 
 def _deposit_matching(text: str, file: str) -> DepositPolicy:
     found = parse_owned(text, _Deposits, file=file)
-    return DepositPolicy(found.version, found.sure_one_in, found.rest == "unidentified", found.rest_percent)
+    return DepositPolicy(
+        found.version,
+        found.sure_one_in,
+        found.rest == "unidentified",
+        found.rest_percent,
+        found.customers_pay.value(),
+    )
 
 
 def _dispute_deadlines(text: str, file: str) -> DisputesPolicy:

@@ -209,7 +209,7 @@ def lines_by_role(text: str, file: str) -> tuple[RoleLines, ...]:
     for name in (name for name, role in roles().items() if role.is_mapped):
         lines = found.accounts.get(name, ())
         given = [(Account(one.account, one.cost_centre, one.tax_code, one.text), one.conditions) for one in lines]
-        needed_by = [kind.kind for kind in kinds().values() if any(line.role == name for line in kind.lines)]
+        needed_by = [kind.kind for kind in kinds().values() if any(name in line.roles for line in kind.lines)]
         result.append(RoleLines(name, tuple(given), tuple(needed_by), any(not one.conditions for one in lines)))
     return tuple(result)
 

@@ -8,7 +8,14 @@ import yaml
 
 from schemas.documents import kinds
 from schemas.files.owned import text_of
-from streams.rules.catalogue import ACCOUNT_MAPPING, EXCHANGE_RATES, KINDS, OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS
+from streams.rules.catalogue import (
+    ACCOUNT_MAPPING,
+    DEPOSIT_MATCHING,
+    EXCHANGE_RATES,
+    KINDS,
+    OPEN_ITEM_MATCHING,
+    WRITE_OFF_LIMITS,
+)
 from tests.accounting.stories import Story
 
 # G/L account by role; receivable, on_account and refund_liability are the customer's own account in abas.
@@ -32,6 +39,7 @@ ACCOUNTS = {
 # What may be given up of one item, minor units: "1 % or 50.00, the smaller".
 LIMIT_MINOR = 5000
 _BY_AMOUNT = frozenset({"exact-amount", "exact-sum"})
+BANK_ACCOUNT = "house"  # our label of the bank account into which customers pay
 MAIN = "main"  # the merchant account of a story that names none
 
 
@@ -50,6 +58,9 @@ def text_of_rules(name: str, story: Story) -> str:
         return yaml.safe_dump({"version": 1, "limits_minor": dict.fromkeys(_currencies(story), LIMIT_MINOR)})
     if name == OPEN_ITEM_MATCHING.name:
         return _matching()
+    if name == DEPOSIT_MATCHING.name:
+        pays = {"accounts": {BANK_ACCOUNT: "named"}, "invoices": [{"find": r"\b[A-Z]{1,3}-?\d+\b"}]}
+        return yaml.safe_dump({**yaml.safe_load(text_of(DEPOSIT_MATCHING.shipped)), "customers_pay": pays})
     if name == EXCHANGE_RATES.name:
         return yaml.safe_dump({"version": 1, "maximum_age_days": 3, "providers": ["manual"]})
     return text_of(KINDS[name].shipped)

@@ -34,8 +34,9 @@ from schemas.records.settlement import (
 )
 from schemas.values.money import Money
 from schemas.wire.codec import to_json
+from streams.domain.settlement.transfers import transfer_id
 from tests.accounting import stories as told
-from tests.accounting.house import MAIN, accounts_of
+from tests.accounting.house import BANK_ACCOUNT, MAIN, accounts_of
 from tests.accounting.world import World
 
 _PAYTRACE, _SETTLEMENT, _RECEIVABLES = "payments.observations.v1", "settlement.inbox.v1", "receivables.inbox.v1"
@@ -138,7 +139,9 @@ class Translation:
         await tell(event)
         await self.world.look_at_abas()
         if isinstance(event, told.Money) and event.names:
-            await self._advise(event)
+            await self._advise(event.id, event.names, event.customer)
+        if isinstance(event, told.BankLine) and event.names and event.amount > 0:
+            await self._advise(transfer_id(self.bank_lines[f"bank_line {event.date}"]), event.names, None)
         if isinstance(event, told.Refund) and event.of in self.money:
             await self._link(event)
 
@@ -293,7 +296,7 @@ class Translation:
         is_ach = self.money[event.id].kind is _KIND.ACH_REFUND
         await self._show(event.id, _STATUS.ACH_PENDING if is_ach else _STATUS.PENDING_SETTLEMENT)
 
-    async def _rate_of(self, event: told.Money | told.Refund) -> None:
+    async def _rate_of(self, event: told.Money | told.Refund | told.BankLine) -> None:
         """Let a provider publish the rate by which the story values this money, or the last one that it has."""
         if event.base is not None:
             whole, part = _major(event.base, self.story.base), _major(event.amount, self.story.currency)
@@ -520,10 +523,9 @@ class Translation:
         await self.world.tell(_SETTLEMENT, report)
 
     async def _bank_line(self, event: told.BankLine) -> None:
-        if event.names or event.base is not None:
-            raise NotTold("a bank line that pays invoices")
         if event.currency is not None:
             raise NotTold("a bank line in another currency")
+        await self._rate_of(event)
         file, _, remark = (event.file or "").partition(" (")
         for day in _REPEATS.findall(remark):
             for topic, record in self._lines_of(day):
@@ -533,6 +535,7 @@ class Translation:
         line = BankLineObserved(
             settlement_account=self._account(MAIN),
             bank_line_id=f"BL{self.count}",
+            bank_account=BANK_ACCOUNT,
             direction=BankDirection.CREDIT if event.amount >= 0 else BankDirection.DEBIT,
             raw_direction="",
             amount_minor=abs(event.amount),
@@ -542,15 +545,25 @@ class Translation:
             booked_on=event.date,
             deposit_id=event.deposit or event.pays,
             batch_number=self.batches.get(event.deposit or ""),
-            text=f"PAYTRACE {event.deposit or ''}".strip(),
+            text=", ".join(event.names) or f"PAYTRACE {event.deposit or ''}".strip(),
             bank_reference="",
             statement=file,
             observed_at=self.world.now,
             raw="{}",
         )
         self.bank_lines[f"bank_line {event.date}"] = line.bank_line_id
+        if event.names and event.amount > 0:
+            self._pays_into_bank(event, transfer_id(line.bank_line_id))
         self.files.setdefault(file, []).append((_SETTLEMENT, line))
         await self.world.tell(_SETTLEMENT, line)
+
+    def _pays_into_bank(self, event: told.BankLine, id_: str) -> None:
+        """Remember a payment that the bank shows as the story knows it."""
+        invoices = ", ".join(event.names)
+        owner = next((self.owners[one] for one in event.names if one in self.owners), _CUSTOMER)
+        self.money[id_] = _Money(
+            _KIND.BANK_TRANSFER, _STATUS.BANK_BOOKED, event.amount, MAIN, event.date, invoices, owner, None
+        )
 
     def _lines_of(self, day: str) -> list[tuple[str, Any]]:
         told_before = [pair for pairs in self.files.values() for pair in pairs]
@@ -590,22 +603,23 @@ class Translation:
 
     # -- people --------------------------------------------------------------------------------------------------------
 
-    async def _advise(self, event: told.Money) -> None:
+    async def _advise(self, id_: str, names: Mapping[str, int], customer: str | None) -> None:
         """Let a person who holds the remittance advice divide what no rule applied."""
-        if self._is_asked_for(event.id) or self.money[event.id].status not in (
+        if self._is_asked_for(id_) or self.money[id_].status not in (
             _STATUS.PENDING_SETTLEMENT,
             _STATUS.SETTLED,
             _STATUS.ACH_CLEARED,
+            _STATUS.BANK_BOOKED,
         ):
             return
-        rest = event.amount - sum(event.names.values())
+        rest = self.money[id_].amount - sum(names.values())
         parts = [
-            *((self.items[number], minor) for number, minor in event.names.items()),
+            *((self.items[number], minor) for number, minor in names.items()),
             *([("", rest)] if rest else []),
         ]
         command = SplitEntry(
-            **self._decided(event.customer or self.owners.get(next(iter(event.names)), _CUSTOMER)),
-            posting_reference=f"PT{event.id}",
+            **self._decided(customer or self.owners.get(next(iter(names)), _CUSTOMER)),
+            posting_reference=f"PT{id_}",
             abas_open_item_ids=tuple(item for item, _ in parts),
             part_amounts=tuple(minor for _, minor in parts),
             currency=self.story.currency,

@@ -22,6 +22,7 @@ from schemas.wire.codec import Codec
 from streams.domain.receivables.account import EntryStatus
 from streams.edges.ports import Observation
 from streams.edges.publishing import observation_id
+from streams.edges.subject_keys import SubjectKeys
 from streams.log.memory import MemoryLog, ShadowLog
 from streams.rules.catalogue import KINDS
 from streams.tasks.membership import SoleOwner
@@ -30,6 +31,7 @@ from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.simulator.story import Request
+from tests.support.guard_key import PRIVACY_KEY
 from tests.support.signing import RING
 
 CODEC = Codec()
@@ -126,9 +128,14 @@ async def not_published(source: str, log: MemoryLog, *polls: AsyncIterator[Obser
     }
     found: list[str] = []
 
+    # Reads what was remembered from the log, and writes beside it.
+    aside = ShadowLog(log, topics, inbox=CURSORS, end=1 << 62)
+    keys = SubjectKeys(log, CODEC, PRIVACY_KEY.encode, source=f"source-{source}")
+
     async def shown() -> AsyncIterator[Observation]:
         for poll in polls:
-            async for subject, records in poll:
+            async for subject, plain in poll:
+                records = await keys.seal(plain)
                 found.extend(
                     f"{source} shows {subject}, and no inbox holds {type(record).__name__}"
                     for record in records
@@ -136,8 +143,6 @@ async def not_published(source: str, log: MemoryLog, *polls: AsyncIterator[Obser
                 )
                 yield subject, records
 
-    # Reads what was remembered from the log, and writes beside it.
-    aside = ShadowLog(log, topics, inbox=CURSORS, end=1 << 62)
     again = Publisher(source, aside, CODEC)
     await again.remember()
     if count := await again.publish(shown()):

@@ -34,6 +34,7 @@ from connectors.paytrace.source import PayTraceSource
 from schemas.failures import ContractBroken, Unavailable
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS
+from streams.edges.subject_keys import SubjectKeys
 from streams.log.cluster import Cluster
 from streams.log.ports import DeliveryFailed, Log, Partition
 from streams.tasks.manager import TaskManager
@@ -45,6 +46,7 @@ from streams.tasks.task import Task
 from tests.simulator.broker import SESSION_S, Broker, Group, ProcessLog
 from tests.simulator.loop import Process
 from tests.simulator.network import Side
+from tests.support.guard_key import PRIVACY_KEY
 from tests.support.signing import RING
 
 CODEC = Codec()
@@ -251,7 +253,9 @@ async def run_paytrace_source(outside: Outside, process: Process) -> None:
     """The process that polls PayTrace."""
     settings = outside.settings
     client = open_gateway(settings.paytrace, transport=outside.paytrace.transport())
-    publisher = Publisher(PayTraceSource.name, ProcessLog(outside.broker, process), codec(settings))
+    log = ProcessLog(outside.broker, process)
+    keys = SubjectKeys(log, codec(settings), PRIVACY_KEY.encode, source="source-paytrace")
+    publisher = Publisher(PayTraceSource.name, log, codec(settings), keys.seal)
     names = poll_names(settings.paytrace.merchant, alone=True)
     await poll_paytrace(
         settings.paytrace, settings.polling, client, publisher, asyncio.Event(), SilentPollObserver(), names

@@ -22,6 +22,7 @@ from infra.demo.bank import Bank
 from infra.demo.plan import CURRENCY, Course, Day, Invoice, plan_day
 from infra.demo.world import Story, World
 from reconcile.files.bank_lines import Selection, read_bank_lines
+from reconcile.files.received import Accounts, GivenFile
 from schemas.files.owned import text_of
 from schemas.records.identification import AssignCustomer
 from schemas.records.receivables import (
@@ -205,7 +206,8 @@ class People:
         path = self._directory / "statement.csv"
         path.write_text(statement.text, "utf-8")
         selection = Selection(self._merchant, self._merchant, CURRENCY)
-        found = read_bank_lines(path, selection, utc_now())
+        given = GivenFile.of(path, Accounts({self._merchant: CURRENCY}), utc_now(), origin="command")
+        found = read_bank_lines(given, selection)
         for record in (*found.lines, *found.ended):
             await self._commands.ask(Topic.SETTLEMENT_INBOX, record, wait_s=0)
 

@@ -68,7 +68,11 @@ def observation(
     return_code: str | None = None,
 ) -> TransactionObserved:
     """One observation of a transaction."""
-    is_ach = kind in (TransactionKind.ACH_SALE, TransactionKind.ACH_REFUND)
+    rails = {
+        TransactionKind.ACH_SALE: PaymentMethod.ACH,
+        TransactionKind.ACH_REFUND: PaymentMethod.ACH,
+        TransactionKind.BANK_TRANSFER: PaymentMethod.BANK_TRANSFER,
+    }
     return TransactionObserved(
         paytrace_transaction_id=payment,
         merchant="main",
@@ -76,14 +80,14 @@ def observation(
         raw_kind=kind.value if raw_kind is None else raw_kind,
         status=status,
         raw_status=status.value if raw_status is None else raw_status,
-        method=PaymentMethod.ACH if is_ach else PaymentMethod.CARD,
+        method=rails.get(kind, PaymentMethod.CARD),
         amount_minor=amount_minor,
         currency=currency,
         approval_code="TAS679",
         invoice_number=invoice,
         vault_customer_id=vault,
         description="",
-        card_last_four=None if is_ach else "5439",
+        card_last_four=None if kind in rails else "5439",
         avs_response="",
         csc_response="",
         batch_number=batch,

@@ -23,7 +23,7 @@ from infra.embedded.server import Command
 from streams.log import acls
 from streams.log.cluster import Cluster
 from streams.log.credentials import ADMIN, OPERATORS, PROJECTOR, ROLES, VIEWER, WORKER, read_credentials, user_of
-from tests.support.guard_key import GUARD_KEY
+from tests.support.guard_key import GUARD_KEY, PRIVACY_KEY
 from tests.support.parts import ContainerBroker, Parts, chosen
 from tests.support.signing import write_keys
 
@@ -83,6 +83,7 @@ def kafka_env(bootstrap: str) -> dict[str, str]:
         "SALDO_KEYS_PRIVATE_PATH": str(_KEYS[bootstrap]),
         "SALDO_KEYS_PUBLIC_PATH": str(_KEYS[bootstrap] / "public.json"),
         "SALDO_GUARD_KEY": GUARD_KEY,
+        "SALDO_PRIVACY_KEY": PRIVACY_KEY,
     }
 
 

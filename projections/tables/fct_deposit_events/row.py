@@ -11,6 +11,7 @@ from projections.tables.columns import Word
 from projections.tables.table import FactTable
 from schemas.records.settlement import (
     BankLineDismissed,
+    BankTransferRecorded,
     DepositBreakFound,
     DepositMatched,
     DepositMatchRejected,
@@ -36,6 +37,7 @@ DEPOSIT_EVENTS = (
     DepositRestExplained,
     DepositUnmatched,
     BankLineDismissed,
+    BankTransferRecorded,
     SettlementRequestRefused,
     SettlementLineRefused,
     SettlementLinesSetAside,

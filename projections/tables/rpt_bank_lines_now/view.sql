@@ -6,7 +6,7 @@ latest AS
     FROM fct_deposit_events FINAL
     WHERE bank_line_id != ''
         AND record_type IN ('DepositMatched', 'DepositMatchSuggested', 'DepositBreakFound', 'DepositMatchRejected',
-            'DepositUnmatched', 'BankLineDismissed')
+            'DepositUnmatched', 'BankLineDismissed', 'BankTransferRecorded')
     ORDER BY settlement_account, bank_line_id, source_offset DESC, row_index DESC
     LIMIT 1 BY settlement_account, bank_line_id
 ),
@@ -29,6 +29,7 @@ SELECT
         latest.record_type = 'DepositMatched', 'matched',
         latest.record_type = 'DepositMatchSuggested', 'suggested',
         latest.record_type = 'BankLineDismissed', 'dismissed',
+        latest.record_type = 'BankTransferRecorded', 'customer',
         'break'
     ) AS status,
     lines.signed_minor AS deposit_minor,
@@ -57,4 +58,4 @@ FROM fct_settlement_lines AS lines FINAL
 LEFT JOIN rests ON rests.settlement_account = lines.settlement_account AND rests.bank_line_id = lines.line_id
 LEFT JOIN latest ON latest.settlement_account = lines.settlement_account AND latest.bank_line_id = lines.line_id
 WHERE lines.term = 'deposited'
-COMMENT 'Each bank line by what was last said of it: matched, suggested, dismissed or a break'
+COMMENT 'Each bank line by what was last said of it: matched, suggested, dismissed, a customer''s payment or a break'

@@ -18,8 +18,8 @@ SELECT
     settlement_account,
     toString(currency),
     assumeNotNull(book_on),
-    multiIf(record_type = 'BankLineDismissed', 'dismissed', record_type != 'DepositUnmatched' AND decided_by = 'rule', 'fees', 'adjusted'),
-    multiIf(record_type = 'BankLineDismissed', toInt128(deposit_minor), record_type = 'DepositUnmatched', toInt128(fee_minor), -toInt128(fee_minor)),
+    multiIf(record_type IN ('BankLineDismissed', 'BankTransferRecorded'), 'dismissed', record_type != 'DepositUnmatched' AND decided_by = 'rule', 'fees', 'adjusted'),
+    multiIf(record_type IN ('BankLineDismissed', 'BankTransferRecorded'), toInt128(deposit_minor), record_type = 'DepositUnmatched', toInt128(fee_minor), -toInt128(fee_minor)),
     bank_line_id,
     '',
     if(rule = '', concat(decided_by, ': ', why), concat(rule, ', ', schedule_version)),
@@ -28,6 +28,8 @@ SELECT
     source_offset
 FROM fct_deposit_events FINAL
 WHERE record_type IN ('DepositMatched', 'DepositRestExplained', 'DepositUnmatched', 'BankLineDismissed')
+    -- A customer's payment was in the bridge only where its line had been open as a deposit.
+    OR (record_type = 'BankTransferRecorded' AND deposit_minor != 0)
 UNION ALL
 SELECT
     settlement_account,

@@ -17,6 +17,7 @@ from schemas.checks.sensitive.identity import (
     has_guard_key,
     install_guard_key,
     install_guard_key_source,
+    keyed_digest,
     same_length_number,
 )
 from schemas.checks.sensitive.masking import mask_card_numbers, mask_reference, mask_sensitive
@@ -38,6 +39,7 @@ __all__ = [
     "install_guard_key_source",
     "is_card_number",
     "is_routing_number",
+    "keyed_digest",
     "mask_card_numbers",
     "mask_reference",
     "mask_sensitive",

@@ -24,7 +24,7 @@ from schemas.failures import ContractBroken
 
 SHORTEST_KEY: Final = 16  # bytes
 MASK: Final = re.compile(r"\*{12}([0-9]{1,4})#([BCDFGHJKLMNPQRST]{16})", re.ASCII)
-_LETTERS: Final = "BCDFGHJKLMNPQRST"
+LETTERS: Final = "BCDFGHJKLMNPQRST"
 _STARS: Final = "*" * 12
 _PURPOSE: Final = b"saldo number identity v1\0"
 
@@ -96,7 +96,18 @@ def mask_of(number: str) -> str:
 def digest_of(number: str, key: bytes) -> str:
     """64 bits of HMAC-SHA256 in sixteen capital letters."""
     value = hmac.digest(key, _PURPOSE + number.encode(), hashlib.sha256)[:8]
-    return "".join(_LETTERS[byte >> 4] + _LETTERS[byte & 15] for byte in value)
+    return "".join(LETTERS[byte >> 4] + LETTERS[byte & 15] for byte in value)
+
+
+def keyed_digest(of: str, text: str) -> str:
+    """Return what two systems' values are compared by without being shown: equal for equal texts of one kind.
+
+    Shapes: of is the kind, such as "e-mail"; text is normalised by whoever compares.
+    Raises: GuardKeyMissing when this process has no key.
+    """
+    if not has_guard_key() or _installed is None:
+        raise GuardKeyMissing
+    return digest_of(f"{of}\0{text}", _installed)
 
 
 def same_length_number(mask: re.Match[str]) -> str:
@@ -106,5 +117,5 @@ def same_length_number(mask: re.Match[str]) -> str:
     """
     value = 0
     for letter in mask[2]:
-        value = value << 4 | _LETTERS.index(letter)
+        value = value << 4 | LETTERS.index(letter)
     return f"99{value % 10**14:014d}"

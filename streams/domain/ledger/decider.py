@@ -128,7 +128,7 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
 
 
 def _on_movement(state: State, moved: MoneyMoved, policy: AccountMapping) -> tuple[Event, ...]:
-    lines = of_movement(moved.movement, moved.amount_minor)
+    lines = of_movement(moved.movement, moved.amount_minor, moved.method)
     if not lines or state.knows(moved.movement_id, moved.occurred_at):
         return ()
     return (

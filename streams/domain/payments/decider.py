@@ -231,7 +231,12 @@ class State:
 INITIAL = State(refunds={})
 
 # Of two observations at one instant, the one whose status is further along is the later one.
-RANKS = {TransactionStatus.PENDING_SETTLEMENT: 0, TransactionStatus.ACH_CLEARED: 0, TransactionStatus.SETTLED: 1}
+RANKS = {
+    TransactionStatus.PENDING_SETTLEMENT: 0,
+    TransactionStatus.ACH_CLEARED: 0,
+    TransactionStatus.BANK_BOOKED: 0,
+    TransactionStatus.SETTLED: 1,
+}
 
 _CARD_PAYMENT_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
     TransactionStatus.AUTHORIZED: frozenset({Fact.AUTHORIZED}),
@@ -270,12 +275,18 @@ _ACH_REFUND_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
     TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
     TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
 }
+# What a bank reports of a customer's payment into a bank account: it is there, or was taken back.
+_BANK_TRANSFER_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
+    TransactionStatus.BANK_BOOKED: frozenset({Fact.CAPTURED}),
+    TransactionStatus.BANK_RETURNED: frozenset({Fact.ACH_RETURNED}),
+}
 READINGS: Mapping[TransactionKind, Mapping[TransactionStatus, frozenset[Fact]]] = {
     TransactionKind.SALE: _CARD_PAYMENT_READINGS,
     TransactionKind.AUTHORIZATION: _CARD_PAYMENT_READINGS,
     TransactionKind.ACH_SALE: _ACH_PAYMENT_READINGS,
     TransactionKind.REFUND: _CARD_REFUND_READINGS,
     TransactionKind.ACH_REFUND: _ACH_REFUND_READINGS,
+    TransactionKind.BANK_TRANSFER: _BANK_TRANSFER_READINGS,
 }
 
 _VOIDS = frozenset({Fact.VOIDED, Fact.VOIDED_BY_RULE})
@@ -1214,5 +1225,8 @@ def _stage_of_money(state: State) -> Stage:
         return Stage.REFUNDED if state.refunded_minor >= state.captured_minor else Stage.PARTIALLY_REFUNDED
     if Fact.SETTLED in state.facts:
         return Stage.SETTLED
-    is_ach = state.identity is not None and state.identity.method is PaymentMethod.ACH
-    return Stage.CLEARED if is_ach else Stage.CAPTURED
+    is_cleared = state.identity is not None and state.identity.method in (
+        PaymentMethod.ACH,
+        PaymentMethod.BANK_TRANSFER,
+    )
+    return Stage.CLEARED if is_cleared else Stage.CAPTURED

@@ -6,6 +6,7 @@ which the fact was seen. PayTrace dates creation and settlement, and no capture,
 | fact                              | value date                                                                    |
 |-----------------------------------|-------------------------------------------------------------------------------|
 | capture of a sale                 | day of creation                                                               |
+| bank transfer                     | day on which the bank booked it                                               |
 | capture of an authorization       | settle date, else the day on which it was seen captured                       |
 | ACH debit cleared                 | settle date, else the day on which it was seen cleared                        |
 | another captured amount           | the day of its capture, which it corrects                                     |
@@ -13,7 +14,7 @@ which the fact was seen. PayTrace dates creation and settlement, and no capture,
 | void by the AVS or CSC rule       | day of creation: the rule voids at once                                       |
 | decline                           | day of creation                                                               |
 | void, failed refund               | the day on which it was seen                                                  |
-| ACH return                        | return day where PayTrace says one, else the day on which it was seen         |
+| return of ACH or a bank transfer  | return day where the source says one, else the day on which it was seen       |
 
 Bounds: never before the creation, a reversal never before the money that it reverses, and never after the business
 day of the observation. A day of PayTrace that lies after that (a clock ahead of ours) is cut to it, one from before
@@ -29,7 +30,9 @@ from schemas.records.payments import TransactionKind, TransactionObserved, Trans
 from schemas.values.business_day import business_day, with_days
 
 # A sale and a refund move money at once; what else is captured or cleared does so on a later day.
-_AT_CREATION = frozenset({TransactionKind.SALE, TransactionKind.REFUND, TransactionKind.ACH_REFUND})
+_AT_CREATION = frozenset(
+    {TransactionKind.SALE, TransactionKind.REFUND, TransactionKind.ACH_REFUND, TransactionKind.BANK_TRANSFER}
+)
 # What ends a payment on the day of its creation.
 _AT_ONCE = frozenset({TransactionStatus.VOIDED_BY_RULE, TransactionStatus.DECLINED})
 # No two zones of the world are further apart, so a day and an instant that belong together are not either.
@@ -62,7 +65,7 @@ class Days:
         """Value date of the void, return, decline or failure that this observation proves."""
         if self._seen.status in _AT_ONCE:
             return self._bounded(self._created_on)
-        if self._seen.status is TransactionStatus.ACH_RETURNED:
+        if self._seen.status in (TransactionStatus.ACH_RETURNED, TransactionStatus.BANK_RETURNED):
             return self._bounded(self._returned_on or self.observed_on)
         return self.observed_on
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schemas.documents import LineKind, kinds, roles
+from schemas.documents import PAYER_MONEY, kinds, roles
 from schemas.records.erp import DocumentLine, Side
 from schemas.values.money import Money
 from streams.domain.accounts import Account, AccountMapping, Facts, Unmapped
+from streams.domain.booking import payer_money_role
 from streams.domain.receivables.account import Entry
 
 
@@ -29,15 +30,17 @@ def lines_of(
     """
     before = {} if reversed_one is None else {line.role: line for line in reversed_one.lines}
     lines: list[DocumentLine] = []
+    money = next((role for role in PAYER_MONEY if role in before), payer_money_role(entry.method))
     for of_kind in kinds()[kind].lines:
-        amount = _amount(of_kind.role, entry)
+        role = money if money in of_kind.roles else of_kind.role
+        amount = _amount(role, entry)
         if of_kind.optional and not amount.amount_minor:
             continue
-        own, takes = roles()[of_kind.role].of is not None, of_kind.takes
-        account = Account(customer) if own else _account(of_kind, before, entry, kind, customer, mapping)
+        own, takes = roles()[role].of is not None, of_kind.takes
+        account = Account(customer) if own else _account(role, before, entry, kind, customer, mapping)
         lines.append(
             DocumentLine(
-                role=of_kind.role,
+                role=role,
                 account=account.number,
                 side=Side(of_kind.side.upper()),
                 amount_minor=amount.amount_minor,
@@ -85,8 +88,7 @@ def difference_lines(
     gain = difference.base_minor or 0
     earlier = {} if before is None else {line.role: line for line in before.lines}
     role = next((name for name in ("fx_gain", "fx_loss") if name in earlier), "fx_gain" if gain > 0 else "fx_loss")
-    other = next(line for line in kinds()[kind].lines if line.role == role)
-    account = _account(other, earlier, difference, kind, customer, mapping)
+    account = _account(role, earlier, difference, kind, customer, mapping)
     own = DocumentLine(
         role="receivable" if item_id else "on_account",
         account=customer,
@@ -102,17 +104,17 @@ def difference_lines(
 
 
 def _account(
-    of_kind: LineKind,
+    role: str,
     before: dict[str, DocumentLine],
     entry: Entry,
     kind: str,
     customer: str,
     mapping: AccountMapping,
 ) -> Account:
-    if of_kind.role in before:
-        line = before[of_kind.role]
+    if role in before:
+        line = before[role]
         return Account(line.account, line.cost_centre, line.tax_code, line.text)
-    found = mapping.accounts.of(of_kind.role, _facts(entry, kind, customer), entry.value_on)
+    found = mapping.accounts.of(role, _facts(entry, kind, customer), entry.value_on)
     if isinstance(found, Unmapped):
         raise NoAccount(found.why)
     return found

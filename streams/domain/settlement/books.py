@@ -16,6 +16,7 @@ from typing import TypeAlias, TypeVar, assert_never
 from schemas.records.by_topic import SettlementEvents
 from schemas.records.settlement import (
     BankLineDismissed,
+    BankTransferRecorded,
     CardTypeRecorded,
     DepositBreakFound,
     DepositMatched,
@@ -47,6 +48,7 @@ Answer: TypeAlias = (
     | DepositMatchRejected
     | DepositUnmatched
     | BankLineDismissed
+    | BankTransferRecorded
     | FeeScheduleAccepted
     | SettlementRequestRefused
 )
@@ -235,7 +237,8 @@ class State:
     Shapes: dicts by id; stated by book day (ISO); open by book day and then by id, so that a new line copies one day
             only.
             only. reports holds the deposits that the processor told, by its id; statements those of fees that no
-            bank debit has paid.
+            bank debit has paid. transfers holds customers' payments by their names; returned the names of those that
+            the bank took back.
     Units:  set_aside_minor is the signed sum of lines that are not kept any more.
     """
 
@@ -257,6 +260,8 @@ class State:
     rests: dict[str, Rest] = field(default_factory=dict)
     reports: dict[str, Report] = field(default_factory=dict)
     statements: dict[str, FeeStatementRecorded] = field(default_factory=dict)
+    transfers: dict[str, BankTransferRecorded] = field(default_factory=dict)
+    returned: frozenset[str] = frozenset()
 
     def lines(self) -> dict[str, OpenLine]:
         """Return every open line of the gateway, by id."""
@@ -341,6 +346,9 @@ def evolve(state: State, event: SettlementEvents) -> State:
             return _answered(_unmatched(state, event), event)
         case BankLineDismissed():
             return _answered(_dismissed(state, event), event)
+        case BankTransferRecorded():
+            transferred = _transferred(state, event)
+            return transferred if event.matched_by == BY_RULE else _answered(transferred, event)
         case FeeScheduleProposed():
             return replace(state, proposal=event)
         case FeeScheduleAccepted():
@@ -620,6 +628,27 @@ def _dismissed(state: State, event: BankLineDismissed) -> State:
     )
 
 
+def _transferred(state: State, event: BankTransferRecorded) -> State:
+    """Remember a customer's payment; a line that was open as a deposit leaves the bridge."""
+    is_return = event.returns_line_id is not None
+    kind = SettlementLineKind.WITHDRAWN if is_return else SettlementLineKind.DEPOSITED
+    line = KnownLine(kind=kind, amount_minor=event.amount_minor - event.fee_minor, moved_on=event.booked_on)
+    running, name = state.running, event.paytrace_transaction_id
+    if event.deposit_minor:
+        dismissed = running.dismissed_minor + event.deposit_minor
+        running = replace(running, entry_count=running.entry_count + 1, dismissed_minor=dismissed)
+    return replace(
+        state,
+        account=event.settlement_account,
+        currency=event.currency,
+        known={**state.known, event.bank_line_id: line},
+        deposits=_without(state.deposits, event.bank_line_id),
+        transfers=state.transfers if is_return else {**state.transfers, name: event},
+        returned=state.returned | {name} if is_return else state.returned,
+        running=running,
+    )
+
+
 def _answered(state: State, event: Answer) -> State:
     match event:
         case DepositMatched() | DepositRestExplained():
@@ -634,6 +663,8 @@ def _answered(state: State, event: Answer) -> State:
             asked, who, subject = SettlementRequest.UNMATCH, event.requested_by, event.bank_line_id
         case BankLineDismissed():
             asked, who, subject = SettlementRequest.DISMISS_LINE, event.requested_by, event.bank_line_id
+        case BankTransferRecorded():
+            asked, who, subject = SettlementRequest.TAKE_TRANSFER, event.matched_by, event.bank_line_id
     key = answer_key(asked, who, subject, event.occurred_at)
     return replace(state, answered={**state.answered, key: event.occurred_at.date()})
 
@@ -672,6 +703,8 @@ def _let_go(state: State, ended: date) -> State:
         },
         reports={id_: report for id_, report in state.reports.items() if report.reported.reported_on >= known},
         statements={id_: statement for id_, statement in state.statements.items() if statement.entered_on >= known},
+        transfers={id_: paid for id_, paid in state.transfers.items() if paid.booked_on >= known},
+        returned=frozenset(id_ for id_ in state.returned if id_ in state.transfers),
         answered={id_: day for id_, day in state.answered.items() if day >= known},
     )
 

@@ -18,14 +18,13 @@ from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement
 from schemas.records.identification import Movement
 from schemas.records.ledger import DepositExplained, DepositReopened
 from schemas.records.settlement import (
-    AcceptFeeSchedule,
     BankDirection,
     BankLineObserved,
     BankStatementEnded,
+    BankTransferRecorded,
     BreakReason,
     CardTypeObserved,
     CardTypeRecorded,
-    ConfirmDepositMatch,
     DepositBreakFound,
     DepositMatched,
     DepositMatchRejected,
@@ -33,20 +32,17 @@ from schemas.records.settlement import (
     DepositReportRecorded,
     DepositRestExplained,
     DepositUnmatched,
-    DismissBankLine,
     FeeScheduleAccepted,
     FeeStatementRecorded,
     MoneySettled,
     ProcessorEntryKind,
     ProcessorEntryObserved,
-    RejectDepositMatch,
     SettlementBatchObserved,
     SettlementBatchRecorded,
     SettlementLineKind,
     SettlementLineRecorded,
     SettlementLineRefused,
     SettlementRequestRefused,
-    UnmatchDeposit,
 )
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
@@ -72,7 +68,9 @@ from streams.domain.settlement.reported import sum_of_parts
 from streams.domain.settlement.requests import Request, answer
 from streams.domain.settlement.rests import after_line, after_schedule
 from streams.domain.settlement.schedules import proposal
+from streams.domain.settlement.transfers import late_return, observed, transfer_of
 
+BANK_CHARGE = "BANK_CHARGE"  # kind of what a bank charges for a transfer
 AHEAD = timedelta(days=7)  # banks date ahead over a weekend with holidays; more than that is a slip of the pen
 
 _OF_MOVEMENT = {
@@ -114,7 +112,7 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
         case MoneySettled():
             return _on_line(state, _of_money(record), policy)
         case BankLineObserved():
-            return _on_reported_line(state, _of_bank(record), policy)
+            return _on_bank_line(state, record, policy)
         case ProcessorEntryObserved() if record.kind is ProcessorEntryKind.FEE_STATEMENT and not record.deposit_id:
             return _on_fee_statement(state, record, policy)
         case ProcessorEntryObserved():
@@ -132,7 +130,7 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
             return _on_report(state, record, policy)
         case CardTypeObserved():
             return _on_card_type(state, record)
-        case ConfirmDepositMatch() | RejectDepositMatch() | UnmatchDeposit() | DismissBankLine() | AcceptFeeSchedule():
+        case _ if isinstance(record, Request):
             return _on_request(state, record, policy)
         case _:
             assert_never(record)
@@ -162,6 +160,8 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
                 occurred_at=event.occurred_at,
             )
             return (Output(Topic.LEDGER_INBOX, explained),)
+        case BankTransferRecorded():
+            return _transfer_outputs(event)
         case DepositUnmatched():
             reopened = DepositReopened(
                 settlement_account=event.settlement_account,
@@ -172,6 +172,27 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return (Output(Topic.LEDGER_INBOX, reopened),)
         case _:
             return ()
+
+
+def _transfer_outputs(event: BankTransferRecorded) -> tuple[Output, ...]:
+    """Send a customer's payment to the payments, and what the bank charged for it to the ledger."""
+    payment = Output(Topic.PAYMENTS_OBSERVATIONS, observed(event))
+    if not event.fee_minor:
+        return (payment,)
+    charged = DepositExplained(
+        settlement_account=event.settlement_account,
+        bank_line_id=event.bank_line_id,
+        deposit_minor=-event.fee_minor,
+        records_minor=0,
+        fee_minor=event.fee_minor,
+        tax_minor=0,
+        fee_kind=BANK_CHARGE,
+        rest_minor=0,
+        currency=event.currency,
+        moved_on=event.booked_on,
+        occurred_at=event.occurred_at,
+    )
+    return payment, Output(Topic.LEDGER_INBOX, charged)
 
 
 def _announced(event: DepositReportRecorded) -> DepositReported:
@@ -189,6 +210,26 @@ def _announced(event: DepositReportRecorded) -> DepositReported:
 
 
 # -- lines ----------------------------------------------------------------------------------------------------------
+
+
+def _on_bank_line(state: State, seen: BankLineObserved, policy: Policy) -> tuple[Event, ...]:
+    """Take a line of the bank: a customer's payment, the return of one, or a deposit."""
+    line = _of_bank(seen)
+    _check(line)
+    transfer = transfer_of(state, seen, line, policy) if line.amount_minor and not _is_known(state, line) else None
+    if transfer is None:
+        return _on_reported_line(state, line, policy)
+    return _too_old(state, line) or _transferred(state, transfer, policy)
+
+
+def _transferred(state: State, transfer: BankTransferRecorded, policy: Policy) -> tuple[Event, ...]:
+    """Return a payment, its return where that was imported before it, and the days whose status this changes."""
+    if state.day is not None:
+        transfer = replace(transfer, book_on=max(state.day, transfer.booked_on))
+    after = evolve(state, transfer)
+    back = late_return(after, transfer, policy) if transfer.returns_line_id is None else None
+    events = (transfer,) if back is None else (transfer, back)
+    return (*events, *restated(reduce(evolve, events, state), state.day, transfer.occurred_at))
 
 
 def _on_line(state: State, line: SettlementLineRecorded, policy: Policy) -> tuple[Event, ...]:
@@ -356,7 +397,7 @@ def _on_statement(state: State, reported: BankStatementEnded, policy: Policy) ->
 
 
 def _on_report(state: State, seen: DepositReported, policy: Policy) -> tuple[Event, ...]:
-    """Take a deposit as the processor reports it; the same file or the same content again yields ()."""
+    """Take a deposit as the processor reports it; the same content, the same file or an older one again yields ()."""
     recorded = _of_report(seen)
     _check_key(recorded.settlement_account, recorded.currency, f"deposit {seen.deposit_id}")
     if recorded.reported_on > seen.observed_at.astimezone(UTC).date() + AHEAD:
@@ -365,6 +406,8 @@ def _on_report(state: State, seen: DepositReported, policy: Policy) -> tuple[Eve
     if known is not None:
         same = replace(recorded, occurred_at=known.reported.occurred_at, source_file=known.reported.source_file)
         if same == known.reported or (seen.source_file and seen.source_file in known.files):
+            return ()
+        if seen.observed_at < known.reported.occurred_at:
             return ()
     after = evolve(state, recorded)
     waiting = [

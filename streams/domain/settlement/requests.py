@@ -7,6 +7,7 @@ means a suggestion that does not stand, becomes a refusal that says what would h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TypeAlias, assert_never
 
@@ -22,8 +23,11 @@ from schemas.records.settlement import (
     DismissBankLine,
     FeeScheduleAccepted,
     RejectDepositMatch,
+    SettlementLineKind,
+    SettlementLineRecorded,
     SettlementRequest,
     SettlementRequestRefused,
+    TakeBankTransfer,
     UnmatchDeposit,
 )
 from schemas.values.counting import counted
@@ -40,10 +44,11 @@ from streams.domain.settlement.books import (
 )
 from streams.domain.settlement.explaining import MOST_LINES, schedule_of
 from streams.domain.settlement.policy import Policy
+from streams.domain.settlement.transfers import BY_OPERATOR, named_by, recorded, transfer_id
 
-Request: TypeAlias = ConfirmDepositMatch | RejectDepositMatch | UnmatchDeposit | DismissBankLine | AcceptFeeSchedule
-
-BY_OPERATOR = "operator"
+Request: TypeAlias = (
+    ConfirmDepositMatch | RejectDepositMatch | UnmatchDeposit | DismissBankLine | TakeBankTransfer | AcceptFeeSchedule
+)
 
 
 def answer(state: State, request: Request, policy: Policy) -> tuple[Event, ...]:
@@ -67,6 +72,8 @@ def answer(state: State, request: Request, policy: Policy) -> tuple[Event, ...]:
             return _unmatch(state, state.day, request)
         case DismissBankLine():
             return _dismiss(state, state.day, request)
+        case TakeBankTransfer():
+            return _take(state, state.day, request, policy)
         case AcceptFeeSchedule():
             return _accept(state, request, subject)
         case _:
@@ -234,6 +241,43 @@ def _dismiss(state: State, today: date, request: DismissBankLine) -> tuple[Event
     return (dismissed,)
 
 
+def _take(state: State, today: date, request: TakeBankTransfer, policy: Policy) -> tuple[Event, ...]:
+    """Let an open bank line be a customer's payment; what it names is what its words and the operator say."""
+    deposit = state.deposits.get(request.bank_line_id)
+    if deposit is None:
+        return _refused(request, request.bank_line_id, _not_open(state, request.bank_line_id))
+    if deposit.deposit_minor <= 0:
+        return _refused(request, request.bank_line_id, "it is a debit: nobody paid; confirm or dismiss it")
+    line = SettlementLineRecorded(
+        settlement_account=request.settlement_account,
+        line_id=request.bank_line_id,
+        kind=SettlementLineKind.DEPOSITED,
+        amount_minor=deposit.deposit_minor,
+        fee_minor=deposit.bank_fee_minor,
+        currency=state.currency,
+        moved_on=deposit.moved_on,
+        book_on=today,
+        card_type="",
+        text=deposit.text,
+        occurred_at=request.requested_at,
+    )
+    read = named_by(deposit.text, (), policy)
+    named = replace(
+        read,
+        invoice_number=request.invoice_number or read.invoice_number,
+        vault_customer_id=request.vault_customer_id or read.vault_customer_id,
+    )
+    taken = replace(
+        recorded(line, named, (), policy, rule=BY_OPERATOR),
+        deposit_minor=deposit.deposit_minor,
+        matched_by=request.requested_by,
+        authenticated_by=request.authenticated_by,
+        approved_by=request.approved_by,
+        reason=request.reason,
+    )
+    return (taken,)
+
+
 def _accept(state: State, request: AcceptFeeSchedule, subject: str) -> tuple[Event, ...]:
     proposed = state.proposal
     if proposed is None or proposed.version != request.version:
@@ -296,6 +340,8 @@ def _not_open(state: State, bank_line_id: str) -> str:
             else _by("matched", reported.matched_by, reported.occurred_at, reported.reason)
         )
         return f"it is matched: unmatch it first{by}"
+    if (paid := state.transfers.get(transfer_id(bank_line_id))) is not None:
+        return f"it is payment {paid.paytrace_transaction_id} of a customer"
     if dismissed is not None:
         one = dismissed.reported
         return f"it is dismissed as other business{_by('dismissed', one.requested_by, one.occurred_at, one.reason)}"
@@ -311,6 +357,7 @@ _NAMES = {
     RejectDepositMatch: SettlementRequest.REJECT_MATCH,
     UnmatchDeposit: SettlementRequest.UNMATCH,
     DismissBankLine: SettlementRequest.DISMISS_LINE,
+    TakeBankTransfer: SettlementRequest.TAKE_TRANSFER,
     AcceptFeeSchedule: SettlementRequest.ACCEPT_FEES,
 }
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from schemas import catalog
 from schemas.catalog import FieldClass
 from schemas.checks.guard import masked, masked_key
+from schemas.checks.sealing import NotSealed, sealed_fields
 from schemas.checks.sensitive import GuardKeyMissing, find_sensitive, guard_key, mask_reference, mask_sensitive
 from schemas.checks.sensitive.identity import mask_of
 from schemas.checks.sensitive.masking import CleanTexts
@@ -74,6 +75,10 @@ def test_no_text_of_any_record_passes_a_card_number(record: Any) -> None:
         elif type(value) is bytes:
             spoilt = replace(record, **{field.name: PAN.encode()})
         else:
+            continue
+        if field.name in dict(sealed_fields(type(record).__name__)):
+            with pytest.raises(NotSealed):
+                codec.encode_as_written(spoilt)
             continue
         kept = codec.decode_as_written(codec.encode_as_written(spoilt))
         shown = getattr(kept, field.name)

@@ -121,7 +121,7 @@ def test_an_installation_that_has_just_been_started_is_not_ready(tmp_path: Path)
     processes = (ProcessStatus("kafka", ProcessState.STARTING, 3, 0, None),)
     status = pipeline_status_of(Stack(Settings(data_dir=tmp_path)), SupervisorStatus(os.getpid(), birth, processes))
     assert status.in_a_word == "not ready: kafka"
-    assert [agent.name for agent in status.agents][-1] == "send-webhooks"
+    assert [agent.name for agent in status.agents][-1] == "erase-subjects"
     assert all("?" in line for agent in status.agents for line in agent.lines())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,6 +26,7 @@ from connectors.paytrace.fact_mapping import (
     to_recurrence_observed,
     to_vault_customer_observed,
 )
+from schemas.checks.sealing import new_key, sealed_record, subjects_of
 from schemas.checks.sensitive import find_sensitive
 from schemas.checks.sensitive.identity import mask_of
 from schemas.records.payments import PaymentMethod, TransactionKind
@@ -36,6 +38,7 @@ from tests.support.paytrace_fact_rows import LISTED, SETTLED, batch_row, custome
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ACCOUNT = Account(merchant="main", zone=ZoneInfo("America/Los_Angeles"))
 CARD_NUMBER = "4012000098765439"
+KEY = new_key()
 
 
 def observe(row: dict[str, Any], rows: Iterable[dict[str, Any]] | None = LISTED) -> SettlementBatchObserved:
@@ -199,14 +202,41 @@ def test_a_batch_without_settle_time_is_pending(settled: str | None, pending: bo
 # -- customers ---------------------------------------------------------------------------------------------------------
 
 
-def test_of_a_customer_only_what_can_be_charged_is_kept() -> None:
+def test_of_a_customer_what_can_be_charged_is_kept_and_who_it_is_stands_in_one_text() -> None:
     seen = to_vault_customer_observed(customer_row(), ACCOUNT, observed_at=NOW)
     assert (seen.vault_customer_id, seen.has_card, seen.card_last_four) == ("acme-inc", True, "5454")
     assert (seen.card_expires_on, seen.raw_card_expiry) == (date(2027, 12, 31), "12/27")
     assert (seen.has_bank_account, seen.gateway_customer_id) == (None, None)
     assert seen.created_at == datetime(2026, 11, 20, 17, 30, tzinfo=UTC)
-    for private in ("Kevin", "8320", "85284", "example.com", "5095550100", "64.106", "demo123"):
-        assert private not in repr(seen)
+    assert json.loads(seen.person) == {
+        "name": "Kevin Smith",
+        "email": "kevin@example.com",
+        "phone": "5095550100",
+        "billing": {"street": "8320 E. West St.", "postal_code": "85284"},
+    }
+    for private in ("Kevin", "8320", "85284", "example.com", "5095550100"):
+        assert private not in repr(replace(seen, person=""))
+    for never in ("64.106", "demo123"):
+        assert never not in repr(seen)
+
+
+def test_two_spellings_of_one_customer_have_the_same_digests_and_none_without_a_value() -> None:
+    other = customer_row(
+        customer_id="another",
+        email=" KEVIN@example.com ",
+        billing_address={
+            "name": "SMITH, Kevin",
+            "street": "8320 east west street",
+            "postal_code": "85284",
+            "country": "",
+        },
+    )
+    one, two = (to_vault_customer_observed(row, ACCOUNT, observed_at=NOW) for row in (customer_row(), other))
+    assert (one.email_digest, one.name_digest) == (two.email_digest, two.name_digest)
+    assert one.place_digest is not None
+    assert one.data_subject != two.data_subject
+    nobody = to_vault_customer_observed(customer_row(email="none", billing_address=...), ACCOUNT, observed_at=NOW)
+    assert (nobody.email_digest, nobody.name_digest, nobody.place_digest) == (None, None, None)
 
 
 def test_bank_numbers_of_a_customer_are_never_read() -> None:
@@ -379,5 +409,6 @@ def test_whatever_a_row_holds_it_is_read_or_refused_and_no_card_number_passes(ch
             reported = str(error)
         else:
             reported = repr(record)
-            assert Codec().decode(Codec().encode(record)) == record
+            written = sealed_record(record, dict.fromkeys(subjects_of([record]), KEY))
+            assert Codec().decode(Codec().encode(written)) == written
         assert find_sensitive("reported", reported) is None

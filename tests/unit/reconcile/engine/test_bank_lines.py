@@ -12,6 +12,7 @@ from reconcile.files.bank_lines import BankFile, Selection, batch_number_in, mas
 from schemas.checks.sensitive import guard_key
 from schemas.checks.sensitive.identity import mask_of
 from schemas.records.settlement import BankDirection
+from tests.support.files import handed_in
 
 SEEN = datetime(2026, 11, 26, 7, tzinfo=UTC)
 OURS = Selection(merchant="main", account="checking", currency="USD")
@@ -35,7 +36,7 @@ CAMT = """<?xml version="1.0"?>
 def read(tmp_path: Path, rows: list[str], selection: Selection = OURS, name: str = "bank.csv") -> BankFile:
     path = tmp_path / name
     path.write_text(HEADER + "\n".join(rows) + "\n", "utf-8")
-    return read_bank_lines(path, selection, SEEN)
+    return read_bank_lines(handed_in(path, SEEN), selection)
 
 
 def ids(found: BankFile) -> set[str]:
@@ -70,8 +71,8 @@ def test_a_statement_ends_its_last_day_unless_reported_otherwise(tmp_path: Path)
     (ended,) = read(tmp_path, ROWS).ended
     assert (ended.settlement_account, ended.through_on, ended.line_count) == ("main/USD", date(2026, 11, 25), 4)
     path = tmp_path / "bank.csv"
-    assert read_bank_lines(path, OURS, SEEN, ends_days=False).ended == ()
-    (longer,) = read_bank_lines(path, OURS, SEEN, through_on=date(2026, 11, 27)).ended
+    assert read_bank_lines(handed_in(path, SEEN), OURS, ends_days=False).ended == ()
+    (longer,) = read_bank_lines(handed_in(path, SEEN), OURS, through_on=date(2026, 11, 27)).ended
     assert longer.through_on == date(2026, 11, 27)
 
 
@@ -84,12 +85,12 @@ def test_rows_that_cannot_be_read_are_listed_and_the_rest_goes_on(tmp_path: Path
 def test_a_camt_statement_keeps_no_account_number(tmp_path: Path) -> None:
     path = tmp_path / "statement.xml"
     path.write_text(CAMT, "utf-8")
-    found = read_bank_lines(path, OURS, SEEN)
+    found = read_bank_lines(handed_in(path, SEEN), OURS)
     assert found.kind == "camt"
     (line,) = found.lines
     assert line.batch_number == 571
     assert "0532013000" not in repr(found)
-    assert ids(read_bank_lines(path, OURS, SEEN)) == {line.bank_line_id}
+    assert ids(read_bank_lines(handed_in(path, SEEN), OURS)) == {line.bank_line_id}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_lines_that_name_their_batch_come_first_so_the_others_find_what_is_left(
         + "2026-11-21,PAYTRACE DEP BATCH 17,120.00\n",
         "utf-8",
     )
-    found = read_bank_lines(file, Selection("main", "main", "USD"), datetime(2026, 11, 22, tzinfo=UTC))
+    found = read_bank_lines(handed_in(file, datetime(2026, 11, 22, tzinfo=UTC)), Selection("main", "main", "USD"))
     assert [line.batch_number for line in found.lines] == [17, None, None, None, None]
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from reconcile.files.disputes import DisputeFile, load_dispute_profile, read_disputes
+from reconcile.files.disputes import load_dispute_profile, read_disputes
 from reconcile.files.errors import FileUnreadable
+from reconcile.files.received import Accounts, GivenFile, ReadFile
 from schemas.files.owned import FileInvalid
 from schemas.records.disputes import DisputeFact as Fact
+from schemas.records.disputes import DisputeObserved
+from tests.support.files import MAIN, SEVERAL, handed_in
 
 SEEN = datetime(2026, 11, 30, 7, tzinfo=UTC)
 REPORT = """Processor Ltd.;;;;;;;
@@ -25,8 +28,10 @@ CB-4;Debit;11/28/2026;;;;;
 """
 
 
-def read(path: Path, profile: Path | None = None, seen: datetime = SEEN) -> DisputeFile:
-    return read_disputes(path, "main", "USD", seen, load_dispute_profile(profile), origin="command")
+def read(
+    path: Path, profile: Path | None = None, seen: datetime = SEEN, accounts: Accounts = MAIN
+) -> ReadFile[DisputeObserved]:
+    return read_disputes(handed_in(path, seen, accounts), load_dispute_profile(profile))
 
 
 def written(tmp_path: Path, text: str, name: str = "disputes.csv") -> Path:
@@ -49,7 +54,7 @@ def test_rows_become_facts_of_cases_and_what_can_t_be_read_is_listed(tmp_path: P
         date(2026, 12, 8),
         "79388123",
     )
-    assert opened.origin == f"file:{found.digest}"
+    assert opened.origin == f"file:{found.digest}#3"
     reasons = [(bad.line, bad.reason) for bad in found.bad]
     assert reasons[0] == (6, "stage 'Sent to the moon' is not known; add it below stages: of a profile")
     assert reasons[1][0] == 7
@@ -117,3 +122,38 @@ def test_a_profile_adds_headers_and_words_and_has_the_last_word(tmp_path: Path) 
 def test_a_table_without_the_columns_of_a_dispute_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileUnreadable, match="no column for case and stage"):
         read(written(tmp_path, "Date,Amount,Currency,Text\n2026-11-20,12.00,USD,rent\n"))
+
+
+def test_among_several_merchant_accounts_none_is_guessed(tmp_path: Path) -> None:
+    path = written(tmp_path, REPORT)
+    with pytest.raises(FileUnreadable, match="there are several: main, store"):
+        read(path, accounts=SEVERAL)
+    found = read(path, accounts=Accounts(SEVERAL.currencies, "store"))
+    assert found.facts[0].dispute_case == "store/EUR/CB-1"
+    assert found.received[0].merchant == "store"
+
+
+def test_a_column_names_the_merchant_account_of_each_row(tmp_path: Path) -> None:
+    profile = tmp_path / "p.yaml"
+    profile.write_text("columns: {merchant: MID}\nmerchants: {4455: store, 4466: main}\n", "utf-8")
+    text = "MID,Case,Status,Date,Amount\n4455,CB-1,Debit,2026-11-20,5.00\n4466,CB-2,Debit,2026-11-20,6.00\n"
+    path = written(tmp_path, text + "4477,CB-3,Debit,2026-11-20,7.00\n,CB-4,Debit,2026-11-20,8.00\n")
+    found = read(path, profile, accounts=SEVERAL)
+    assert [(fact.dispute_case, fact.currency) for fact in found.facts] == [
+        ("store/EUR/CB-1", "EUR"),
+        ("main/USD/CB-2", "USD"),
+    ]
+    assert [(bad.line, bad.reason) for bad in found.bad] == [
+        (4, "merchant account '4477' is none of main, store; add it below merchants:"),
+        (5, "names no merchant account, and there are several: main, store"),
+    ]
+    assert found.received[0].merchant == ""
+    found = read(path, profile, accounts=Accounts(SEVERAL.currencies, "main"))
+    assert [fact.dispute_case for fact in found.facts] == ["main/USD/CB-2", "main/USD/CB-4"]
+    assert found.bad[0].reason == "is of merchant account 'store', and the file was given for 'main'"
+
+
+def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
+    path = written(tmp_path, REPORT)
+    with pytest.raises(FileUnreadable, match="more than 100"):
+        GivenFile.of(path, MAIN, SEEN, origin="command", most_bytes=100)

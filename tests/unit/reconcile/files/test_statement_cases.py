@@ -12,6 +12,7 @@ from reconcile.files.bank_lines import Selection, read_bank_lines
 from reconcile.files.errors import FileUnreadable
 from reconcile.files.profile import SideProfile
 from reconcile.files.reading import SideFile, read_side
+from tests.support.files import handed_in
 
 CASES = Path(__file__).parent / "cases"
 SEEN = datetime(2026, 11, 26, 7, tzinfo=UTC)
@@ -33,7 +34,7 @@ def amounts(found: SideFile) -> list[int]:
 
 def imported(path: Path, bank_account: str = "") -> set[str]:
     selection = Selection("main", "giro", "EUR", bank_account=bank_account)
-    return {line.bank_line_id for line in read_bank_lines(path, selection, SEEN).lines}
+    return {line.bank_line_id for line in read_bank_lines(handed_in(path, SEEN), selection).lines}
 
 
 # -- BAI2 -----------------------------------------------------------------------------------------------------------

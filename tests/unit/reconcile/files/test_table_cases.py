@@ -15,6 +15,7 @@ from reconcile.files.errors import FileUnreadable
 from reconcile.files.profile import SideProfile
 from reconcile.files.reading import SideFile, read_side
 from reconcile.files.run import run
+from tests.support.files import handed_in
 from tests.unit.reconcile.files.test_statement_cases import CASES, SEEN
 
 
@@ -350,8 +351,8 @@ def test_a_table_of_two_accounts_is_imported_one_account_at_a_time(tmp_path: Pat
     assert "532013000" not in repr(found)
     path, selection = tmp_path / "table.csv", Selection("main", "giro", "EUR")
     with pytest.raises(FileUnreadable, match="several accounts"):
-        read_bank_lines(path, selection, SEEN)
-    (line,) = read_bank_lines(path, Selection("main", "giro", "EUR", bank_account="2051"), SEEN).lines
+        read_bank_lines(handed_in(path, SEEN), selection)
+    (line,) = read_bank_lines(handed_in(path, SEEN), Selection("main", "giro", "EUR", bank_account="2051")).lines
     assert line.amount_minor == 2_00
 
 
@@ -368,8 +369,8 @@ def test_accounts_that_headings_name_are_imported_one_at_a_time(tmp_path: Path) 
     assert "532013000" not in repr(found)
     path = tmp_path / "table.csv"
     with pytest.raises(FileUnreadable, match=r"several accounts; its accounts end in \.\.2051, \.\.3000"):
-        read_bank_lines(path, Selection("main", "giro", "EUR"), SEEN)
-    (line,) = read_bank_lines(path, Selection("main", "giro", "EUR", bank_account="2051"), SEEN).lines
+        read_bank_lines(handed_in(path, SEEN), Selection("main", "giro", "EUR"))
+    (line,) = read_bank_lines(handed_in(path, SEEN), Selection("main", "giro", "EUR", bank_account="2051")).lines
     assert line.amount_minor == 2_00
 
 

@@ -184,6 +184,8 @@ def test_the_same_report_again_changes_nothing_and_a_corrected_one_counts(accoun
     assert len(account.report(first, first, reported("D1", 1, gross=99_00, net=99_00, file="b", seen=4))) == 1
     account.report(reported("D1", 1, gross=100_00, net=100_00, file="c", seen=5))
     assert account.report(reported("D1", 1, gross=99_00, net=99_00, file="a", seen=6)) == []
+    # Never recorded, since it said nothing new; brought again it counts from its first reading.
+    assert account.report(reported("D1", 1, gross=99_00, net=99_00, file="b", seen=4)) == []
     assert account.state.reports["D1"].reported.net_minor == 100_00
 
 

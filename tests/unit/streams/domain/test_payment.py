@@ -45,6 +45,8 @@ CARD = {
     Status.ACH_CLEARED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
     Status.ACH_RETURNED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
     Status.ACH_FAILED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
+    Status.BANK_BOOKED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
+    Status.BANK_RETURNED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
 }
 ACH = {
     Status.UNKNOWN: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
@@ -58,6 +60,8 @@ ACH = {
     Status.ACH_CLEARED: (["PaymentCaptured"], Stage.CLEARED),
     Status.ACH_RETURNED: (["AchPaymentReturned", "NextStepFound"], Stage.RETURNED),
     Status.ACH_FAILED: (["AchPaymentFailed"], Stage.FAILED),
+    Status.BANK_BOOKED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
+    Status.BANK_RETURNED: (["PaymentStatusUnrecognized"], Stage.UNKNOWN),
 }
 CARD_REFUND = {
     **CARD,
@@ -72,6 +76,11 @@ ACH_REFUND = {
     Status.ACH_CLEARED: (["RefundIssued"], Stage.REFUND_ISSUED),
 }
 NOTHING = dict.fromkeys(Status, (["PaymentStatusUnrecognized"], Stage.UNKNOWN))
+BANK_TRANSFER = {
+    **NOTHING,
+    Status.BANK_BOOKED: (["PaymentCaptured"], Stage.CLEARED),
+    Status.BANK_RETURNED: (["AchPaymentReturned"], Stage.RETURNED),
+}
 FIRST_OBSERVATION = {
     Kind.UNKNOWN: NOTHING,
     Kind.SALE: CARD,
@@ -79,6 +88,7 @@ FIRST_OBSERVATION = {
     Kind.REFUND: CARD_REFUND,
     Kind.ACH_SALE: ACH,
     Kind.ACH_REFUND: ACH_REFUND,
+    Kind.BANK_TRANSFER: BANK_TRANSFER,
 }
 MONEY = {"PaymentCaptured": 1, "RefundIssued": -1}
 
@@ -325,6 +335,22 @@ def reported_to_settlement(*observations: TransactionObserved) -> list[tuple[str
     """Movement, amount and batch of each MoneySettled."""
     sent = ledger().given(*observations).sent(MoneySettled)
     return [(str(money.movement), money.amount_minor, money.batch_number) for money in sent]
+
+
+@pytest.mark.parametrize("came_back_first", [False, True])
+def test_a_settled_refund_that_comes_back_is_a_line_of_settlement_in_any_order(came_back_first: bool) -> None:
+    issued = observation(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9")
+    settled_one = observation(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="9", minute=2, batch=18)
+    returned = observation(Status.VOIDED, 30_00, kind=Kind.REFUND, payment="9", minute=1 if came_back_first else 3)
+    then = (returned, settled_one) if came_back_first else (settled_one, returned)
+    assert reported_to_settlement(issued, *then, *then) == [("REFUNDED", 30_00, 18), ("REFUND_VOIDED", 30_00, None)]
+
+
+def test_a_refund_that_was_voided_before_it_settled_is_no_line_of_settlement() -> None:
+    issued = observation(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9")
+    assert (
+        reported_to_settlement(issued, observation(Status.VOIDED, 30_00, kind=Kind.REFUND, payment="9", minute=1)) == []
+    )
 
 
 def test_a_card_payment_is_reported_when_it_is_settled_and_a_refund_likewise() -> None:
