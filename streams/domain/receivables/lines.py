@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schemas.documents import PAYER_MONEY, kinds, roles
+from schemas.documents import PAYER_MONEY, LineKind, kinds, roles
 from schemas.records.erp import DocumentLine, Side
 from schemas.values.money import Money
 from streams.domain.accounts import Account, AccountMapping, Facts, Unmapped
