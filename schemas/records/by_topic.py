@@ -81,6 +81,7 @@ from schemas.records.gateway import (
 )
 from schemas.records.identification import (
     AssignCustomer,
+    CardMoneyKnown,
     CustomerReferenced,
     ForgetReference,
     IdentificationReviewed,
@@ -278,6 +279,7 @@ IdentificationEvents: TypeAlias = (
     | PaymentAwaitsReference
     | PaymentIdentified
     | ReferenceAnswered
+    | CardMoneyKnown
     | ReferenceAnswerRecorded
     | IdentificationReviewed
     | ReferenceRemembered
@@ -290,6 +292,7 @@ IdentificationInbox: TypeAlias = (
     | OpenItemReferenced
     | CustomerReferenced
     | PaymentPassedOn
+    | CardMoneyKnown
     | ReferenceAsked
     | ReferenceAnswered
     | AssignCustomer

@@ -177,6 +177,7 @@ class EntryMoved(Record):
     base_currency: str | None = None
     method: PaymentMethod
     settlement_account: str | None = None
+    card_token: str | None = None
     invoice_number: str | None = None
     takes_back: str | None = None
     money_at: datetime
@@ -364,6 +365,7 @@ class MovementRecorded(Record):
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None
+    card_token: str | None = None
     value_on: date | None = None
     occurred_at: datetime
     dispute_id: str | None = None

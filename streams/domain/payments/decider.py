@@ -75,7 +75,7 @@ from schemas.records.settlement import MoneySettled
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.exchange import pair_of
-from schemas.values.references import tokens_of
+from schemas.values.references import card_token, tokens_of
 from streams.domain.output import Output
 from streams.domain.payments.codes import banking_day_after
 from streams.domain.payments.policy import Policy
@@ -1141,8 +1141,13 @@ def _outputs(state: State, move: Move) -> tuple[Output, ...]:
         "occurred_at": move.occurred_at,
     }
     if move.settled_at is None:
+        card = card_token(identity.settlement_account, identity.card_last_four)
         tokens = tokens_of(
-            move.transaction_id, identity.vault_customer_id, identity.invoice_number, identity.customer_reference
+            move.transaction_id,
+            identity.vault_customer_id,
+            identity.invoice_number,
+            identity.customer_reference,
+            refunded_card=card if move.movement in (Movement.REFUNDED, Movement.REFUND_VOIDED) else None,
         )
         to_identify = PaymentToIdentify(
             **about,
@@ -1150,6 +1155,7 @@ def _outputs(state: State, move: Move) -> tuple[Output, ...]:
             invoice_number=identity.invoice_number,
             vault_customer_id=identity.vault_customer_id,
             settlement_account=identity.settlement_account,
+            card_token=card,
             tokens=tokens,
             value_on=move.value_on,
             dispute_id=move.dispute_id,

@@ -137,6 +137,7 @@ class Entry:
     method: PaymentMethod
     invoice_number: str | None
     settlement_account: str | None
+    card_token: str | None = None
     value_on: date
     occurred_at: datetime
     takes_back: str | None = None

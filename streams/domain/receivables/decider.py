@@ -161,6 +161,7 @@ def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
         method=payment.method,
         invoice_number=payment.invoice_number,
         settlement_account=payment.settlement_account,
+        card_token=payment.card_token,
         value_on=payment.value_on,
         dispute_id=payment.dispute_id,
         occurred_at=payment.occurred_at,

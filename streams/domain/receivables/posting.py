@@ -762,6 +762,7 @@ class Posting:
             method=entry.method,
             invoice_number=entry.invoice_number,
             settlement_account=entry.settlement_account,
+            card_token=entry.card_token,
             takes_back=entry.takes_back,
             money_at=entry.occurred_at,
             value_on=entry.value_on,
