@@ -51,7 +51,10 @@ def import_bank(
     file: Annotated[Path, typer.Argument(help="Bank statement: camt, MT940, BAI2, CSV, XLSX.", dir_okay=False)],
     only: Annotated[
         str | None,
-        typer.Option(help="Only lines whose text matches this regular expression, e.g. 'PAYTRACE|MERCHANT'."),
+        typer.Option(
+            help="Only lines whose text matches this regular expression, e.g. 'PAYTRACE|MERCHANT'; default is that of "
+            "the settings."
+        ),
     ] = None,
     merchant: Annotated[
         str | None,
@@ -106,7 +109,7 @@ def import_bank(
             label,
             account or label,
             currency,
-            re.compile(only, re.IGNORECASE) if only else None,
+            settings.files.only if only is None else re.compile(only, re.IGNORECASE),
             bank_account,
         )
         known = load_profile(profile, Defaults(settings.match.rules_path, settings.match.column_names_path))

@@ -60,6 +60,9 @@ from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from connectors.rates.source import RatesSource
 from connectors.webhook.sink import WebhookSink
+from reconcile.files.dispute_hooks import HookReader
+from reconcile.files.disputes import load_dispute_profile
+from reconcile.files.received import Accounts
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
 from schemas.files.owned import FileInvalid
@@ -770,6 +773,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     """
     from app.ingress.app import Ingress
     from app.ingress.delivery import Delivery
+    from app.ingress.files import FileWays
     from app.ingress.server import listen, new_server
 
     settings = settings.as_role(INGRESS)
@@ -795,7 +799,21 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
             on_broken=broken.set,
         )
         gateway_reader, zone = AccountReaders(readers), settings.paytrace.zone
-        server = new_server(Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone), ingress)
+        files = FileWays(
+            FileReader.of(settings.files, settings.paytrace.currencies),
+            HookReader(
+                load_dispute_profile(settings.files.dispute_profile_path),
+                Accounts(settings.paytrace.currencies),
+                {label: account.zone for label, account in accounts.items()},
+            ),
+            FileRegister(log, shared_codec),
+            only=settings.files.only,
+            timeout_s=ingress.ack_timeout_s,
+            retry_after_s=ingress.retry_after_s,
+            now=utc_now,
+        )
+        app = Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone, files=files)
+        server = new_server(app, ingress)
         with listen(ingress) as listener:
             host, port = listener.getsockname()[:2]
             logger.info("ingress listens", extra={"host": host, "port": port, "tls": ingress.tls_cert_path is not None})

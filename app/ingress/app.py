@@ -13,19 +13,21 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+from pydantic import SecretStr
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from app.ingress import metrics
 from app.ingress.delivery import Delivery
+from app.ingress.files import FileWays, Said
 from app.ingress.guard import guard_head, guard_parts
 from app.ingress.hints import HintResolver
 from app.ingress.limits import Crowd, RateLimit, read_body
@@ -45,7 +47,9 @@ from streams.edges.ports import GatewayReader
 logger = logging.getLogger(__name__)
 
 HOOK: Final = "/hooks/paytrace"
+DISPUTE_HOOK: Final = "/hooks/disputes"
 OBSERVATIONS: Final = "/observations"
+UPLOAD: Final = "/files"
 SILENT_POST: Final = "/silent-post/"
 # The documented fields come to a few hundred bytes.
 SILENT_POST_MAX_BYTES: Final = 8192
@@ -62,7 +66,7 @@ class WayIn:
     most_bytes: int
     authorize: Callable[[Request], None]
     prove: Callable[[Request, bytes], None]
-    read: Callable[[bytes], Awaitable[tuple[TransactionObserved, ...]]]
+    read: Callable[[bytes], Awaitable[Said]]
 
 
 class Ingress:
@@ -77,8 +81,13 @@ class Ingress:
         *,
         now: Callable[[], float] = time.time,
         zone: ZoneInfo = PAYTRACE_ZONE,
+        files: FileWays | None = None,
     ) -> None:
-        """Wire the ways in; now gives seconds since the epoch, for the replay window; zone is the merchant's."""
+        """Wire the ways in.
+
+        now gives seconds since the epoch, for the replay window; zone is the merchant's; files takes uploads and hooks
+        of disputes, where their secrets are set.
+        """
         self._settings = settings
         self._delivery = delivery
         self._rate = RateLimit(settings.rate_per_s, settings.burst, time.monotonic)
@@ -94,8 +103,10 @@ class Ingress:
             retry_after_s=settings.retry_after_s,
         )
         ways = Ways(gateway, hints, codec, settings, lambda: datetime.fromtimestamp(now(), UTC), zone)
-        self._ways = self._open_ways(ways, now)
-        self._silent_post = WayIn("silent-post", _FORM, SILENT_POST_MAX_BYTES, _anybody, _unsigned, ways.silent_post)
+        self._ways = {**self._open_ways(ways, now), **self._open_file_ways(files, now)}
+        self._silent_post = WayIn(
+            "silent-post", _FORM, SILENT_POST_MAX_BYTES, _anybody, _unsigned, _observed(ways.silent_post)
+        )
         self._pages: Mapping[str, Callable[[], Awaitable[Response]]] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
@@ -162,29 +173,26 @@ class Ingress:
         await response(scope, receive, send)
 
     async def _take(self, entry: WayIn, body: bytes) -> Response:
-        records = await entry.read(body)
+        said = await entry.read(body)
+        event_ids: list[str] = []
         try:
-            event_ids = await self._delivery.publish(records) if records else []
+            # What must be there before the rest is acknowledged before the rest is handed over.
+            for records in (said.before, said.records):
+                event_ids = await self._delivery.publish(records) if records else []
         except Unreadable:
             raise unfit(FieldError("body", "values that the record's schema can hold")) from None
-        metrics.RECORDS.labels(entry.name).inc(len(records))
-        logger.info(
-            "taken",
-            extra={"way": entry.name, "transactions": [record.paytrace_transaction_id for record in records][:20]},
-        )
-        answer = {"accepted": len(records), "event_ids": event_ids}
+        metrics.RECORDS.labels(entry.name).inc(len(said.records))
+        named = (getattr(record, "paytrace_transaction_id", None) for record in said.records)
+        logger.info("taken", extra={"way": entry.name, "transactions": [name for name in named if name][:20]})
+        answer = {"accepted": len(said.records), **(said.answer or {"event_ids": event_ids})}
         return Response(msgspec.json.encode(answer), headers={"Cache-Control": "no-store"}, media_type=_JSON)
 
     def _open_ways(self, ways: Ways, now: Callable[[], float]) -> Mapping[str, WayIn]:
         settings = self._settings
         opened: dict[str, WayIn] = {}
         if settings.hook_secrets:
-            verifier = Verifier([hook_key(secret) for secret in settings.hook_secrets], settings.replay_window_s, now)
-
-            def prove(request: Request, body: bytes) -> None:
-                verifier.verify(request.headers, body)
-
-            opened[HOOK] = WayIn("hook", _JSON, settings.max_body_bytes, _anybody, prove, ways.hook)
+            prove = self._signed_by(settings.hook_secrets, now)
+            opened[HOOK] = WayIn("hook", _JSON, settings.max_body_bytes, _anybody, prove, _observed(ways.hook))
         if settings.observation_tokens:
             tokens = Tokens([token.get_secret_value() for token in settings.observation_tokens])
 
@@ -192,9 +200,29 @@ class Ingress:
                 tokens.check(request.headers.get("authorization", ""))
 
             opened[OBSERVATIONS] = WayIn(
-                "observations", _JSON, settings.max_body_bytes, authorize, _unsigned, ways.observations
+                "observations", _JSON, settings.max_body_bytes, authorize, _unsigned, _observed(ways.observations)
             )
         return opened
+
+    def _open_file_ways(self, files: FileWays | None, now: Callable[[], float]) -> Mapping[str, WayIn]:
+        settings = self._settings
+        opened: dict[str, WayIn] = {}
+        if files is not None and settings.dispute_hook_secrets:
+            prove = self._signed_by(settings.dispute_hook_secrets, now)
+            most = settings.max_body_bytes
+            opened[DISPUTE_HOOK] = WayIn("dispute-hook", _JSON, most, _anybody, prove, files.dispute_hook)
+        if files is not None and settings.upload_secrets:
+            prove = self._signed_by(settings.upload_secrets, now)
+            opened[UPLOAD] = WayIn("upload", _JSON, settings.max_upload_bytes, _anybody, prove, files.upload)
+        return opened
+
+    def _signed_by(self, secrets: Sequence[SecretStr], now: Callable[[], float]) -> Callable[[Request, bytes], None]:
+        verifier = Verifier([hook_key(secret) for secret in secrets], self._settings.replay_window_s, now)
+
+        def prove(request: Request, body: bytes) -> None:
+            verifier.verify(request.headers, body)
+
+        return prove
 
     def _entry(self, path: str) -> WayIn:
         entry = self._ways.get(path)
@@ -235,6 +263,15 @@ def _require_method(request: Request, *allowed: str) -> None:
             FieldError("method", " or ".join(allowed)),
             headers={"Allow": ", ".join(allowed)},
         )
+
+
+def _observed(
+    read: Callable[[bytes], Awaitable[tuple[TransactionObserved, ...]]],
+) -> Callable[[bytes], Awaitable[Said]]:
+    async def said(body: bytes) -> Said:
+        return Said(await read(body))
+
+    return said
 
 
 def _anybody(_: Request) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.ingress.files import UPLOAD_TYPE
 from app.ingress.observations import RECORD
 from app.ingress.settings import IngressSettings
 from schemas import catalog
@@ -46,13 +47,16 @@ def describe(settings: IngressSettings, hook_type: str) -> dict[str, Any]:
         "info": {
             "title": "Saldo ingress",
             "version": "1",
-            "description": "Takes reports about PayTrace transactions. A 200 means that Kafka holds it durably. "
-            "Never send card numbers, security codes or bank numbers: a request that holds one anywhere is refused.",
+            "description": "Takes reports about PayTrace transactions, hooks of disputes, and files of processors and "
+            "banks. A 200 means that Kafka holds it durably. Never send card numbers, security codes or bank numbers: "
+            "a request that holds one anywhere is refused. In a file they are masked.",
         },
         "paths": {
             "/hooks/paytrace": {"post": _hook(settings)},
             "/silent-post/{secret}": {"post": _silent_post()},
             "/observations": {"post": _observations(settings)},
+            "/hooks/disputes": {"post": _dispute_hook(settings)},
+            "/files": {"post": _upload(settings)},
             "/healthz": {"get": _page("The process lives.", "healthz")},
             "/readyz": {"get": _page("The broker answers.", "readyz", 503)},
         },
@@ -64,6 +68,9 @@ def describe(settings: IngressSettings, hook_type: str) -> dict[str, Any]:
                 "TransactionRow": _row(),
                 "Hook": _hook_body(hook_type),
                 "SilentPost": _silent_body(),
+                "DisputeHook": _dispute_hook_body(),
+                "Upload": _upload_body(),
+                "FileAccepted": _file_accepted(),
                 RECORD: record_schema(RECORD),
                 "Observations": {
                     "type": "object",
@@ -121,17 +128,46 @@ def _hook(settings: IngressSettings) -> dict[str, Any]:
         "description": "Standard Webhooks: v1,base64(HMAC-SHA256(secret, id.timestamp.body)). PayTrace itself "
         "documents no webhooks: this is for a relay of your own. A row of an export is taken as the poll would take "
         "it; about an id alone, PayTrace is asked.",
-        "parameters": [
-            _header("webhook-id", "The same at every repeat.", {"type": "string", "minLength": 1, "maxLength": 256}),
-            _header(
-                "webhook-timestamp",
-                f"Seconds since the epoch, at most {settings.replay_window_s:g} s from now.",
-                {"type": "string", "pattern": "^[0-9]{1,12}$"},
-            ),
-            _header("webhook-signature", "v1,<base64>, several separated by blanks.", {"type": "string"}),
-        ],
+        "parameters": _signature(settings),
         "requestBody": _body("application/json", "Hook"),
         "responses": _responses(400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 502, 503),
+    }
+
+
+def _signature(settings: IngressSettings) -> list[dict[str, Any]]:
+    return [
+        _header("webhook-id", "The same at every repeat.", {"type": "string", "minLength": 1, "maxLength": 256}),
+        _header(
+            "webhook-timestamp",
+            f"Seconds since the epoch, at most {settings.replay_window_s:g} s from now.",
+            {"type": "string", "pattern": "^[0-9]{1,12}$"},
+        ),
+        _header("webhook-signature", "v1,<base64>, several separated by blanks.", {"type": "string"}),
+    ]
+
+
+def _dispute_hook(settings: IngressSettings) -> dict[str, Any]:
+    return {
+        "operationId": "disputeHook",
+        "summary": "A signed hook of disputes",
+        "description": "Standard Webhooks, as the other hook. What the fields mean is said by the profile of disputes; "
+        "what can be read in two ways is refused until it says which.",
+        "parameters": _signature(settings),
+        "requestBody": _body("application/json", "DisputeHook"),
+        "responses": _responses(400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 503),
+    }
+
+
+def _upload(settings: IngressSettings) -> dict[str, Any]:
+    responses = _responses(400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 503)
+    responses["200"]["content"]["application/json"]["schema"] = _ref("FileAccepted")
+    return {
+        "operationId": "upload",
+        "summary": "A dispute report, a deposit report or a bank statement",
+        "description": "Signed as a hook. The same file is the same answer, and counts from its first reading.",
+        "parameters": _signature(settings),
+        "requestBody": _body("application/json", "Upload"),
+        "responses": responses,
     }
 
 
@@ -296,6 +332,85 @@ def _silent_body() -> dict[str, Any]:
             "parmList": {"type": "string", "description": "NAME~value pairs joined by |, TRANSACTIONID among them."}
         },
         "example": {"parmList": "ORDERID~123456|TRANSACTIONID~62279788|APPCODE~TAS456|"},
+    }
+
+
+def _dispute_hook_body() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "Any JSON; this is what is read without a profile of your own. case, stage and date are needed.",
+        "example": {
+            "case": "CB-2026-0042",
+            "stage": "DEBITED",
+            "date": "2026-11-30",
+            "amount": "100.00",
+            "currency": "USD",
+            "transaction": "79388123",
+            "reported_at": "2026-11-30T18:10:00Z",
+        },
+    }
+
+
+def _upload_body() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["type", "data"],
+        "additionalProperties": False,
+        "properties": {
+            "type": {"const": UPLOAD_TYPE},
+            "data": {
+                "type": "object",
+                "required": ["purpose", "file_name", "content"],
+                "additionalProperties": False,
+                "properties": {
+                    "purpose": {"enum": ["disputes", "deposits", "bank"]},
+                    "file_name": {"type": "string", "minLength": 1, "maxLength": 200},
+                    "content": {"type": "string", "contentEncoding": "base64", "description": "The bytes of the file."},
+                    "merchant": {
+                        "type": ["string", "null"],
+                        "description": "Merchant account; needed where there are several and no column names them.",
+                    },
+                    "account": {
+                        "type": ["string", "null"],
+                        "pattern": "^[A-Za-z0-9_-]{1,40}$",
+                        "description": "Our label of the bank account, never its number; the merchant's by default.",
+                    },
+                    "bank_account": {
+                        "type": "string",
+                        "pattern": "^[0-9]{0,6}$",
+                        "description": "Last digits of the bank account, for a statement of several.",
+                    },
+                    "intraday": {"type": "boolean", "description": "Lines of a day that is not over."},
+                },
+            },
+        },
+        "example": {
+            "type": UPLOAD_TYPE,
+            "data": {
+                "purpose": "disputes",
+                "file_name": "disputes-2026-11-30.csv",
+                "content": "Q2FzZSxTdGF0dXMsRGF0ZSxBbW91bnQKQ0ItMSxDaGFyZ2ViYWNrLDIwMjYtMTEtMjAsMTAwLjAwCg==",
+            },
+        },
+    }
+
+
+def _file_accepted() -> dict[str, Any]:
+    row = {
+        "type": "object",
+        "required": ["line", "reason"],
+        "properties": {"line": {"type": "integer"}, "reason": {"type": "string"}},
+    }
+    return {
+        "type": "object",
+        "required": ["accepted", "file_digest", "left_out", "left_out_count", "notes"],
+        "properties": {
+            "accepted": {"type": "integer", "minimum": 0, "description": "Records that the file's rows became."},
+            "file_digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "left_out": {"type": "array", "items": row, "description": "Rows that can't be read, the first of them."},
+            "left_out_count": {"type": "integer", "minimum": 0},
+            "notes": {"type": "array", "items": {"type": "string"}},
+        },
     }
 
 

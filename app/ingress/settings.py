@@ -26,6 +26,8 @@ class IngressSettings(BaseModel):
     hook_rows           fact: a signed row is believed; hint: PayTrace is asked about it, as about a Silent Post
     silent_post_path    last part of POST /silent-post/<...>, as secret as a password
     observation_tokens  bearer tokens of POST /observations
+    dispute_hook_secrets, upload_secrets   of POST /hooks/disputes and POST /files, as hook_secrets
+    max_upload_bytes    of the body of an upload, which holds the file as base64: a third larger than the file
     ack_timeout_s       how long a sender waits for the broker; below the 60 s after which the producer itself gives up
     look_up_timeout_s   how long a sender of a hint waits for PayTrace
     requests_at_once    with max_body_bytes, bounds the memory that strangers can claim: 64 x 256 KiB = 16 MiB
@@ -48,6 +50,8 @@ class IngressSettings(BaseModel):
     hook_rows: Literal["fact", "hint"] = "fact"
     silent_post_path: SecretStr = SecretStr("")
     observation_tokens: tuple[SecretStr, ...] = ()
+    dispute_hook_secrets: tuple[SecretStr, ...] = ()
+    upload_secrets: tuple[SecretStr, ...] = ()
 
     ack_timeout_s: float = Field(default=5.0, gt=0, lt=60)
     look_up_timeout_s: float = Field(default=15.0, gt=0)
@@ -55,6 +59,7 @@ class IngressSettings(BaseModel):
     retry_after_s: int = Field(default=5, ge=1)
 
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, le=8 * 1024 * 1024)
+    max_upload_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     max_observations: int = Field(default=500, ge=1)
     body_timeout_s: float = Field(default=10.0, gt=0)
     header_timeout_s: float = Field(default=10.0, gt=0)
@@ -66,11 +71,12 @@ class IngressSettings(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        for number, secret in enumerate(self.hook_secrets):
-            if len(hook_key(secret)) < SHORTEST_SECRET_BYTES:
-                raise ValueError(
-                    f"hook_secrets[{number}] must be whsec_ and base64 of {SHORTEST_SECRET_BYTES} bytes or more"
-                )
+        for name in ("hook_secrets", "dispute_hook_secrets", "upload_secrets"):
+            for number, secret in enumerate(getattr(self, name)):
+                if len(hook_key(secret)) < SHORTEST_SECRET_BYTES:
+                    raise ValueError(
+                        f"{name}[{number}] must be whsec_ and base64 of {SHORTEST_SECRET_BYTES} bytes or more"
+                    )
         for number, token in enumerate(self.observation_tokens):
             text = token.get_secret_value()
             if len(text) < SHORTEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:

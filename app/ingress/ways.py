@@ -1,4 +1,4 @@
-"""The ways in, each a pure path from a proved and guarded body to records of observations."""
+"""The ways in for what PayTrace shows, each a pure path from a proved and guarded body to records of observations."""
 
 from __future__ import annotations
 

@@ -226,8 +226,10 @@ def _undecided(events: Sequence[Any], past: Past, name: str) -> Iterator[str]:
 
 
 def line_in_words(line: DocumentLine) -> str:
-    """Return a line as people read it: role, account, side, amount."""
-    return f"{line.role} {line.account} {_amount(line)}"
+    """Return a line as people read it: role, account, cost centre and category where it has one, side, amount."""
+    centre = "" if line.cost_centre is None else f" cost centre {line.cost_centre}"
+    category = "" if line.product_category is None else f" ({line.product_category})"
+    return f"{line.role} {line.account}{centre}{category} {_amount(line)}"
 
 
 def _amount(line: DocumentLine) -> str:

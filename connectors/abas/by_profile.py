@@ -72,6 +72,7 @@ VERSION_DIFFERS = "VERSION_DIFFERS"
 MISSING_CURRENCY = "MISSING_PROFILE/currency"
 MISSING_POSTED_ON = "MISSING_PROFILE/posted_on"
 MISSING_BASE_AMOUNT = "MISSING_PROFILE/base_amount"
+MISSING_COUNTER_ROWS = "MISSING_PROFILE/counter_rows"
 MISSING_RECORD = "MISSING_OBJECT/record"
 
 _AMOUNTS = ("debit", "credit")
@@ -142,12 +143,17 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
         )
         self._client, self._profile, self._way, self._command = client, profile, way, command
         self._head = _document_head(command, way, profile.formats)
-        self._rows = [_line(line, profile.formats) for line in command.lines] if way.rows is not None else []
+        self._rows = _document_rows(command, way, profile.formats)
 
     @property
     def is_fenced(self) -> bool:
         """By an infosystem, or by a lock under which a search shows at once what was saved."""
         return self._infosystem is not None or _is_fenced(self._way, self._profile)
+
+    @property
+    def _rows_way(self) -> Rows | None:
+        """Where the rows of this document are; None where all of it is in the head."""
+        return self._way.rows or (self._way.counter_rows if self._rows else None)
 
     @property
     def _infosystem(self) -> Infosystem | None:
@@ -201,6 +207,14 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
                 f"for them; add documents.{self._command.kind}.rows.inputs.{BASE_AMOUNT}",
                 code=MISSING_BASE_AMOUNT,
             )
+        call = self._infosystem
+        if self._rows and (self._rows_way is None or (call is not None and not call.counter_rows)):
+            missing = "infosystem.counter_rows" if self._rows_way else "counter_rows"
+            raise AbasRefused(
+                "the document has a line for each of several product categories, and the mapping profile names no rows "
+                f"for them; add documents.{self._command.kind}.{missing}",
+                code=MISSING_COUNTER_ROWS,
+            )
         head = self._head if original is None else {**self._head, REVERSES_DOCUMENT: Put(original.id)}
         strategy = profile.strategy_of(way)
         if strategy == "infosystem" and way.infosystem is not None:
@@ -208,7 +222,7 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
         if strategy == "infosystem" or (strategy == "typecommand" and way.type_command is None):
             where = profile.where("documents", self._command.kind)
             raise ProfileMismatch([f"{where}: {self._command.kind} has no entry for strategy {strategy}"])
-        actions = [*_set_head(way.constants, way.inputs, head), *_set_new_rows(way.rows, self._rows), commit()]
+        actions = [*_set_head(way.constants, way.inputs, head), *_set_new_rows(self._rows_way, self._rows), commit()]
         return await save_by_editor(
             self._client,
             profile.posting.dialog_answers,
@@ -220,10 +234,18 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
         )
 
     async def _by_infosystem(self, call: Infosystem, head: Puts, saving: Saving) -> Document:
-        inputs = list(_set_head(call.constants, call.inputs, head))
+        inputs = [
+            *_set_head(call.constants, call.inputs, head),
+            *_set_new_rows(Rows(inputs=call.counter_rows), self._rows),
+        ]
         shown = await save_by_infosystem(
             self._client, self._profile.posting.dialog_answers, call, inputs, saving=saving
         )
+        if self._rows:  # what it reports is the head
+            saved = await self.look_up()
+            if saved is None:
+                raise AbasSavedUnseen("the posting infosystem posted, and the document can't be found by our reference")
+            return saved
         names = call.outputs
         reported = {name: read_text(shown.head.get(field)) for name, field in names.items()}
         try:
@@ -240,8 +262,8 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
         if self.original is not None and REVERSES_DOCUMENT in self._way.reads:
             head[REVERSES_DOCUMENT] = Put(self.original)
         differences = list(_differences(found.names, head, found.shown.head, formats))
-        if self._way.rows is not None:
-            differences += _row_differences(self._way.rows, self._rows, found.shown.rows, formats)
+        if self._rows_way is not None:
+            differences += _row_differences(self._rows_way, self._rows, found.shown.rows, formats)
         if differences:
             raise AbasDocumentContradicts(
                 f"abas document {found.number} under {self.reference} is not the {self._command.kind} asked for: "
@@ -521,17 +543,39 @@ def _document_head(command: PostDocument, way: DocumentWay, formats: Formats) ->
         day = posted_on or command.values["value_on"]
         head |= _typed({"posted_on": day}, {"posted_on": ValueType.DAY}, formats, {})
     if way.rows is None:
-        line, counter = command.lines
-        if roles()[counter.role].of is None:
-            head[COUNTER_ACCOUNT] = Put(counter.account)
-        elif counter.open_item is not None:
-            head[COUNTER_OPEN_ITEM] = Put(counter.open_item)
-        of_counter = {"cost_centre": counter.cost_centre, "tax_code": counter.tax_code}
-        head |= {role: Put(text) for role, text in of_counter.items() if text is not None}
-        sign = 1 if line.side.value.lower() == way.amount_side else -1
+        line, *counters = command.lines
+        for counter in counters if len(counters) == 1 else ():
+            if roles()[counter.role].of is None:
+                head[COUNTER_ACCOUNT] = Put(counter.account)
+            elif counter.open_item is not None:
+                head[COUNTER_OPEN_ITEM] = Put(counter.open_item)
+            of_counter = {"cost_centre": counter.cost_centre, "tax_code": counter.tax_code}
+            head |= {role: Put(text) for role, text in of_counter.items() if text is not None}
+        sign = _sign_of_head(command, way)
         head["amount"] = _amount(sign * line.amount_minor, line.currency, formats)
         head |= _base_amount(line, sign, formats)
     return {**head, **_typed(command.values, kinds()[command.kind].values, formats, way.codes)}
+
+
+def _sign_of_head(command: PostDocument, way: DocumentWay) -> int:
+    return 1 if command.lines[0].side.value.lower() == way.amount_side else -1
+
+
+def _document_rows(command: PostDocument, way: DocumentWay, formats: Formats) -> list[Puts]:
+    """Return the rows of a document: all lines, or several of the other side where the first is in the head."""
+    if way.rows is not None:
+        return [_line(line, formats) for line in command.lines]
+    counters = command.lines[1:]
+    return [_counter_row(line, _sign_of_head(command, way), formats) for line in counters] if len(counters) > 1 else []
+
+
+def _counter_row(line: DocumentLine, sign: int, formats: Formats) -> Puts:
+    given = {"account": line.account, "cost_centre": line.cost_centre, "tax_code": line.tax_code}
+    puts = {role: Put(text) for role, text in given.items() if text is not None}
+    if line.text is not None:
+        puts["text"] = Put(line.text, is_words=True)
+    amount = _amount(sign * line.amount_minor, line.currency, formats)
+    return {**puts, "amount": amount, **_base_amount(line, sign, formats)}
 
 
 def _line(line: DocumentLine, formats: Formats) -> Puts:
@@ -617,7 +661,8 @@ def _number(way: DocumentWay | RecordWay, shown: ErpObject) -> str:
 def _fields(way: DocumentWay | RecordWay, *others: str) -> tuple[list[str], list[str]]:
     """Return which fields of head and rows are asked for."""
     head = dict.fromkeys((*others, *(way.read_at(role) for role in way.inputs)))
-    rows = dict.fromkeys(way.rows.read_at(role) for role in way.rows.inputs) if way.rows is not None else {}
+    in_rows = way.rows or (way.counter_rows if isinstance(way, DocumentWay) else None)
+    rows = dict.fromkeys(in_rows.read_at(role) for role in in_rows.inputs) if in_rows is not None else {}
     return list(head), list(rows)
 
 

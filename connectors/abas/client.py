@@ -152,7 +152,13 @@ class AbasClient:
         return plain_fields(await self._read("GET", f"{self._base}/about"))
 
     async def query(
-        self, table: str, selection: Selection, head_fields: Sequence[str], *, order_option: str
+        self,
+        table: str,
+        selection: Selection,
+        head_fields: Sequence[str],
+        *,
+        order_option: str,
+        table_fields: Sequence[str] = (),
     ) -> AsyncIterator[ErpObject]:
         """Read all records of a selection, page by page in the selection's order.
 
@@ -163,7 +169,9 @@ class AbasClient:
         offset = 0
         before: tuple[str, ...] = ()
         while True:
-            page = await self.query_page(table, selection, head_fields, order_option=order_option, offset=offset)
+            page = await self.query_page(
+                table, selection, head_fields, order_option=order_option, table_fields=table_fields, offset=offset
+            )
             if not page:
                 return
             shown = tuple(record.id for record in page)

@@ -117,12 +117,34 @@ class Table(Entry, Generic[FieldsT]):
     fields: FieldsT
 
 
+class InvoiceFields(Entry):
+    """Fields of an invoice."""
+
+    number: FieldName  # as the open item names it
+
+
+class InvoiceRowFields(Entry):
+    """Fields of a line of an invoice: its product category, its net, and its tax as an amount or as a percentage."""
+
+    category: FieldName
+    net: FieldName
+    tax: FieldName | None = None
+    tax_percent: FieldName | None = None
+
+
+class InvoiceTable(Table[InvoiceFields]):
+    """The invoices, for the lines of what is open."""
+
+    rows: InvoiceRowFields
+
+
 class Tables(Entry):
     """The tables that we read; those that an installation doesn't use are left out."""
 
     customer: Table[CustomerFields]
     open_item: Table[OpenItemFields] | None = None
     sales_order: Table[SalesOrderFields] | None = None
+    invoice: InvoiceTable | None = None
     payment_request: Table[PaymentRequestFields] | None = None
 
 
@@ -173,6 +195,7 @@ class Infosystem(Entry):
     search_word: SearchWord
     inputs: Mapping[str, FieldName]
     constants: Mapping[FieldName, str] = {}
+    counter_rows: Mapping[str, FieldName] = {}  # as those of the document, where it takes them
     press: FieldName
     outputs: Mapping[str, FieldName]  # id, number, created, and roles by which the document is judged
 
@@ -295,8 +318,9 @@ class DocumentWay(_Way):
 
     One of two lines, the first of them the customer's own, may go into the head alone, without rows: amount and open
     item of that line are roles of the head then, counter_account (or counter_open_item, where the other line is the
-    customer's as well), cost_centre and tax_code those of the other one, and
-    amount_side says which side of the first is a positive amount there.
+    customer's as well), cost_centre and tax_code those of the other one, and amount_side says which side of the first
+    is a positive amount there. Where the other side has several lines, one for each product category, these are
+    counter_rows: rows of account and amount, which is signed as the head's.
     """
 
     created: FieldName
@@ -305,6 +329,7 @@ class DocumentWay(_Way):
     type_command: str | None = None
     infosystem: Infosystem | None = None
     rows: Rows | None = None
+    counter_rows: Rows | None = None
     amount_side: Literal["debit", "credit"] = "credit"
     codes: Mapping[str, Mapping[str, str]] = {}  # abas' word for each code of a value
     cut: Mapping[Literal["text"], Annotated[int, Field(gt=0)]] = {}  # how many characters a text for people may have
@@ -326,6 +351,7 @@ class DocumentWay(_Way):
             head, needed, always = head | of_line | {BASE_AMOUNT}, needed | of_line, always | kind.lines[0].requires
         of_row = set[str]() if is_flat else set(_LINE_ROLES)
         yield from self._misfits(head, needed, of_row, of_row and {"account", "debit", "credit", *taken}, always)
+        yield from self._counter_misfits(is_flat, taken - {"open_item"})
         in_rows = () if self.rows is None else self.rows.inputs
         if "currency" not in self.inputs and "currency" not in in_rows:
             yield ("inputs",), "has no currency; name its field, here or in rows.inputs"
@@ -346,6 +372,21 @@ class DocumentWay(_Way):
             known = head | _OUTPUTS | {COUNTER_ACCOUNT}
             for role in sorted(set(call.outputs) - known):
                 yield (*at, "outputs", role), f"is no role of the kind; {near(role, known)}"
+
+    def _counter_misfits(self, is_flat: bool, taken: AbstractSet[str]) -> Iterator[tuple[YamlPath, str]]:
+        call = {} if self.infosystem is None else self.infosystem.counter_rows
+        if self.counter_rows is None:
+            if call:
+                yield ("infosystem", "counter_rows"), "are written and never read; write counter_rows of the document"
+            return
+        if not is_flat:
+            yield ("counter_rows",), "are for a document that goes into the head alone; remove them"
+            return
+        known = {"account", "amount", BASE_AMOUNT, "cost_centre", "tax_code", "text"}
+        needed = {"account", "amount", *taken}
+        for path, inputs in ((("counter_rows",), self.counter_rows.inputs), (("infosystem", "counter_rows"), call)):
+            if inputs:
+                yield from self._inputs_misfit(path, inputs, {}, known, needed)
 
 
 class RecordWay(_Way):

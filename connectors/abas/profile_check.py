@@ -26,6 +26,7 @@ from connectors.abas.mapping import is_day, plain_amount, to_date_text
 from connectors.abas.profile import (
     DocumentWay,
     Formats,
+    InvoiceTable,
     Profile,
     RecordWay,
     Table,
@@ -99,6 +100,9 @@ class _Check:
                 continue
             for field_role, name in entry.fields.model_dump(exclude_none=True).items():
                 await self._field((*path, "fields", field_role), entry.table, name)
+            rows = entry.rows.model_dump(exclude_none=True) if isinstance(entry, InvoiceTable) else {}
+            for field_role, name in rows.items():
+                await self._field((*path, "rows", field_role), entry.table, name)
             await self._field((*path, "order_by"), entry.table, entry.order_by)
 
     def _table(self, path: tuple[str, ...], table: str, meta_name: str) -> bool:
@@ -136,6 +140,9 @@ class _Check:
                 named += [(f"rows.reads.{role}", name) for role, name in way.rows.reads.items()]
             if isinstance(way, DocumentWay):
                 named.append(("created", way.created))
+                if way.counter_rows is not None:
+                    named += [(f"counter_rows.inputs.{role}", name) for role, name in way.counter_rows.inputs.items()]
+                    named += [(f"counter_rows.reads.{role}", name) for role, name in way.counter_rows.reads.items()]
             for role, name in named:
                 await self._field((*path, *role.split(".")), way.table, name)
             if isinstance(way, DocumentWay):
@@ -159,6 +166,7 @@ class _Check:
         else:
             named = [("press", call.press), *((f"constants.{name}", name) for name in call.constants)]
             named += [(f"inputs.{role}", name) for role, name in call.inputs.items()]
+            named += [(f"counter_rows.{role}", name) for role, name in call.counter_rows.items()]
             named += [(f"outputs.{role}", name) for role, name in call.outputs.items()]
             await self._infosystem((*path, "infosystem"), call.workspace, call.search_word, named)
 

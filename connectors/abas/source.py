@@ -5,12 +5,14 @@ the settings say: a record is seen in at least one of the two even when it is fi
 shown no longer is looked up by id (vanished.py).
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connectors.abas.client import AbasClient, press, set_field
 from connectors.abas.criteria import Filing, Selection, at_least, not_empty
 from connectors.abas.errors import AbasAddressWrong, AbasRecordUnreadable, AbasRefused
+from connectors.abas.invoice_lines import ASKED_AT_ONCE, InvoiceLines, Lines, in_minor_units
 from connectors.abas.mapping import (
     parse_instant,
     to_customer_referenced,
@@ -80,6 +82,8 @@ class AbasSource:
         self._settings = settings
         self._now = now
         self._vanished = Vanished(client, order_option=profile.formats.order_option)
+        invoices = profile.tables.invoice
+        self._invoices = None if invoices is None else InvoiceLines(client, invoices, profile.formats)
 
     async def poll(self) -> AsyncIterator[Observation]:
         """Yield what abas shows, one thing at a time with a key that stays the same from poll to poll.
@@ -91,6 +95,7 @@ class AbasSource:
         since = await self._lookback()
         listing = self._profile.open_item_list
         items = self._open_items(since, unreadable) if listing is None else self._listed_items(listing, unreadable)
+        items = self._with_categories(items, unreadable)
         for reader in (self._customers(unreadable), items, self._orders(since, unreadable)):
             async for observation in reader:
                 yield observation
@@ -164,6 +169,24 @@ class AbasSource:
             if seen is not None:
                 yield seen
 
+    async def _with_categories(
+        self, items: AsyncIterator[Observation], unreadable: _Unreadable
+    ) -> AsyncIterator[Observation]:
+        """Add to each open item what its invoice sold, by category; many invoices are asked for at once."""
+        invoices, waiting = self._invoices, list[Observation]()
+        if invoices is None:
+            async for seen in items:
+                yield seen
+            return
+        async for seen in items:
+            waiting.append(seen)
+            if len(waiting) == ASKED_AT_ONCE:
+                for known in await _categorised(waiting, invoices, unreadable):
+                    yield known
+                waiting = []
+        for known in await _categorised(waiting, invoices, unreadable):
+            yield known
+
     def _item(self, item: ErpObject, fields: ItemFields, unreadable: _Unreadable, *, filed: bool) -> Observation | None:
         try:
             observed = to_open_item_observed(item, fields, self._profile.formats, filed=filed, observed_at=self._now())
@@ -204,6 +227,29 @@ class AbasSource:
             now = self._now()  # abas doesn't say its clock, or in a form of its own
         since = (now - timedelta(days=self._settings.filed_lookback_days)).date()
         return to_date_text(since, self._profile.formats)
+
+
+async def _categorised(seen: list[Observation], invoices: InvoiceLines, unreadable: _Unreadable) -> list[Observation]:
+    numbers = {one.invoice_number for _, records in seen for one in records if isinstance(one, OpenItemObserved)}
+    try:
+        lines = await invoices.of(numbers)
+    except AbasRecordUnreadable as error:  # then no category of these is known in this poll
+        unreadable.add(error)
+        return seen
+    return [(key, tuple(_to_categorised(one, lines) for one in records)) for key, records in seen]
+
+
+def _to_categorised(record: Record, lines: Mapping[str, Lines]) -> Record:
+    """Return an open item with its amounts by category; any other record as it is."""
+    if not isinstance(record, OpenItemObserved):
+        return record
+    known = in_minor_units(lines.get(record.invoice_number, ()), record.currency)
+    return replace(
+        record,
+        category_names=tuple(category for category, _, _ in known),
+        category_net_amounts=tuple(net for _, net, _ in known),
+        category_tax_amounts=tuple(tax for _, _, tax in known),
+    )
 
 
 def _with_id(wanted: Iterable[str]) -> list[str]:

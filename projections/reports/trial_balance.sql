@@ -16,7 +16,7 @@ posted AS
     SELECT *
     FROM fct_document_lines FINAL
     ORDER BY source_offset
-    LIMIT 1 BY posting_reference, document_id, role, currency
+    LIMIT 1 BY posting_reference, document_id, row_index
 ),
 abas AS
 (

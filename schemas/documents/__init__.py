@@ -83,13 +83,14 @@ class LineKind(Entry):
     """One line of a document kind, which of its optional fields it may carry, and which of them it must.
 
     side `either` leaves the side to the command: the money of such a line may go both ways. An optional line may be
-    left out. One of alternatives may stand where role stands.
+    left out, one by category may stand once for each product category, one of alternatives may stand where role stands.
     """
 
     role: str = Field(pattern=_NAME)
     alternatives: tuple[Annotated[str, Field(pattern=_NAME)], ...] = ()
     side: Literal["debit", "credit", "either"]
     optional: bool = False
+    by_category: bool = False
     takes: frozenset[Literal["open_item", "cost_centre", "tax_code", "text"]] = frozenset()
     requires: frozenset[str] = frozenset()
 
@@ -106,7 +107,8 @@ class LineKind(Entry):
     def described(self) -> str:
         """Role and side in words."""
         side = "DEBIT or CREDIT" if self.side == "either" else self.side.upper()
-        return f"{' or '.join(self.roles)} {side}{' (may be left out)' if self.optional else ''}"
+        may = " (may be left out)" if self.optional else " (one for each category)" if self.by_category else ""
+        return f"{' or '.join(self.roles)} {side}{may}"
 
 
 class Kind(Entry):
@@ -232,9 +234,12 @@ def _bad_reversal(kind: Kind, found: Mapping[str, Kind], names: AbstractSet[str]
             remedy = near(kind.reversed_by, [k.kind for k in found.values() if k.is_document and k is not kind])
             yield BadKind(file, f"reversed_by is {kind.reversed_by}, which has no file here; write it, or {remedy}")
         return
-    turned = {" or ".join(line.roles): (_TURNED[line.side], line.optional) for line in kind.lines}
-    if {" or ".join(line.roles): (line.side, line.optional) for line in other.lines} != turned:
-        wanted = ", ".join(f"{role} {side}{' optional' if may else ''}" for role, (side, may) in turned.items())
+    turned = {" or ".join(line.roles): (_TURNED[line.side], line.optional, line.by_category) for line in kind.lines}
+    if {" or ".join(line.roles): (line.side, line.optional, line.by_category) for line in other.lines} != turned:
+        wanted = ", ".join(
+            f"{role} {side}{' optional' if may else ''}{' by_category' if each else ''}"
+            for role, (side, may, each) in turned.items()
+        )
         yield BadKind(file, f"{other.kind} doesn't turn its lines; there they are {wanted}")
 
 
@@ -345,8 +350,13 @@ def _document_faults(command: Any) -> Iterator[Fault]:
 
 def _lines_of(kind: Kind, lines: Sequence[Any]) -> list[LineKind] | None:
     """Return what the kind says of each line of a command; None where the lines are not those of the kind."""
-    found, rest = [], list(kind.lines)
+    found: list[LineKind] = []
+    rest = list(kind.lines)
     for line in lines:
+        same = found[-1] if found and found[-1].by_category and lines[len(found) - 1].role == line.role else None
+        if same is not None and same.takes_side(line.side.value):
+            found.append(same)
+            continue
         while rest and line.role not in rest[0].roles and rest[0].optional:
             rest.pop(0)
         if not rest or line.role not in rest[0].roles or not rest[0].takes_side(line.side.value):

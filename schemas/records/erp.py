@@ -51,6 +51,7 @@ class DocumentLine(Record):
     base_minor: int | None = None
     base_currency: str | None = None
     open_item: str | None = None
+    product_category: str | None = None
     cost_centre: str | None = None
     tax_code: str | None = None
     text: str | None = None

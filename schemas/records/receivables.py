@@ -391,6 +391,9 @@ class OpenItemObserved(Record):
     tax_codes: tuple[str, ...] = ()
     taxed_amounts: tuple[int, ...] = ()
     tax_amounts: tuple[int, ...] = ()
+    category_names: tuple[str, ...] = ()
+    category_net_amounts: tuple[int, ...] = ()
+    category_tax_amounts: tuple[int, ...] = ()
     credits_invoice: str | None = None
     observed_at: datetime
     raw: str
@@ -416,6 +419,9 @@ class OpenItemRecorded(Record):
     tax_codes: tuple[str, ...] = ()
     taxed_amounts: tuple[int, ...] = ()
     tax_amounts: tuple[int, ...] = ()
+    category_names: tuple[str, ...] = ()
+    category_net_amounts: tuple[int, ...] = ()
+    category_tax_amounts: tuple[int, ...] = ()
     credits_invoice: str | None = None
     occurred_at: datetime
 
@@ -511,6 +517,8 @@ class PostingRequested(Record):
     rule: str = ""
     tax_minor: int = 0
     tax_code: str | None = None
+    category_names: tuple[str, ...] = ()
+    category_amounts: tuple[int, ...] = ()
     value_on: date | None = None
     lines: tuple[DocumentLine, ...]
     mapping_version: str

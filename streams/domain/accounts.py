@@ -25,7 +25,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "merchant_account": "our label of the merchant account that the money moves by",
         "currency": "currency of the line (ISO 4217)",
         "method": "how it was paid: CARD, ACH or UNKNOWN",
-        "product_category": "category of what was sold",
+        "product_category": "category of what was sold, UNKNOWN where nobody names one",
         "fee_kind": "kind of the fee",
         "event": "event that the document follows from",
         "reason": "why money goes back: VOID, ACH_RETURN, REFUND, CORRECTION",

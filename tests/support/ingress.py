@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
@@ -28,8 +29,12 @@ from urllib.parse import unquote
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook
 
+from app.files.reading import FileReader
+from app.files.register import FileRegister
+from app.files.settings import FilesSettings
 from app.ingress.app import Ingress
 from app.ingress.delivery import Delivery
+from app.ingress.files import UPLOAD_TYPE, FileWays
 from app.ingress.server import listen, new_server
 from app.ingress.settings import IngressSettings
 from connectors.paytrace.hook import HOOK_TYPE as HOOK_TYPE
@@ -37,7 +42,11 @@ from connectors.paytrace.hooks import PayTraceReader
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import TransactionReader
 from connectors.paytrace.wire import JsonObject
+from reconcile.files.dispute_hooks import HookReader
+from reconcile.files.disputes import load_dispute_profile
+from reconcile.files.received import Accounts
 from schemas import catalog
+from schemas.values.business_day import PAYTRACE_ZONE
 from schemas.wire.codec import Codec
 from streams.log.memory import MemoryLog
 from streams.log.ports import Log
@@ -83,6 +92,8 @@ def settings(**changes: Any) -> IngressSettings:
             "hook_secrets": (SecretStr(SECRET), SecretStr(OLD_SECRET)),
             "observation_tokens": (SecretStr(TOKEN),),
             "silent_post_path": SecretStr(SILENT_PATH),
+            "dispute_hook_secrets": (SecretStr(SECRET),),
+            "upload_secrets": (SecretStr(SECRET),),
             "rate_per_s": 100_000.0,
             "burst": 100_000,
             **changes,
@@ -130,11 +141,13 @@ def new_app(
     *,
     now: Callable[[], float] = time.time,
     broken: list[str] | None = None,
+    currencies: Mapping[str, str] | None = None,
+    files: FilesSettings | None = None,
 ) -> Ingress:
-    """The application as bootstrap wires it."""
+    """The application as bootstrap wires it; currencies is by merchant account."""
     found = found or settings()
     codec = Codec()
-    desk = PayTraceReader(reader or NoReader(), PayTraceSettings(), now=lambda: datetime.fromtimestamp(now(), UTC))
+    desk = PayTraceReader(reader or NoReader(), PayTraceSettings(), now=partial(_instant, now))
     reported = [] if broken is None else broken
     delivery = Delivery(
         log,
@@ -143,7 +156,24 @@ def new_app(
         retry_after_s=found.retry_after_s,
         on_broken=lambda: reported.append("broken"),
     )
-    return Ingress(found, desk, delivery, codec, now=now)
+    instant = partial(_instant, now)
+    labels, files = currencies or {"main": "USD"}, files or FilesSettings()
+    ways = FileWays(
+        FileReader.of(files, labels, now=instant),
+        HookReader(
+            load_dispute_profile(files.dispute_profile_path), Accounts(labels), dict.fromkeys(labels, PAYTRACE_ZONE)
+        ),
+        FileRegister(log, codec),
+        only=files.only,
+        timeout_s=found.ack_timeout_s,
+        retry_after_s=found.retry_after_s,
+        now=instant,
+    )
+    return Ingress(found, desk, delivery, codec, now=now, files=ways)
+
+
+def _instant(now: Callable[[], float]) -> datetime:
+    return datetime.fromtimestamp(now(), UTC)
 
 
 @dataclass(frozen=True)
@@ -191,6 +221,16 @@ class Client:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
         return self.request("POST", "/observations", raw, headers)
+
+    def dispute_hook(self, body: Any, **changes: Any) -> Answer:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.request("POST", "/hooks/disputes", raw, signed(raw, **changes))
+
+    def upload(self, purpose: str, content: bytes, *, name: str = "report.csv", **more: Any) -> Answer:
+        """Send a file; more are further fields of it."""
+        data = {"purpose": purpose, "file_name": name, "content": base64.b64encode(content).decode(), **more}
+        raw = json.dumps({"type": UPLOAD_TYPE, "data": data}).encode()
+        return self.request("POST", "/files", raw, signed(raw))
 
     def silent_post(self, body: bytes, path: str = SILENT_PATH) -> Answer:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}

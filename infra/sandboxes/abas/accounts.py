@@ -79,6 +79,12 @@ def _of_payment(store: Store, payment: Record) -> Iterator[Row]:
         credit = store.record(str(values.get("credit") or ""))
         yield Row(customer, on, currency, amount, base, payment.id, ACCOUNT_PART if credit is None else _part(credit))
         return
+    for part_of_it in payment.rows:
+        number, minor = _text(store, part_of_it["counterAcct"], "idno"), _decimal(part_of_it["amount"])
+        value = _base(store, part_of_it.get("baseAmt"), minor, currency)
+        yield Row(number, on, currency, minor, value, payment.id)
+    if payment.rows:
+        return
     usual = GIVEN_UP if kind == WRITE_OFF else TRANSIT
     yield Row(_text(store, values.get("counterAcct"), "idno") or usual, on, currency, amount, base, payment.id)
 

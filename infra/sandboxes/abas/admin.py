@@ -21,6 +21,7 @@ from infra.sandboxes.abas.tables import (
     ACCOUNT,
     COST_CENTRE,
     CUSTOMER,
+    INVOICE,
     OPEN_ITEM,
     PAYMENT_REQUEST,
     PRODUCT,
@@ -50,6 +51,16 @@ class TaxSeed(BaseModel):
     tax: Decimal
 
 
+class LineSeed(BaseModel):
+    """A line of the invoice of an outstanding item: the group of its product (none: a line without a product)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    category: str = Field(default="", max_length=40)
+    net: Decimal
+    tax_percent: Decimal = Decimal(0)
+
+
 class OpenItemSeed(BaseModel):
     """An outstanding item to create; amount as text, so that no double touches it."""
 
@@ -66,6 +77,7 @@ class OpenItemSeed(BaseModel):
     discount_percent: Decimal | None = Field(default=None, ge=0, le=100)
     discount_days: int | None = Field(default=None, ge=0)
     taxes: list[TaxSeed] = Field(default=[], max_length=2)
+    lines: list[LineSeed] = []
 
 
 class CreditMemoSeed(BaseModel):
@@ -233,7 +245,37 @@ def _seed_open_items(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
             ).id
             for number, seed in enumerate(seeds)
         ]
+        for seed in seeds:
+            _add_invoice(sandbox, seed, customers[seed.customer_number])
     return {"ids": ids}
+
+
+def _add_invoice(sandbox: Sandbox, seed: OpenItemSeed, customer: Record) -> None:
+    """Create the invoice of an item whose lines are given: posted, hence filed."""
+    if not seed.lines:
+        return
+    store = sandbox.store
+    products: dict[str, str] = {"": ""}
+    for line in seed.lines:
+        if line.category not in products:
+            number = f"P-{line.category}"
+            known = next(iter(store.matching(PRODUCT.spec, "idno", number) or ()), None)
+            known = known or store.add(PRODUCT, {"idno": number, "ypgroup": line.category})
+            products[line.category] = known.id
+    rows: list[dict[str, Stored]] = [
+        {
+            "product": products[line.category],
+            "unitQty": "1",
+            "price": str(line.net),
+            "rowAmt": str(line.net),
+            "taxPercent": str(line.tax_percent),
+        }
+        for line in seed.lines
+    ]
+    currency = currency_record(store, seed.currency).id
+    net = str(sum(line.net for line in seed.lines))
+    values: dict[str, Stored] = {"idno": seed.invoice_number, "customer": customer.id, "curr": currency}
+    store.change(store.add(INVOICE, {**values, "totalNetAmt": net}, rows), {}, filed=True)
 
 
 def _terms(seed: OpenItemSeed) -> dict[str, Stored]:

@@ -118,6 +118,16 @@ def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
         "counter_account": _number(sandbox, values.get("counterAcct", ""), "idno"),
         "cost_centre": _number(sandbox, values.get("costCenter", ""), "idno"),
         "tax_code": values.get("taxCode", ""),
+        "counter_rows": [
+            {
+                "account": _number(sandbox, row.get("counterAcct", ""), "idno"),
+                "amount_minor": from_major(abs(Decimal(str(row.get("amount") or "0"))), currency).minor,
+                "cost_centre": _number(sandbox, row.get("costCenter", ""), "idno"),
+                "tax_code": row.get("taxCode", ""),
+                "text": row.get("rowText", ""),
+            }
+            for row in payment.rows
+        ],
         "posted_at": values["erfass"],
     }
 

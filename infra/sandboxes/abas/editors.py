@@ -184,7 +184,7 @@ class Sessions:
         if editor.table is PAYMENT:
             self.refuse_locked(str(editor.values.get("customer", "")))
             names = {column.english: column.name(language) for column in PAYMENT.head}
-            editor.record = post_payment(self.store, self.faults, editor.values, names)
+            editor.record = post_payment(self.store, self.faults, editor.values, names, editor.rows)
         elif editor.table is ENTRY:
             names = {column.english: column.name(language) for column in (*ENTRY.head, *ENTRY.rows)}
             editor.record = post_entry(self.store, self.faults, editor.values, editor.rows, names)
@@ -251,7 +251,7 @@ class Sessions:
             self._ask(editor, action)
             if editor.infosystem.saves:
                 self.refuse_locked(str(editor.values.get("ycustomer", "")))
-            editor.rows = editor.infosystem.run(self.store, self.faults, editor.values)
+            editor.rows = editor.infosystem.run(self.store, self.faults, editor.values, editor.rows)
             return
         if editor.infosystem is None and (not column.writable or editor.action not in _WRITING_ACTIONS):
             raise business_refusal(f"Variable {name} can't be changed", _NOT_PERMITTED, name)

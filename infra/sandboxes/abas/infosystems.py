@@ -26,14 +26,14 @@ class InfosystemDef:
     head: tuple[Column, ...]
     rows: tuple[Column, ...]
     button: str
-    run: Callable[[Store, Faults, dict[str, Stored]], Rows]
+    run: Callable[[Store, Faults, dict[str, Stored], Rows], Rows]
     saves: bool = False
 
 
 _LISTED = ("docNo", "customer", "totalAmt", "openAmt", "curr", "dueDate")
 
 
-def _list_open_items(store: Store, faults: Faults, head: dict[str, Stored]) -> Rows:
+def _list_open_items(store: Store, faults: Faults, head: dict[str, Stored], given: Rows) -> Rows:
     low, high = str(head.get("bervon", "")), str(head.get("berbis", ""))
     rows: Rows = []
     total = Decimal(0)
@@ -48,7 +48,7 @@ def _list_open_items(store: Store, faults: Faults, head: dict[str, Stored]) -> R
     return rows
 
 
-def _post(store: Store, faults: Faults, head: dict[str, Stored]) -> Rows:
+def _post(store: Store, faults: Faults, head: dict[str, Stored], given: Rows) -> Rows:
     """Look for the reference and post in one go; the sandbox serves one request at a time, as a lock would."""
     reference = str(head.get("yposref", ""))
     document = next(iter(store.matching(PAYMENT.spec, "yposref", reference) or ()), None) if reference else None
@@ -72,7 +72,8 @@ def _post(store: Store, faults: Faults, head: dict[str, Stored]) -> Rows:
             "taxCode": head.get("ytaxcode", ""),
             "baseAmt": head.get("ybaseamt", ""),
         }
-        document = post_payment(store, faults, values, _POSTING_NAMES)
+        rows = [{name: row[shown] for name, shown in _ROW_NAMES.items() if shown in row} for row in given]
+        document = post_payment(store, faults, values, _POSTING_NAMES, rows)
     _show(store, document, head)
     return []
 
@@ -103,6 +104,16 @@ _POSTING_NAMES = {
     "reverses": "yreverses",
     "ykind": "ykind",
     "counterAcct": "ycounteracct",
+}
+
+
+_ROW_NAMES = {
+    "counterAcct": "yrowacct",
+    "amount": "yrowamount",
+    "costCenter": "yrowcostcenter",
+    "taxCode": "yrowtaxcode",
+    "rowText": "yrowtext",
+    "baseAmt": "yrowbaseamt",
 }
 
 
@@ -165,7 +176,14 @@ POSTING = InfosystemDef(
         _column("ydoccustomer", Kind.STRING),
         _column("ydocaccount", Kind.STRING),
     ),
-    rows=(),
+    rows=(
+        _column("yrowacct", Kind.REFERENCE, "5:1"),
+        _column("yrowamount", Kind.DOUBLE),
+        _column("yrowcostcenter", Kind.REFERENCE, "5:2"),
+        _column("yrowtaxcode", Kind.STRING),
+        _column("yrowtext", Kind.STRING),
+        _column("yrowbaseamt", Kind.DOUBLE),
+    ),
     button="ypost",
     run=_post,
     saves=True,

@@ -5,6 +5,7 @@ account has no open item, and a write-off is a payment of none of the customer's
 Everything is checked before anything changes.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -35,19 +36,26 @@ WRITE_OFF = "WRITEOFF"
 APPLICATION = "APPLICATION"  # money on the customer's account pays an item; the account's balance stays
 
 
-def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names: dict[str, str]) -> Record:
-    """Save a payment and carry it to the open item.
+def post_payment(
+    store: Store,
+    faults: Faults,
+    values: dict[str, Stored],
+    names: dict[str, str],
+    rows: list[dict[str, Stored]] | None = None,
+) -> Record:
+    """Save a payment and carry it to the open item; rows are its counter accounts where it has several.
 
     Ensures: the open item falls by a receipt and rises by a reversal; it is filed when nothing is open, active
              again when something is. There is no check for a reference that is already there.
     Raises:  ErpFault as abas would say it; names maps our column to the field that the caller knows.
     """
     item, receipt = _check(store, faults, values, names)
+    _check_counter_rows(store, values, rows or [], names)
     amount = Decimal(str(values["amount"]))
     credit = _credit(store, values, amount, names)
     open_after = None if item is None else Decimal(str(item.values["openAmt"])) - amount
     with store.transaction():
-        payment = store.add(PAYMENT, {**values, "reverses": receipt.id if receipt else ""})
+        payment = store.add(PAYMENT, {**values, "reverses": receipt.id if receipt else ""}, rows)
         if item is not None and open_after is not None:
             carry(store, item, open_after)
         if credit is not None:
@@ -252,6 +260,18 @@ def _credit(store: Store, values: dict[str, Stored], amount: Decimal, names: dic
         raise business_refusal("Currency differs from the credit memo", CURRENCY_DIFFERS, names["curr"])
     _refuse_beyond_credit(credit, -amount, names)
     return credit
+
+
+def _check_counter_rows(
+    store: Store, values: dict[str, Stored], rows: Sequence[dict[str, Stored]], names: dict[str, str]
+) -> None:
+    """Refuse rows that are not the payment's amount, or on an account that nothing is posted to."""
+    accounts = [store.record(str(row.get("counterAcct") or "")) for row in rows]
+    if any(account is None or account.values.get("postable") is not True for account in accounts):
+        raise business_refusal("Account can't be posted to", NOT_POSTABLE, names["counterAcct"])
+    amounts = (Decimal(str(row.get("amount") or "0")) for row in rows)
+    if rows and (values.get("counterAcct") or sum(amounts) != Decimal(str(values["amount"]))):
+        raise business_refusal("Counter accounts differ from the amount", NOT_BALANCED, names["amount"])
 
 
 def _refuse_beyond_credit(credit: Record, amount: Decimal, names: dict[str, str]) -> None:

@@ -111,7 +111,10 @@ CUSTOMER = TableDef(
     indexed=frozenset({"idno", "swd", "ypaytracecust", "yshopref"}),
     first_number=70001,
 )
-PRODUCT = TableDef("2:1", "Product", "Part", head=_GENERIC, first_number=10001)
+# Which field holds a product's group is said nowhere, so it is a field of the company's own (reference, section 13).
+PRODUCT = TableDef(
+    "2:1", "Product", "Part", head=(*_GENERIC, Column("ypgroup", "ypgruppe", Kind.STRING)), first_number=10001
+)
 SALES_ORDER = TableDef(
     "3:22",
     "SalesOrder",
@@ -135,6 +138,25 @@ SALES_ORDER = TableDef(
     indexed=frozenset({"idno", "yshopref"}),
     number_prefix="AU-",
     first_number=30001,
+)
+INVOICE = TableDef(
+    "3:24",
+    "Invoice",
+    "Sales",
+    head=(
+        *_GENERIC,
+        Column("customer", "kunde", Kind.REFERENCE, "0:1"),
+        Column("curr", "waehr", Kind.REFERENCE, "900:5"),
+        Column("totalNetAmt", "sumnetto", Kind.DOUBLE),
+    ),
+    rows=(
+        Column("product", "artikel", Kind.REFERENCE, "2:1"),
+        Column("unitQty", "mge", Kind.DOUBLE),
+        Column("price", "preis", Kind.DOUBLE),
+        Column("rowAmt", "pwert", Kind.DOUBLE),  # net
+        Column("taxPercent", "steuer", Kind.DOUBLE),
+    ),
+    actions=("VIEW", "GET"),
 )
 OPEN_ITEM = TableDef(
     "900:1",
@@ -196,6 +218,15 @@ PAYMENT = TableDef(
         Column("counterAcct", "gkonto", Kind.REFERENCE, "5:1"),
         Column("costCenter", "kstelle", Kind.REFERENCE, "5:2"),
         Column("taxCode", "strgl", Kind.STRING),
+        Column("baseAmt", "sbetrag", Kind.DOUBLE),
+    ),
+    # The counter accounts of a payment that has several, in place of the one in the head.
+    rows=(
+        Column("counterAcct", "gkonto", Kind.REFERENCE, "5:1"),
+        Column("amount", "betrag", Kind.DOUBLE),
+        Column("costCenter", "kstelle", Kind.REFERENCE, "5:2"),
+        Column("taxCode", "strgl", Kind.STRING),
+        Column("rowText", "ptext", Kind.STRING),
         Column("baseAmt", "sbetrag", Kind.DOUBLE),
     ),
     actions=("NEW", "VIEW", "GET", "REVERSAL"),
@@ -358,7 +389,7 @@ TYPE_COMMANDS = (
 TABLES = {
     table.spec: table
     for table in (
-        *(CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
+        *(CUSTOMER, PRODUCT, SALES_ORDER, INVOICE, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
         *(PAYMENT_STATUS, ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
         *(BRIDGE_DAY, WAITING_MONEY, DEPOSIT_EXPLANATION),
     )

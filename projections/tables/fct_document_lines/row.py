@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from projections.messages.coordinates import Coordinates
 from projections.tables.columns import Word
@@ -26,6 +26,7 @@ class DocumentLineRow:
     account: str
     cost_centre: str
     tax_code: str
+    product_category: Annotated[str, "of a document that has a line for each of several"]
     amount_minor: int
     currency: Word
     value_on: str
@@ -47,6 +48,7 @@ def project(record: Any, at: Coordinates) -> tuple[DocumentLineRow, ...]:
             account=line.account,
             cost_centre=line.cost_centre or "",
             tax_code=line.tax_code or "",
+            product_category=line.product_category or "",
             amount_minor=line.amount_minor if line.side is Side.DEBIT else -line.amount_minor,
             currency=line.currency,
             value_on=record.values.get("value_on", ""),

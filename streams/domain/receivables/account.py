@@ -120,7 +120,8 @@ class Entry:
     is_credited says that a refund pays out a credit memo, and opens no invoice.
     rule is what booked, without a person, an entry by which no money moves; tax_minor and tax_code are a discount's.
     released_by is the reversal that must be posted before this money may be matched again.
-    lines are those of the document that was asked for, by the mapping of then.
+    lines are those of the document that was asked for, by the mapping of then; by_category says what of it is of which
+    product category, () where that is not known.
     options are what is suggested for it, best first; posted_at is when abas made the document.
     posted_on is the posting date that it was asked for with, where the period of its value date is closed.
     """
@@ -157,6 +158,7 @@ class Entry:
     released_by: str | None = None
     on_account: bool = False
     lines: tuple[DocumentLine, ...] = ()
+    by_category: tuple[tuple[str, int], ...] = ()
     options: tuple[MatchSuggested, ...] = ()
     posted_at: datetime | None = None
     posted_on: date | None = None
@@ -588,6 +590,11 @@ class State:
     def invoice_numbers(self) -> frozenset[str]:
         """The numbers of all items, open or not, as numbers are compared."""
         return frozenset(number_of(item) for item in self.items.values())
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """The product categories of all items."""
+        return tuple(dict.fromkeys(name for item in self.items.values() for name in item.category_names))
 
     @cached_property
     def available(self) -> Mapping[str, int]:

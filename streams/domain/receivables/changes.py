@@ -109,7 +109,7 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
         case PostingRequested():
             requested = replace(entry, status=EntryStatus.REQUESTED, posted_on=event.posted_on, options=())
             asked = replace(requested, reverses=event.reverses_reference, lines=event.lines, reason=None, detail="")
-            asked = replace(asked, booked_base_minor=event.booked_base_minor)
+            asked = replace(asked, booked_base_minor=event.booked_base_minor, by_category=_by_category(event))
             is_credited = event.document_kind.startswith(CREDIT_MEMO_REFUND)
             return _credited(asked, event) if is_credited else asked
         case EntryPosted():
@@ -128,6 +128,10 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
             assert_never(event)
 
 
+def _by_category(event: PostingRequested) -> tuple[tuple[str, int], ...]:
+    return tuple(zip(event.category_names, event.category_amounts, strict=True))
+
+
 def _credited(entry: Entry, event: PostingRequested) -> Entry:
     """Return a refund that pays out a credit memo, or what came back of one."""
     credited = replace(entry, is_credited=True, abas_open_item_id=event.abas_open_item_id)
@@ -140,7 +144,7 @@ def _credited(entry: Entry, event: PostingRequested) -> Entry:
 def _free(entry: Entry) -> Entry:
     """Return an entry as it is before anything was found for it, or asked of abas."""
     waits = replace(entry, status=EntryStatus.WAITING, reason=None, detail="", on_account=False)
-    return replace(waits, abas_open_item_id=None, item_invoice_number="", booked_base_minor=None)
+    return replace(waits, abas_open_item_id=None, item_invoice_number="", booked_base_minor=None, by_category=())
 
 
 def _with_part(state: State, event: EntryPartMade) -> State:
@@ -271,6 +275,7 @@ def _without_money(event: PostingRequested) -> Entry:
         item_invoice_number=event.invoice_number or "",
         reverses=event.reverses_reference,
         lines=event.lines,
+        by_category=_by_category(event),
         takes_from=event.takes_from_reference,
         abas_credit_item_id=event.abas_credit_item_id,
         dispute_id=event.dispute_id,

@@ -199,6 +199,9 @@ def _on_open_item(state: State, seen: OpenItemObserved) -> tuple[Event, ...]:
         tax_codes=seen.tax_codes,
         taxed_amounts=seen.taxed_amounts,
         tax_amounts=seen.tax_amounts,
+        category_names=seen.category_names,
+        category_net_amounts=seen.category_net_amounts,
+        category_tax_amounts=seen.category_tax_amounts,
         credits_invoice=seen.credits_invoice,
         occurred_at=seen.observed_at,
     )

@@ -5,14 +5,18 @@ What takes a document back is on the accounts of that document, whatever the map
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from schemas.documents import PAYER_MONEY, LineKind, kinds, roles
 from schemas.records.erp import DocumentLine, Side
+from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.money import Money
+from schemas.values.shares import shares_of
 from streams.domain.accounts import Account, AccountMapping, Facts, Unmapped
 from streams.domain.booking import payer_money_role
 from streams.domain.receivables.account import Entry
+from streams.domain.receivables.categories import Shares
 
 
 class NoAccount(Exception):
@@ -20,39 +24,62 @@ class NoAccount(Exception):
 
 
 def lines_of(
-    entry: Entry, kind: str, customer: str, item_id: str | None, mapping: AccountMapping, reversed_one: Entry | None
+    entry: Entry,
+    kind: str,
+    customer: str,
+    item_id: str | None,
+    by_category: Shares,
+    mapping: AccountMapping,
+    reversed_one: Entry | None,
 ) -> tuple[DocumentLine, ...]:
     """Return the lines of an entry's document, in the order of its kind.
 
+    by_category is what of it is of which product category: where accounts depend on that, a line that its kind lets
+    stand once for each is divided.
     reversed_one is the entry of the document that this one takes back, where it does.
 
-    Raises: NoAccount.
+    Ensures: the lines of each side sum to the entry, in its currency and in that of the books.
+    Raises:  NoAccount.
     """
-    before = {} if reversed_one is None else {line.role: line for line in reversed_one.lines}
     lines: list[DocumentLine] = []
-    money = next((role for role in PAYER_MONEY if role in before), payer_money_role(entry.method))
+    before = () if reversed_one is None else reversed_one.lines
+    roles_before = {line.role for line in before}
+    money = next((role for role in PAYER_MONEY if role in roles_before), payer_money_role(entry.method))
     for of_kind in kinds()[kind].lines:
         role = money if money in of_kind.roles else of_kind.role
         amount = _amount(role, entry)
         if of_kind.optional and not amount.amount_minor:
             continue
         own, takes = roles()[role].of is not None, of_kind.takes
-        account = Account(customer) if own else _account(role, before, entry, kind, customer, mapping)
-        lines.append(
-            DocumentLine(
-                role=role,
-                account=account.number,
-                side=Side(of_kind.side.upper()),
-                amount_minor=amount.amount_minor,
-                currency=entry.currency,
-                base_minor=amount.base_minor,
-                base_currency=None if amount.base_minor is None else entry.base_currency,
-                open_item=_item_of(of_kind, entry, item_id) if own else None,
-                cost_centre=account.cost_centre if "cost_centre" in takes else None,
-                tax_code=(entry.tax_code or account.tax_code) if "tax_code" in takes else None,
-                text=account.text if "text" in takes else None,
-            )
+        shares = by_category if of_kind.by_category or len(by_category) == 1 else ()
+        given = (
+            (_Part(Account(customer), amount.amount_minor),)
+            if own
+            else _parts(role, amount, entry, kind, customer, shares, mapping, before)
         )
+        values = (
+            (None,) * len(given)
+            if amount.base_minor is None
+            else shares_of(amount.base_minor, [part.amount_minor for part in given])
+        )
+        for part, base_minor in zip(given, values, strict=True):
+            account = part.account
+            lines.append(
+                DocumentLine(
+                    role=role,
+                    account=account.number,
+                    side=Side(of_kind.side.upper()),
+                    amount_minor=part.amount_minor,
+                    currency=entry.currency,
+                    base_minor=base_minor,
+                    base_currency=None if base_minor is None else entry.base_currency,
+                    open_item=_item_of(of_kind, entry, item_id) if own else None,
+                    product_category=part.category,
+                    cost_centre=account.cost_centre if "cost_centre" in takes else None,
+                    tax_code=(entry.tax_code or account.tax_code) if "tax_code" in takes else None,
+                    text=account.text if "text" in takes else None,
+                )
+            )
     return tuple(lines)
 
 
@@ -61,6 +88,60 @@ def _item_of(of_kind: LineKind, entry: Entry, item_id: str | None) -> str | None
     if "open_item" not in of_kind.takes:
         return None
     return entry.abas_credit_item_id if of_kind.role == "refund_liability" and not entry.moves_money else item_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a line of the other side is: account, minor units, and its category where it is one of several lines."""
+
+    account: Account
+    amount_minor: int
+    category: str | None = None
+
+
+def _parts(
+    role: str,
+    amount: Entry,
+    entry: Entry,
+    kind: str,
+    customer: str,
+    by_category: Shares,
+    mapping: AccountMapping,
+    reversed_lines: Sequence[DocumentLine],
+) -> tuple[_Part, ...]:
+    """Return the lines of one role: one, or one for each category where their accounts differ.
+
+    amount is what of the entry is on this role; reversed_lines are those of the document that is taken back.
+    """
+    minor = amount.amount_minor
+    before = tuple(line for line in reversed_lines if line.role == role)
+    known = {line.product_category or "": line for line in before} if len(before) > 1 else {}
+    weights = [(name, weight) for name, weight in by_category if name in known or not known]
+    divided = zip(weights, shares_of(minor, [weight for _, weight in weights]), strict=True)
+    shares = [(name, share) for (name, _), share in divided if share]
+    if known:
+        return tuple(_Part(_as_before(known[name]), share, name) for name, share in shares)
+    if before:
+        return (_Part(_as_before(before[0]), minor),)
+
+    def account(amount_minor: int, category: str) -> Account:
+        facts = _facts(entry, kind, customer, amount_minor, category)
+        found = mapping.accounts.of(role, facts, entry.value_on)
+        if isinstance(found, Unmapped):
+            raise NoAccount(found.why)
+        return found
+
+    if len(shares) < 2:
+        only = shares[0][0] if len(shares) == 1 else UNKNOWN_CATEGORY
+        return (_Part(account(minor, only), minor),)
+    whole = [account(minor, name) for name, _ in shares]
+    if all(one == whole[0] for one in whole):
+        return (_Part(whole[0], minor),)
+    return tuple(_Part(account(share, name), share, name) for name, share in shares)
+
+
+def _as_before(line: DocumentLine) -> Account:
+    return Account(line.account, line.cost_centre, line.tax_code, line.text)
 
 
 def _amount(role: str, entry: Entry) -> Entry:
@@ -88,7 +169,10 @@ def difference_lines(
     gain = difference.base_minor or 0
     earlier = {} if before is None else {line.role: line for line in before.lines}
     role = next((name for name in ("fx_gain", "fx_loss") if name in earlier), "fx_gain" if gain > 0 else "fx_loss")
-    account = _account(role, earlier, difference, kind, customer, mapping)
+    if role in earlier:
+        account = _as_before(earlier[role])
+    else:
+        account = _parts(role, difference, difference, kind, customer, (), mapping, ())[0].account
     own = DocumentLine(
         role="receivable" if item_id else "on_account",
         account=customer,
@@ -103,24 +187,7 @@ def difference_lines(
     return own, replace(own, role=role, account=account.number, side=turned, open_item=None, text=account.text)
 
 
-def _account(
-    role: str,
-    before: dict[str, DocumentLine],
-    entry: Entry,
-    kind: str,
-    customer: str,
-    mapping: AccountMapping,
-) -> Account:
-    if role in before:
-        line = before[role]
-        return Account(line.account, line.cost_centre, line.tax_code, line.text)
-    found = mapping.accounts.of(role, _facts(entry, kind, customer), entry.value_on)
-    if isinstance(found, Unmapped):
-        raise NoAccount(found.why)
-    return found
-
-
-def _facts(entry: Entry, kind: str, customer: str) -> Facts:
+def _facts(entry: Entry, kind: str, customer: str, amount_minor: int, category: str) -> Facts:
     company, between, _ = customer.partition("/")
     merchant = (entry.settlement_account or "").rpartition("/")[0]
     known = {
@@ -131,8 +198,9 @@ def _facts(entry: Entry, kind: str, customer: str) -> Facts:
         "method": entry.method.value,
         "event": entry.kind.value,
         "reason": entry.reversal_reason,
+        "product_category": category,
         "customer": customer,
         "tax_code": entry.tax_code,
-        "amount": str(Money(entry.amount_minor, entry.currency).major),
+        "amount": str(Money(amount_minor, entry.currency).major),
     }
     return {name: value for name, value in known.items() if value}

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -110,16 +111,21 @@ class Matching:
             for receipt in receipts
         }
 
-    def certain(self) -> tuple[tuple[Entry, Option], ...]:
+    def certain(self, but_for: AbstractSet[str] = frozenset()) -> tuple[tuple[Entry, Option], ...]:
         """Find what may be posted unseen: one receipt with its items, or several receipts of one item; () if nothing.
+
+        but_for are posting references that are not looked for; they count in what is tied all the same.
 
         Ensures: the oldest receipt that fits alone comes first; nobody's choice among equals is made for him.
         """
         for receipt in self.receipts:
-            option = self.found(receipt).certain
+            option = None if receipt.posting_reference in but_for else self.found(receipt).certain
             if option is not None:
                 return ((receipt, option),)
-        return next(self._together(), ())
+        together = (
+            found for found in self._together() if not any(one.posting_reference in but_for for one, _ in found)
+        )
+        return next(together, ())
 
     # -- one receipt -------------------------------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ from schemas.records.receivables import (
     RefundMatched,
 )
 from schemas.values.business_day import business_day
+from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.money import Money
 from streams.domain.receivables.account import (
     APPLIES,
@@ -57,6 +58,7 @@ from streams.domain.receivables.by_rule import (
     placed,
     rests,
 )
+from streams.domain.receivables.categories import Shares, taken_back, taken_of_item
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.lines import NoAccount, difference_lines, lines_of
 from streams.domain.receivables.matching import Found, Link, Matching, Option, Part, Waits, evidence, match_refund
@@ -274,6 +276,7 @@ class Posting:
         reversed_one = receipt or self.state.entries.get(reverses or "")
         kind = entry.document_kind if reversed_one is None or entry.is_credited else reversed_one.reversed_by
         booked = self._booked(entry, item_id, reversed_one)
+        shares = self._by_category(entry, item_id, reversed_one)
         if entry.is_write_off:  # no money comes, so it is worth what it takes off the books
             entry = replace(entry, base_minor=booked)
         return PostingRequested(
@@ -291,11 +294,26 @@ class Posting:
             rule=entry.rule,
             tax_minor=entry.tax_minor,
             tax_code=entry.tax_code,
+            category_names=tuple(name for name, _ in shares),
+            category_amounts=tuple(minor for _, minor in shares),
             text=text,
             value_on=entry.value_on,
-            lines=lines_of(entry, kind, self.state.abas_customer_id, item_id, self.policy.mapping, reversed_one),
+            lines=lines_of(
+                entry, kind, self.state.abas_customer_id, item_id, shares, self.policy.mapping, reversed_one
+            ),
             mapping_version=str(self.policy.mapping.version),
         )
+
+    def _by_category(self, entry: Entry, item_id: str | None, reversed_one: Entry | None) -> Shares:
+        """Return what of a document is of which product category."""
+        state, amount = self.state, entry.amount_minor
+        taken_from = state.entries.get(entry.takes_from or "") if entry.kind is EntryKind.CHARGEBACK_LOST else None
+        source = reversed_one or taken_from
+        if source is not None:
+            name = source.posting_reference
+            others = (one for one in state.entries.values() if one.is_at_abas)
+            return taken_back(source, (one for one in others if name in (one.reverses, one.takes_from)), amount)
+        return () if item_id is None else taken_of_item(state, item_id, amount)
 
     def _booked(self, entry: Entry, item_id: str | None, reversed_one: Entry | None) -> int | None:
         """Return the booked value that a document takes off its item or the account, or gives back to it."""
@@ -364,6 +382,8 @@ class Posting:
             dispute_id=entry.dispute_id,
             rule=entry.rule,
             text=None,
+            category_names=tuple(name for name, _ in entry.by_category),
+            category_amounts=tuple(minor for _, minor in entry.by_category),
             value_on=entry.value_on,
             posted_on=posted_on,
             lines=entry.lines,
@@ -531,24 +551,31 @@ class Posting:
                 said = f"refund {refund.posting_reference} came back: the customer is owed it again"
                 return (self.requested(back, memo_id, text=said),)
             again = self._item_again(receipt)
-            if isinstance(again, Option):
-                return self.applied(receipt, again)
+            with contextlib.suppress(NoAccount):
+                if isinstance(again, Option):
+                    return self.applied(receipt, again)
         return ()
 
     def _request_matched(self) -> tuple[Event, ...]:
-        events: tuple[Event, ...] = ()
-        for receipt, option in self._matching().certain():
-            # Parts of one invoice take its booked value one after the other.
-            events += replace(self, state=reduce(evolve, events, self.state)).applied(receipt, option)
-        return events
+        matching, unmapped = self._matching(), frozenset[str]()
+        while found := matching.certain(unmapped):
+            with contextlib.suppress(NoAccount):
+                events: tuple[Event, ...] = ()
+                for receipt, option in found:
+                    # Parts of one invoice take its booked value one after the other.
+                    events += replace(self, state=reduce(evolve, events, self.state)).applied(receipt, option)
+                return events
+            unmapped |= {receipt.posting_reference for receipt, _ in found}
+        return ()
 
     def _place_by_rule(self) -> tuple[Event, ...]:
         """Post what nobody has to choose: money that names nothing, or is more than the invoices that it names."""
         matching = self._matching()
         for receipt in matching.receipts:
             found = placed(receipt, self.state, matching.found(receipt), self.policy.choices)
-            if found is not None:
-                return self.divided(receipt, found.parts, found.option)
+            with contextlib.suppress(NoAccount):
+                if found is not None:
+                    return self.divided(receipt, found.parts, found.option)
         return ()
 
     def _pay_out_credit(self) -> tuple[Event, ...]:
@@ -784,6 +811,8 @@ class Posting:
         for entry in self.state.waiting:
             waits = self._why(entry)
             found = matching.found(entry) if waits is None else Found(None, waits)
+            if found.certain is not None:
+                found = replace(found, waits=self._lacking(entry, found.certain) or found.waits)
             found = noted(entry, self.state, found, self.policy.choices)
             suggested = self._suggested(entry, found.options)
             # The instant of telling makes no difference.
@@ -848,10 +877,30 @@ class Posting:
         detail = f"payment {entry.payment_id} has no receipt in abas of which {amount} could be reversed"
         return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
 
-    def _unmapped(self, receipt: Entry) -> str:
-        """Say which account the document of a receipt lacks; empty where it lacks none."""
+    def _lacking(self, receipt: Entry, option: Option) -> Waits | None:
+        """Say which account keeps a certain match from being posted; None where it lacks none."""
         try:
-            lines_of(receipt, receipt.document_kind, self.state.abas_customer_id, None, self.policy.mapping, None)
+            self.applied(receipt, option)
+        except NoAccount as why:
+            return Waits(WaitingReason.ACCOUNT_UNMAPPED, str(why))
+        return None
+
+    def _unmapped(self, receipt: Entry) -> str:
+        """Say which account the document of a receipt lacks, whatever it pays; empty where it lacks none."""
+        why, kind, customer = "", receipt.document_kind, self.state.abas_customer_id
+        for category in (UNKNOWN_CATEGORY, *(() if receipt.on_account else self.state.categories)):
+            try:
+                shares = ((category, receipt.amount_minor),)
+                lines_of(receipt, kind, customer, None, shares, self.policy.mapping, None)
+            except NoAccount as lacks:
+                why = why or str(lacks)
+            else:
+                return self._without_gain(receipt)
+        return why
+
+    def _without_gain(self, receipt: Entry) -> str:
+        """Say which account a gain or a loss of a receipt would lack; empty where it lacks none."""
+        try:
             if receipt.base_minor is not None:  # a gain or loss may come of it, known only with its open item
                 for gain in (1, -1):
                     valued = replace(receipt, base_minor=gain)

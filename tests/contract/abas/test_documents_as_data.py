@@ -12,7 +12,7 @@ import pytest
 
 from connectors.abas.client import AbasClient
 from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, AbasOutcomePending
-from connectors.abas.profile import Profile, RecordWay
+from connectors.abas.profile import Profile, RecordWay, Strategy
 from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
@@ -20,7 +20,7 @@ from schemas.documents import kinds
 from schemas.failures import Transient
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, RecordRefused, RecordSaved, SaveRecord
 from schemas.records.receivables import OpenItemObserved
-from tests.support.abas_commands import on_account, post_receipt
+from tests.support.abas_commands import on_account, post_receipt, reverse_receipt, with_strategy
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 from tests.support.erp_data import (
     ACCOUNTS,
@@ -120,6 +120,67 @@ async def test_a_fee_is_taken_back_and_one_that_is_not_there_is_not(
     refused = await until_known(sink, fee_reversal(fresh("FEE"), "FEE-NOT-THERE"))
     assert isinstance(refused, DocumentRefused)
     assert refused.code == "MISSING_OBJECT/receipt"
+
+
+def by_category(command: PostDocument, *parts: int) -> PostDocument:
+    """The document with a line of the other side for each of these amounts."""
+    own, other = command.lines
+    named = zip(("goods", "service"), ("100", None), parts, strict=True)
+    others = (
+        replace(other, product_category=name, cost_centre=centre, amount_minor=minor) for name, centre, minor in named
+    )
+    return replace(command, lines=(own, *others))
+
+
+@pytest.mark.parametrize("strategy", ["infosystem", "editor", "typecommand"])
+async def test_a_receipt_and_its_reversal_have_a_counter_account_for_each_category(
+    sandbox: AbasSandboxProcess, abas: AbasClient, either: Profile, language: str, strategy: Strategy
+) -> None:
+    settings = sandbox.settings(variable_language=language, accept_language=language, write_attempts=3, lock_wait_s=1)
+    sink = AbasSink(abas, with_strategy(either, strategy), settings)
+    [item] = sandbox.seed(open_item(fresh("RE"), "125.00"))
+    receipt, back = fresh("PT"), fresh("PT")
+    command = by_category(post_receipt(receipt, item), 100_00, 25_00)
+    outcome = await sink.post(command)
+    assert isinstance(outcome, DocumentPosted)
+    assert outcome.lines == command.lines
+    assert await sink.post(command) == outcome
+    reversal = await sink.post(by_category(reverse_receipt(back, receipt, item, minor=10_00), 8_00, 2_00))
+    assert isinstance(reversal, DocumentPosted)
+    by_reference = {one["posting_reference"]: one for one in sandbox.documents()}
+    posted, taken_back = by_reference[receipt], by_reference[back]
+    assert (posted["amount_minor"], posted["counter_account"]) == (125_00, "")
+    rows = [(row["account"], row["cost_centre"], row["amount_minor"]) for row in posted["counter_rows"]]
+    assert rows == [("1361", "100", 100_00), ("1361", "", 25_00)]
+    assert [row["amount_minor"] for row in taken_back["counter_rows"]] == [8_00, 2_00]
+    assert taken_back["reverses_reference"] == receipt
+    [item_now] = [one for one in sandbox.open_items() if one["id"] == item]
+    assert item_now["open_minor"] == 10_00
+
+
+async def test_another_document_under_our_reference_is_never_taken_for_ours(
+    sink: AbasSink, sandbox: AbasSandboxProcess
+) -> None:
+    [item] = sandbox.seed(open_item(fresh("RE"), "125.00"))
+    command = by_category(post_receipt(fresh("PT"), item), 100_00, 25_00)
+    await sink.post(command)
+    with pytest.raises(AbasDocumentContradicts, match="row 1: amount"):
+        await sink.post(by_category(replace(command, lines=command.lines[:2]), 99_00, 26_00))
+
+
+async def test_a_profile_without_rows_for_categories_refuses_such_a_document(
+    sandbox: AbasSandboxProcess, abas: AbasClient, either: Profile
+) -> None:
+    [item] = sandbox.seed(open_item(fresh("RE"), "125.00"))
+    way = either.documents["cash_receipt"]
+    bare = either.model_copy(
+        update={"documents": {**either.documents, "cash_receipt": way.model_copy(update={"counter_rows": None})}}
+    )
+    sink = AbasSink(abas, bare, sandbox.settings())
+    refused = await sink.post(by_category(post_receipt(fresh("PT"), item), 100_00, 25_00))
+    assert isinstance(refused, DocumentRefused)
+    assert refused.code == "MISSING_PROFILE/counter_rows"
+    assert "documents.cash_receipt.counter_rows" in refused.message
 
 
 MAIN = {"merchant_account": "main"}

@@ -66,6 +66,24 @@ async def test_terms_and_taxes_of_an_item_and_what_a_credit_memo_credits_are_see
     assert (left.credits_invoice, left.amount_minor, left.open_minor) == ("RE-2", -7_00, -2_00)
 
 
+async def test_an_item_knows_what_its_invoice_sold_by_category(
+    empty_sandbox: AbasSandboxProcess, profile: Profile
+) -> None:
+    lines = [
+        {"category": "goods", "net": "50.00", "tax_percent": "19"},
+        {"category": "service", "net": "34.03", "tax_percent": "19"},
+        {"net": "10.00"},
+        {"category": "goods", "net": "0.10", "tax_percent": "7"},
+    ]
+    many = [open_item(f"RE-{number}", "1.00") for number in range(2, 50)]
+    [mixed, *others] = empty_sandbox.seed({**open_item("RE-1", "110.12"), "lines": lines}, *many)
+    seen = await poll(empty_sandbox, profile)
+    item = as_a(OpenItemObserved, seen[f"open-item/{mixed}"][0])
+    assert item.category_names == ("goods", "service", "UNKNOWN")
+    assert (item.category_net_amounts, item.category_tax_amounts) == ((50_10, 34_03, 10_00), (9_51, 6_47, 0))
+    assert {as_a(OpenItemObserved, seen[f"open-item/{one}"][0]).category_names for one in others} == {()}
+
+
 async def test_an_order_leads_to_its_customer_by_itself_and_by_the_items_that_invoice_it(
     empty_sandbox: AbasSandboxProcess, profile: Profile
 ) -> None:

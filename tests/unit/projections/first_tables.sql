@@ -529,6 +529,7 @@ CREATE TABLE IF NOT EXISTS fct_document_lines
     account String,
     cost_centre String,
     tax_code String,
+    product_category String COMMENT 'of a document that has a line for each of several',
     amount_minor Int64,
     currency LowCardinality(String),
     value_on String,

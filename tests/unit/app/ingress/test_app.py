@@ -517,6 +517,8 @@ def test_the_pages(client: Direct) -> None:
         "/hooks/paytrace",
         "/silent-post/{secret}",
         "/observations",
+        "/hooks/disputes",
+        "/files",
         "/healthz",
         "/readyz",
     }

@@ -66,7 +66,7 @@ def prove(request: PreparedRequest) -> PreparedRequest:
     body = request.body or b""
     raw = body.encode() if isinstance(body, str) else body
     assert isinstance(raw, bytes)
-    if "/hooks/" in request.url:
+    if "/hooks/" in request.url or "/files" in request.url:
         request.headers.update({k: v for k, v in signed(raw, at=time.time()).items() if k.startswith("webhook-")})
     if "/observations" in request.url:
         request.headers["Authorization"] = f"Bearer {TOKEN}"

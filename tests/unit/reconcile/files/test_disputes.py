@@ -58,7 +58,7 @@ def test_rows_become_facts_of_cases_and_what_can_t_be_read_is_listed(tmp_path: P
     reasons = [(bad.line, bad.reason) for bad in found.bad]
     assert reasons[0] == (6, "stage 'Sent to the moon' is not known; add it below stages: of a profile")
     assert reasons[1][0] == 7
-    assert "no amount" in reasons[1][1]
+    assert "no amount is stated" in reasons[1][1]
 
 
 def test_the_file_is_kept_without_the_columns_that_no_profile_names(tmp_path: Path) -> None:

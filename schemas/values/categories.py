@@ -1,0 +1,3 @@
+"""What a product category is called that nobody names."""
+
+UNKNOWN_CATEGORY = "UNKNOWN"
