@@ -1,6 +1,6 @@
 -- How many bank debits come back, and how near is that to the limits of the networks?
--- One row for each limit: returns of debits that were created in the 60 days before as_of, in hundredths of a percent of all such debits.
--- Unauthorised may be 50 (0.5 %), administrative 300, all 1500; needs attention from half of it on.
+-- One row for each limit: returns of the 60 days up to as_of, whenever their debits were created, in hundredths of a percent of the debits
+-- that were created in these days. Unauthorised may be 50 (0.5 %), administrative 300, all 1500; needs attention from half of it on.
 -- parameter as_of Date = today: last day of the 60
 WITH
 debits AS
@@ -14,7 +14,8 @@ returned AS
 (
     SELECT toString(code_class) AS class
     FROM rpt_next_steps_now
-    WHERE code_kind = 'RETURN' AND paytrace_transaction_id IN (SELECT paytrace_transaction_id FROM debits)
+    WHERE code_kind = 'RETURN' AND noticed_on <= {as_of:Date} AND noticed_on > {as_of:Date} - 60
+        AND paytrace_transaction_id IN (SELECT paytrace_transaction_id FROM fct_observations FINAL WHERE kind = 'ACH_SALE')
 ),
 counted AS
 (
@@ -33,7 +34,7 @@ SELECT
     returned_count,
     intDiv(returned_count * 10000, greatest(debit_count, 1)) AS rate_hundredths,
     limit_hundredths,
-    multiIf(debit_count = 0, 'fine', returned_count * 10000 > debit_count * limit_hundredths, 'over',
+    multiIf(returned_count * 10000 > debit_count * limit_hundredths, 'over',
         returned_count * 20000 >= debit_count * limit_hundredths AND returned_count > 0, 'near', 'fine') AS state
 FROM counted
 ORDER BY limit_hundredths

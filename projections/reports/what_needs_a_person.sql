@@ -1,6 +1,6 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, disputes whose last day for an answer is near or over, chargebacks, deposits that
--- nothing explains, vault customers whose charges a code stops, documents and records that the ERP refused, documents without an account, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+-- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops, documents and records that the ERP refused, documents without an account, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 paid AS
 (
@@ -99,6 +99,18 @@ FROM
     WHERE rest_minor != 0
     GROUP BY currency
     UNION ALL
+    -- The credit memo that a refund had paid out is open again: the customer is owed it.
+    SELECT
+        'refunds that came back',
+        toString(any(documents.currency)),
+        uniqExact(documents.paytrace_transaction_id),
+        sum(least(toInt128(documents.amount_minor), -toInt128(items.open_minor))),
+        toDateTime64(min(documents.recorded_at), 3, 'UTC')
+    FROM rpt_documents_now AS documents
+    INNER JOIN rpt_open_items_now AS items ON items.abas_open_item_id = documents.open_item
+    WHERE documents.kind = 'credit_memo_refund_reversal' AND documents.state = 'posted' AND items.open_minor < 0
+    GROUP BY documents.currency
+    UNION ALL
     SELECT
         'deposits overdue',
         currency,
@@ -160,4 +172,4 @@ FROM
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
     'ledger documents waiting', 'erp records refused', 'disputes to answer', 'chargebacks to book',
-    'bank lines unexplained', 'rests of deposits', 'deposits overdue', 'charges held', 'proposals open', 'alerts open'], kind), currency
+    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'proposals open', 'alerts open'], kind), currency

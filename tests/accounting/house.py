@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import yaml
@@ -14,6 +15,7 @@ from streams.rules.catalogue import (
     EXCHANGE_RATES,
     KINDS,
     OPEN_ITEM_MATCHING,
+    PAYMENT_CODES,
     WRITE_OFF_LIMITS,
 )
 from tests.accounting.stories import Story
@@ -38,6 +40,8 @@ ACCOUNTS = {
 }
 # What may be given up of one item, minor units: "1 % or 50.00, the smaller".
 LIMIT_MINOR = 5000
+# After how many days a card without funds is tried again.
+NEXT_TRY_DAYS = 8
 _BY_AMOUNT = frozenset({"exact-amount", "exact-sum"})
 BANK_ACCOUNT = "house"  # our label of the bank account into which customers pay
 MAIN = "main"  # the merchant account of a story that names none
@@ -63,9 +67,20 @@ def text_of_rules(name: str, story: Story) -> str:
         return yaml.safe_dump({**yaml.safe_load(text_of(DEPOSIT_MATCHING.shipped)), "customers_pay": pays})
     if name == EXCHANGE_RATES.name:
         return yaml.safe_dump({"version": 1, "maximum_age_days": 3, "providers": ["manual"]})
+    if name == PAYMENT_CODES.name:
+        return _codes()
     return text_of(KINDS[name].shipped)
 
 
+@cache
+def _codes() -> str:
+    """Return the codes that ship, with the house's own pause after a decline for want of funds."""
+    rules = yaml.safe_load(text_of(PAYMENT_CODES.shipped))
+    rules["declines"]["51"]["again_after_days"] = NEXT_TRY_DAYS
+    return yaml.safe_dump(rules)
+
+
+@cache
 def _matching() -> str:
     """Return the rules that ship, without those that go by the amount alone: the stories apply what a payment names."""
     rules = yaml.safe_load(text_of(OPEN_ITEM_MATCHING.shipped))
@@ -94,7 +109,7 @@ def _mapping(story: Story) -> dict[str, Any]:
             "chargeback": policy.chargeback or "receivable",
             "chargeback_lost": policy.chargeback_lost or "reopen",
             "unapplied": "on_account",
-            # No policy of a story says it; one that lists it as a reaction of ours is told under that rule (ADR 0093).
+            # No policy of a story says it; one that lists it among its reactions is played under that rule (ADR 0093).
             "apply_on_account": "oldest_first" if applies else "off",
             "write_off": {"percent": 1, "limits_minor": dict.fromkeys(_currencies(story), LIMIT_MINOR)},
             "skonto": {"grace_days": 0},

@@ -14,7 +14,7 @@ from typing import Any
 from schemas.records.erp import PostDocument
 from schemas.records.gateway import GatewayCallDone
 from schemas.records.payments import PaymentChargebackReversed, PaymentChargedBack
-from tests.accounting import stories as told
+from tests.accounting import stories
 from tests.accounting.house import accounts_of
 from tests.accounting.translation import Translation
 
@@ -24,6 +24,7 @@ Roles = dict[str, dict[str, int]]  # currency -> role -> minor units, debit posi
 _COUNTED_AS = {
     "cash_receipt_reversal": "reversal",
     "on_account_refund": "reversal",
+    "on_account_receipt_reversal": "reversal",
     "credit_memo_refund": "reversal",
     "credit_memo_refund_reversal": "reversal",
     "write_off_reversal": "reversal",
@@ -36,7 +37,7 @@ _COUNTED_AS = {
 # Documents of one transaction that the stories count as one: a capture over several invoices, a refund that is divided.
 _ONE_PER_TRANSACTION = frozenset({"cash_receipt", "reversal"})
 # The stories list no document for a claim that moves from one account to the other (docs/adr/0093).
-_NOT_COUNTED = frozenset({"chargeback_lost"})
+_NOT_COUNTED = frozenset({"chargeback_lost", "chargeback_lost_reversal"})
 _ITEM, _CREDIT = "item", "credit"
 
 
@@ -96,7 +97,7 @@ def _compared(what: str, found: Roles, expected: Roles) -> Iterator[str]:
                 yield f"{what} {currency}: {role} is {have.get(role, 0)}, expected {want.get(role, 0)}"
 
 
-def _roles(expected: told.Balances) -> Roles:
+def _roles(expected: stories.Balances) -> Roles:
     return {currency: found for currency, roles in expected.items() if (found := _without_zeros(roles))}
 
 
@@ -167,14 +168,14 @@ def _under_way(translation: Translation, number: str) -> str:
     if "ACH_PENDING" in statuses:
         return ", payment under way"
     is_known = statuses & {"PENDING_SETTLEMENT", "SETTLED", "ACH_CLEARED"}
-    booked = {one.values.get("paytrace_transaction_id") for one, _ in _posted(translation)}
+    booked = {one.values.get("paytrace_transaction_id") for one, _ in posted_documents(translation)}
     return ", payment known but not booked" if is_known and not _payments_of(translation, number) & booked else ""
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------
 
 
-def _posted(translation: Translation) -> list[tuple[PostDocument, Mapping[str, Any]]]:
+def posted_documents(translation: Translation) -> list[tuple[PostDocument, Mapping[str, Any]]]:
     """Return every document that abas holds under a reference of ours, with the command that asked for it."""
     books = translation.world.sandbox.admin("GET", "books")
     asked = {one.posting_reference: one for one in translation.world.records("erp.commands.v1", PostDocument)}
@@ -184,7 +185,7 @@ def _posted(translation: Translation) -> list[tuple[PostDocument, Mapping[str, A
 
 def _documents(translation: Translation) -> Iterator[str]:
     books = translation.world.sandbox.admin("GET", "books")
-    posted = _posted(translation)
+    posted = posted_documents(translation)
     strangers = len(books["documents"]) + len(books["entries"]) - len(posted)
     if strangers:
         yield f"documents: {strangers} that nobody asked for"
@@ -221,7 +222,7 @@ def _people(translation: Translation) -> Iterator[str]:
     expect = translation.story.expect
     for name in expect.not_booked:
         id_ = translation.subject(name)
-        if any(id_ in _names(command) for command, _ in _posted(translation)):
+        if any(id_ in _names(command) for command, _ in posted_documents(translation)):
             yield f"not_booked: {name} is booked"
     if expect.receivable_outside_invoices is not None:
         books = translation.world.sandbox.admin("GET", "books")

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.accounting.playing import played
+from tests.accounting.reported import store_in
 from tests.accounting.stories import pending, stories
 from tests.support.abas_sandbox import running_sandbox
 
@@ -18,11 +19,15 @@ from tests.support.abas_sandbox import running_sandbox
 def main(ids: list[str]) -> int:
     """Play the stories and print what is otherwise than they expect."""
     waiting, wrong, holds = pending(), 0, 0
-    with tempfile.TemporaryDirectory() as directory, running_sandbox(Path(directory)) as sandbox:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        running_sandbox(Path(directory)) as sandbox,
+        store_in(Path(directory)) as store,
+    ):
         for story in stories():
             if ids and story.id not in ids:
                 continue
-            found = asyncio.run(played(story, sandbox))
+            found = asyncio.run(played(story, sandbox, store))
             holds += not found
             wrong += bool(found) != (story.id in waiting)
             sys.stdout.write(

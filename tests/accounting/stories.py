@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 SCENARIOS = Path(__file__).with_name("scenarios.yaml")
+OWN = Path(__file__).with_name("own_stories.yaml")
 PENDING = Path(__file__).with_name("pending.yaml")
 
 Minor = int
@@ -176,7 +177,7 @@ class AchReturn(Event):
 
 
 class AchNoc(Event):
-    """A bank tells what to correct."""
+    """A bank says what to correct."""
 
     event: Literal["ach_noc"]
     of: str
@@ -497,13 +498,17 @@ class Story(Strict):
         return list(days.items())
 
 
-def stories(file: Path = SCENARIOS) -> list[Story]:
-    """Read a file of stories; raises pydantic.ValidationError that names story, event and field."""
-    found = TypeAdapter(list[Story]).validate_python(yaml.safe_load(file.read_text("utf-8"))["scenarios"])
+def stories(*files: Path) -> list[Story]:
+    """Read stories, those given to us and our own unless files are named.
+
+    Raises: pydantic.ValidationError that names story, event and field; ValueError when two stories have one id.
+    """
+    read = [yaml.safe_load(file.read_text("utf-8"))["scenarios"] for file in files or (SCENARIOS, OWN)]
+    found = TypeAdapter(list[Story]).validate_python([story for stories_of_file in read for story in stories_of_file])
     ids = [story.id for story in found]
     doubled = {one for one in ids if ids.count(one) > 1}
     if doubled:
-        raise ValueError(f"{file.name}: stories with the same id: {', '.join(sorted(doubled))}")
+        raise ValueError(f"stories with the same id: {', '.join(sorted(doubled))}")
     return found
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from projections.store.client import Store
 from tests.accounting.playing import played
+from tests.accounting.reported import store_in
 from tests.accounting.stories import Story, pending, stories
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 
@@ -21,9 +23,16 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AbasSandboxPro
         yield sandbox
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One store for the tables of whichever story is asked about."""
+    with store_in(tmp_path_factory.mktemp("store")) as store:
+        yield store
+
+
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.id)
-async def test_story(story: Story, sandbox: AbasSandboxProcess) -> None:
-    found = await played(story, sandbox)
+async def test_story(story: Story, sandbox: AbasSandboxProcess, store: Store) -> None:
+    found = await played(story, sandbox, store)
     if story.id in WAITING:
         assert found, f"{story.id} holds now: take it off tests/accounting/pending.yaml"
     else:

@@ -1,4 +1,4 @@
-"""From events of a story to what the sandboxes see and the inboxes are told: by the kind of the event, nothing else."""
+"""From events of a story to what the sandboxes show and the inboxes take: by the kind of the event, nothing else."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ from schemas.records.settlement import (
 )
 from schemas.values.money import Money
 from schemas.wire.codec import to_json
+from streams.domain.settlement.explaining import NO_MERCHANT
 from streams.domain.settlement.transfers import transfer_id
-from tests.accounting import stories as told
+from tests.accounting import stories
 from tests.accounting.house import BANK_ACCOUNT, MAIN, accounts_of
 from tests.accounting.world import World
 
@@ -66,11 +67,11 @@ _FEES = {
     (True, True): ProcessorEntryKind.CHARGEBACK_FEE_GIVEN_BACK,
 }
 _TERMS = re.compile(r"(\d+(?:\.\d+)?) % in (\d+) days")
-_TAX_CODE = "19"  # of an invoice whose tax a story tells; stories have one rate
+_TAX_CODE = "19"  # of an invoice whose tax a story names; stories have one rate
 _REPEATS = re.compile(r"repeats the line of (\d\d-\d\d)")
 
 
-class NotTold(Exception):
+class NotTranslated(Exception):
     """Saldo has no record for this event, or none of this field."""
 
 
@@ -99,13 +100,14 @@ class _Money:
 
 @dataclass(slots=True)
 class Translation:
-    """One story's events, told to its world one by one."""
+    """One story's events, translated into its world one by one."""
 
     world: World
     items: dict[str, str] = field(default_factory=dict)  # invoice -> record of its open item
     owners: dict[str, str] = field(default_factory=dict)  # invoice -> customer
     money: dict[str, _Money] = field(default_factory=dict)
     batches: dict[str, int] = field(default_factory=dict)  # deposit -> settlement batch
+    deposits: dict[str, str] = field(default_factory=dict)  # deposit -> merchant account
     files: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)
     next_batch: int | None = None  # named by a fee that came before its deposit
     fees: dict[str, date] = field(default_factory=dict)  # payment -> day of its fee
@@ -113,14 +115,14 @@ class Translation:
     count: int = 0
 
     @property
-    def story(self) -> told.Story:
-        """The story that is told."""
+    def story(self) -> stories.Story:
+        """The story that is played."""
         return self.world.story
 
     def begin(self) -> None:
         """Seed abas with what every company has: customers, accounts, a currency."""
         for event in self.story.given:
-            if isinstance(event, told.Money) and event.customer:
+            if isinstance(event, stories.Money) and event.customer:
                 self.owners.update(dict.fromkeys(event.names, event.customer))
         customers = {_CUSTOMER, *self.owners.values()}
         admin = self.world.admin
@@ -130,20 +132,22 @@ class Translation:
         ]
         admin("master-data", [*accounts, {"kind": "currency", "number": self.story.currency}])
 
-    async def tell(self, event: told.Event, following: told.Event | None) -> None:
-        """Tell one event; NotTold where nothing of ours takes it."""
-        tell: Callable[[Any], Any] = _TELLERS[type(event)].__get__(self)
-        if isinstance(following, told.AbasTimesOut):
+    async def play(self, event: stories.Event, following: stories.Event | None) -> None:
+        """Translate one event and let everything follow from it; NotTranslated where nothing of ours takes it."""
+        translate: Callable[[Any], Any] = _METHODS[type(event)].__get__(self)
+        if isinstance(following, stories.AbasTimesOut):
             self.world.sandbox.faults(cut_after=1)
         self.world.tick()
-        await tell(event)
+        await translate(event)
         await self.world.look_at_abas()
-        if isinstance(event, told.Money) and event.names:
+        self.world.moments.append(self.world.now)
+        if isinstance(event, stories.Money) and event.names:
             await self._advise(event.id, event.names, event.customer)
-        if isinstance(event, told.BankLine) and event.names and event.amount > 0:
+        if isinstance(event, stories.BankLine) and event.names and event.amount > 0:
             await self._advise(transfer_id(self.bank_lines[f"bank_line {event.date}"]), event.names, None)
-        if isinstance(event, told.Refund) and event.of in self.money:
+        if isinstance(event, stories.Refund) and event.of in self.money:
             await self._link(event)
+        self.world.moments.append(self.world.now)
 
     def subject(self, name: str) -> str:
         """Return the id under which our records know what a story names: a transaction, or "bank_line 2026-03-04"."""
@@ -155,14 +159,14 @@ class Translation:
 
     # -- abas ----------------------------------------------------------------------------------------------------------
 
-    async def _opening(self, event: told.Opening) -> None:
+    async def _opening(self, event: stories.Opening) -> None:
         for number, amount in event.invoices.items():
-            self._invoice_in_abas(told.Invoice(event="invoice", date=event.date, number=number, amount=amount))
+            self._invoice_in_abas(stories.Invoice(event="invoice", date=event.date, number=number, amount=amount))
 
-    async def _invoice(self, event: told.Invoice) -> None:
+    async def _invoice(self, event: stories.Invoice) -> None:
         self._invoice_in_abas(event)
 
-    def _invoice_in_abas(self, event: told.Invoice) -> None:
+    def _invoice_in_abas(self, event: stories.Invoice) -> None:
         currency = event.currency or self.story.currency
         seed = {
             "invoice_number": event.number,
@@ -180,10 +184,10 @@ class Translation:
         self.world.changes_in_abas += 1
         self.items[event.number] = self.world.admin("open-items", [seed])["ids"][0]
 
-    async def _credit_memo(self, event: told.CreditMemo) -> None:
+    async def _credit_memo(self, event: stories.CreditMemo) -> None:
         self._credit_in_abas(event.number, "" if event.of == _NO_INVOICE else event.of, event.amount, event)
 
-    async def _credit_on_account(self, event: told.CreditOnAccount) -> None:
+    async def _credit_on_account(self, event: stories.CreditOnAccount) -> None:
         self._credit_in_abas("credit", "", event.amount, event)
 
     def _credit_in_abas(self, number: str, invoice: str, amount: int, event: Any) -> None:
@@ -200,63 +204,66 @@ class Translation:
         self.world.changes_in_abas += 1
         self.items[number] = self.world.admin("credit-memos", [seed])["ids"][0]
 
-    async def _period_closed(self, event: told.PeriodClosed) -> None:
+    async def _period_closed(self, event: stories.PeriodClosed) -> None:
         closed = self.world.sandbox.admin("GET", "faults")["closed_periods"]
         self.world.sandbox.faults(closed_periods=[*closed, event.period])
 
-    async def _nothing(self, event: told.Event) -> None:
+    async def _nothing(self, event: stories.Event) -> None:
         """The story says what comes of events before; nothing new happens in the world."""
 
     # -- the gateway ---------------------------------------------------------------------------------------------------
 
-    async def _capture(self, event: told.Capture) -> None:
+    async def _capture(self, event: stories.Capture) -> None:
         self._pays(event, _KIND.SALE)
         await self._rate_of(event)
         is_late = event.known_on > event.date
         await self._show(event.id, _STATUS.SETTLED if is_late else _STATUS.PENDING_SETTLEMENT, _BY[event.seen_by])
 
-    async def _capture_again(self, event: told.CaptureAgain) -> None:
+    async def _capture_again(self, event: stories.CaptureAgain) -> None:
         await self._show(event.id, self.money[event.id].status, _BY[event.seen_by])
 
-    async def _decline(self, event: told.Decline) -> None:
+    async def _decline(self, event: stories.Decline) -> None:
         self._pays(event, _KIND.SALE)
         await self._show(event.id, _STATUS.DECLINED, words=event.reason)
 
-    async def _outcome_unknown(self, event: told.OutcomeUnknown) -> None:
+    async def _outcome_unknown(self, event: stories.OutcomeUnknown) -> None:
         self._pays(event, _KIND.SALE)
         await self._show(event.id, _STATUS.UNKNOWN, words="no answer")
 
-    async def _ach_sent(self, event: told.AchSent | told.AppliedBeforeFinal) -> None:
+    async def _ach_sent(self, event: stories.AchSent | stories.AppliedBeforeFinal) -> None:
         self._pays(event, _KIND.ACH_SALE)
+        await self._rate_of(event)
         await self._show(event.id, _STATUS.ACH_PENDING)
 
-    async def _ach_settled(self, event: told.AchSettled) -> None:
+    async def _ach_settled(self, event: stories.AchSettled) -> None:
         if event.id not in self.money:
             self._pays(event, _KIND.ACH_SALE)
         self.money[event.id].on = event.date
+        await self._rate_of(event)
         await self._show(event.id, _STATUS.ACH_CLEARED)
 
-    async def _ach_return(self, event: told.AchReturn) -> None:
+    async def _ach_return(self, event: stories.AchReturn) -> None:
         await self._show(event.of, _STATUS.ACH_RETURNED, return_code=event.code, returned_on=event.date)
 
-    async def _ach_noc(self, event: told.AchNoc) -> None:
+    async def _ach_noc(self, event: stories.AchNoc) -> None:
         """Let a person state what a bank notified; what is to be corrected is said by the code."""
-        decided = dict(self._decided(""))
-        del decided["abas_customer_id"]
         command = ReportPaymentCode(
-            **decided,
+            **self.decision("notice of the bank"),
             paytrace_transaction_id=event.of,
             code=event.code,
             code_kind=CodeKind.CHANGE,
             noticed_on=event.date,
         )
-        await self.world.tell(_PAYTRACE, command)
+        await self.world.write(_PAYTRACE, command)
         await self.world.settle()
 
-    async def _retry_wanted(self, event: told.RetryWanted) -> None:
-        """Let a person at abas ask for another charge of the same card."""
+    async def _retry_wanted(self, event: stories.RetryWanted) -> None:
+        await self.request_charge(event.of)
+
+    async def request_charge(self, payment: str, invoice: str | None = None) -> str:
+        """Let a person at abas ask for another charge of the payer of a payment; return the id of the request."""
         self.count += 1
-        declined = self.money[event.of]
+        paid = self.money[payment]
         request = PaymentRequestObserved(
             payment_request_id=f"retry-{self.count}",
             payment_request_number=str(self.count),
@@ -265,22 +272,23 @@ class Translation:
             raw_status="open",
             kind=PaymentRequestKind.CHARGE,
             raw_kind="charge",
-            abas_customer_id=declined.customer or _CUSTOMER,
-            vault_customer_id=declined.customer,
-            merchant=declined.merchant,
-            invoice_number=declined.invoice,
-            amount_minor=declined.amount,
+            abas_customer_id=paid.customer or _CUSTOMER,
+            vault_customer_id=paid.customer,
+            merchant=paid.merchant,
+            invoice_number=invoice or paid.invoice,
+            amount_minor=paid.amount,
             currency=self.story.currency,
             observed_at=self.world.now,
             raw="{}",
         )
-        await self.world.tell("gateway.inbox.v1", request)
+        await self.world.write("gateway.inbox.v1", request)
         await self.world.settle()
+        return request.payment_request_id
 
-    async def _void(self, event: told.Void) -> None:
+    async def _void(self, event: stories.Void) -> None:
         await self._show(event.of, _STATUS.VOIDED)
 
-    async def _refund(self, event: told.Refund) -> None:
+    async def _refund(self, event: stories.Refund) -> None:
         await self._rate_of(event)
         paid = self.money.get(event.of)
         self.money[event.id] = _Money(
@@ -296,15 +304,15 @@ class Translation:
         is_ach = self.money[event.id].kind is _KIND.ACH_REFUND
         await self._show(event.id, _STATUS.ACH_PENDING if is_ach else _STATUS.PENDING_SETTLEMENT)
 
-    async def _rate_of(self, event: told.Money | told.Refund | told.BankLine) -> None:
+    async def _rate_of(self, event: stories.Money | stories.Refund | stories.BankLine) -> None:
         """Let a provider publish the rate by which the story values this money, or the last one that it has."""
         if event.base is not None:
             whole, part = _major(event.base, self.story.base), _major(event.amount, self.story.currency)
             await self._rate(f"{self.story.currency}/{self.story.base}", f"{whole}/{part}", event.date)
-        elif isinstance(event, told.Money) and event.newest_rate is not None:
+        elif isinstance(event, stories.Money) and event.newest_rate is not None:
             await self._rate(f"{self.story.currency}/{self.story.base}", "1", event.newest_rate)
 
-    async def _rate_published(self, event: told.RatePublished) -> None:
+    async def _rate_published(self, event: stories.RatePublished) -> None:
         await self._rate(event.pair, event.rate, event.date_of_rate)
 
     async def _rate(self, pair: str, rate: str, on: date) -> None:
@@ -318,13 +326,13 @@ class Translation:
             observed_at=self.world.now,
             raw="{}",
         )
-        await self.world.tell("rates.inbox.v1", observed)
+        await self.world.write("rates.inbox.v1", observed)
         await self.world.settle()
 
-    async def _refund_failed(self, event: told.RefundFailed) -> None:
+    async def _refund_failed(self, event: stories.RefundFailed) -> None:
         await self._show(event.of, _STATUS.VOIDED)
 
-    def _pays(self, event: told.Money, kind: TransactionKind) -> None:
+    def _pays(self, event: stories.Money, kind: TransactionKind) -> None:
         invoices = ", ".join(event.names) or event.meant_for
         owner = event.customer or next((self.owners[one] for one in event.names if one in self.owners), _CUSTOMER)
         self.money[event.id] = _Money(
@@ -383,7 +391,7 @@ class Translation:
             observed_by=by,
             raw="{}",
         )
-        await self.world.tell(_PAYTRACE, observed)
+        await self.world.write(_PAYTRACE, observed)
 
     async def _close_batch(self, merchant: str | None, batch: int) -> bool:
         """Let PayTrace settle what is pending, as it does each night; False if nothing is. ACH settles by itself."""
@@ -398,7 +406,7 @@ class Translation:
         for merchant_account in sorted({self.money[id_].merchant for id_ in pending}):
             settled = [self.money[id_] for id_ in pending if self.money[id_].merchant == merchant_account]
             on = max(one.on for one in settled)
-            await self.world.tell(
+            await self.world.write(
                 _SETTLEMENT, self._batch(merchant_account, batch, on, sum(one.signed for one in settled))
             )
         return bool(pending)
@@ -422,7 +430,7 @@ class Translation:
 
     # -- the processor and the bank ------------------------------------------------------------------------------------
 
-    async def _fee(self, event: told.Fee) -> None:
+    async def _fee(self, event: stories.Fee) -> None:
         if event.batch:
             self.next_batch = _digits(event.batch)
         if event.taken_from == "bank":
@@ -434,12 +442,12 @@ class Translation:
         self.fees[of or ""] = event.date
         await self._entry(kind, event.kind, abs(event.amount), event.date, of=of, dispute=dispute, tax=abs(event.tax))
 
-    async def _fee_corrected(self, event: told.FeeCorrected) -> None:
+    async def _fee_corrected(self, event: stories.FeeCorrected) -> None:
         """Let the processor correct a fee on the day of that fee."""
         more = event.fees_now - event.fees_before
         await self._entry(_FEES[False, more < 0], "correction", abs(more), self.fees[event.of], of=event.of)
 
-    async def _fee_statement(self, event: told.FeeStatement) -> None:
+    async def _fee_statement(self, event: stories.FeeStatement) -> None:
         amount = event.total if event.total is not None else event.amount or 0
         if event.deducted_from is not None:
             await self._entry(ProcessorEntryKind.FEE, event.kind, amount, event.date, deposit=event.deducted_from)
@@ -447,10 +455,10 @@ class Translation:
         statement = f"fee_statement {event.month}"
         await self._entry(ProcessorEntryKind.FEE_STATEMENT, event.kind, amount, event.date, id_=statement)
 
-    async def _reserve_held(self, event: told.ReserveHeld) -> None:
+    async def _reserve_held(self, event: stories.ReserveHeld) -> None:
         await self._entry(ProcessorEntryKind.RESERVE_HELD, "", event.amount, event.date, deposit=event.deposit)
 
-    async def _reserve_released(self, event: told.ReserveReleased) -> None:
+    async def _reserve_released(self, event: stories.ReserveReleased) -> None:
         await self._entry(ProcessorEntryKind.RESERVE_RELEASED, "", event.amount, event.date)
 
     async def _entry(
@@ -470,7 +478,7 @@ class Translation:
         self.count += 1
         paid = next((one for one in (of, *self._disputed(dispute)) if one in self.money), "")
         entry = ProcessorEntryObserved(
-            settlement_account=self._account(self.money[paid].merchant if paid else MAIN),
+            settlement_account=self._account(self._merchant_of_entry(paid, deposit)),
             entry_id=id_ or f"E{self.count}",
             kind=kind,
             raw_kind=kind.value,
@@ -485,13 +493,20 @@ class Translation:
             observed_at=self.world.now,
             raw="{}",
         )
-        await self.world.tell(_SETTLEMENT, entry)
+        await self.world.write(_SETTLEMENT, entry)
 
-    async def _deposit_report(self, event: told.DepositReport) -> None:
+    def _merchant_of_entry(self, payment: str, deposit: str | None) -> str:
+        if payment:
+            return self.money[payment].merchant
+        merchant = self._merchant_of_line(deposit)
+        return MAIN if merchant == NO_MERCHANT else merchant
+
+    async def _deposit_report(self, event: stories.DepositReport) -> None:
         """Let the processor say what a deposit will bring; before it, PayTrace settles what is pending.
 
         A report that names what was captured signs its parts; one that names a gross amount lists what is taken off it.
         """
+        self.deposits[event.id] = event.merchant_account
         number = _digits(event.batch) if event.batch else self.next_batch or 100 + len(self.batches)
         self.next_batch = None
         is_settled = await self._close_batch(event.merchant_account, number)
@@ -520,20 +535,20 @@ class Translation:
             raw="{}",
         )
         self.files.setdefault(event.file or "", []).append((_SETTLEMENT, report))
-        await self.world.tell(_SETTLEMENT, report)
+        await self.world.write(_SETTLEMENT, report)
 
-    async def _bank_line(self, event: told.BankLine) -> None:
+    async def _bank_line(self, event: stories.BankLine) -> None:
         if event.currency is not None:
-            raise NotTold("a bank line in another currency")
+            raise NotTranslated("a bank line in another currency")
         await self._rate_of(event)
         file, _, remark = (event.file or "").partition(" (")
         for day in _REPEATS.findall(remark):
             for topic, record in self._lines_of(day):
-                await self.world.tell(topic, replace(record, observed_at=self.world.now))
+                await self.world.write(topic, replace(record, observed_at=self.world.now))
         await self._close_batch(None, 900 + self.count)
         self.count += 1
         line = BankLineObserved(
-            settlement_account=self._account(MAIN),
+            settlement_account=self._account(self._merchant_of_line(event.deposit)),
             bank_line_id=f"BL{self.count}",
             bank_account=BANK_ACCOUNT,
             direction=BankDirection.CREDIT if event.amount >= 0 else BankDirection.DEBIT,
@@ -555,9 +570,16 @@ class Translation:
         if event.names and event.amount > 0:
             self._pays_into_bank(event, transfer_id(line.bank_line_id))
         self.files.setdefault(file, []).append((_SETTLEMENT, line))
-        await self.world.tell(_SETTLEMENT, line)
+        await self.world.write(_SETTLEMENT, line)
 
-    def _pays_into_bank(self, event: told.BankLine, id_: str) -> None:
+    def _merchant_of_line(self, deposit: str | None) -> str:
+        """Return the merchant account whose bank line this is; a statement of several that says nothing names none."""
+        if deposit in self.deposits:
+            return self.deposits[deposit]
+        merchants = {getattr(event, "merchant_account", MAIN) for event in self.story.given if _names_merchant(event)}
+        return next(iter(merchants), MAIN) if len(merchants) < 2 else NO_MERCHANT
+
+    def _pays_into_bank(self, event: stories.BankLine, id_: str) -> None:
         """Remember a payment that the bank shows as the story knows it."""
         invoices = ", ".join(event.names)
         owner = next((self.owners[one] for one in event.names if one in self.owners), _CUSTOMER)
@@ -566,15 +588,15 @@ class Translation:
         )
 
     def _lines_of(self, day: str) -> list[tuple[str, Any]]:
-        told_before = [pair for pairs in self.files.values() for pair in pairs]
-        lines = [(topic, one) for topic, one in told_before if isinstance(one, BankLineObserved)]
+        earlier = [pair for pairs in self.files.values() for pair in pairs]
+        lines = [(topic, one) for topic, one in earlier if isinstance(one, BankLineObserved)]
         return [(topic, line) for topic, line in lines if str(line.booked_on).endswith(day)]
 
-    async def _file_again(self, event: told.FileAgain) -> None:
+    async def _file_again(self, event: stories.FileAgain) -> None:
         for topic, record in self.files.get(event.file, []):
-            await self.world.tell(topic, replace(record, observed_at=self.world.now))
+            await self.world.write(topic, replace(record, observed_at=self.world.now))
 
-    async def _dispute(self, event: told.DisputeFact) -> None:
+    async def _dispute(self, event: stories.DisputeFact) -> None:
         self.count += 1
         of = next((id_ for id_ in (event.of, *self._disputed(event.dispute)) if id_), None)
         account = self._account(self.money[of].merchant if of in self.money else MAIN)
@@ -595,10 +617,10 @@ class Translation:
             observed_at=self.world.now,
             raw="{}",
         )
-        await self.world.tell(_DISPUTES, observed)
+        await self.world.write(_DISPUTES, observed)
 
     def _disputed(self, dispute: str | None) -> Sequence[str]:
-        facts = [one for one in self.story.given if isinstance(one, told.DisputeFact) and one.dispute == dispute]
+        facts = [one for one in self.story.given if isinstance(one, stories.DisputeFact) and one.dispute == dispute]
         return [one.of for one in facts if one.of]
 
     # -- people --------------------------------------------------------------------------------------------------------
@@ -626,7 +648,7 @@ class Translation:
         )
         await self._decide(command)
 
-    async def _link(self, event: told.Refund) -> None:
+    async def _link(self, event: stories.Refund) -> None:
         """Let a person who knows which payment a refund reverses say so, where no rule found it."""
         if self._is_asked_for(event.id):
             return
@@ -642,22 +664,25 @@ class Translation:
         commands = self.world.records("erp.commands.v1", PostDocument)
         return any(one.values.get("paytrace_transaction_id") == id_ for one in commands)
 
-    def _decided(self, customer: str, by: str = "maria") -> Mapping[str, Any]:
+    def decision(self, reason: str, by: str = "maria") -> Mapping[str, Any]:
+        """Return what each command of a person says: who, how that is known, why and when."""
         self.count += 1
         return {
             "command_id": f"decision-{self.count}",
-            "abas_customer_id": customer,
             "decided_by": by,
             "authenticated_by": "session",
-            "reason": "remittance advice",
+            "reason": reason,
             "occurred_at": self.world.tick(),
         }
 
+    def _decided(self, customer: str, by: str = "maria") -> Mapping[str, Any]:
+        return {**self.decision("remittance advice", by), "abas_customer_id": customer}
+
     async def _decide(self, command: Any) -> None:
-        await self.world.tell(_RECEIVABLES, command)
+        await self.world.write(_RECEIVABLES, command)
         await self.world.look_at_abas()
 
-    async def _apply_on_account(self, event: told.ApplyOnAccount) -> None:
+    async def _apply_on_account(self, event: stories.ApplyOnAccount) -> None:
         asked = self.world.records("erp.commands.v1", PostDocument)
         receipt = next(
             (
@@ -678,15 +703,15 @@ class Translation:
         elif receipt is not None:
             await self._decide(ApplyOnAccount(**about, posting_reference=receipt))
         else:
-            raise NotTold("applying money that is not on account")
+            raise NotTranslated("applying money that is not on account")
 
-    async def _write_off_wanted(self, event: told.WriteOffWanted) -> None:
+    async def _write_off_wanted(self, event: stories.WriteOffWanted) -> None:
         await self._propose(event.of, event.amount, event.by)
 
-    async def _approval(self, event: told.Approval) -> None:
+    async def _approval(self, event: stories.Approval) -> None:
         await self._approve(event.of, event.by)
 
-    async def _write_off(self, event: told.WriteOff) -> None:
+    async def _write_off(self, event: stories.WriteOff) -> None:
         if event.of not in self._proposed:
             await self._propose(event.of, event.amount, event.proposed_by)
         await self._approve(event.of, event.approved_by)
@@ -717,75 +742,74 @@ class Translation:
             expires_at=self.world.now + timedelta(days=7),
             occurred_at=self.world.now,
         )
-        await self.world.tell(_APPROVALS, proposal)
+        await self.world.write(_APPROVALS, proposal)
 
     async def _approve(self, invoice: str, by: str) -> None:
-        self.count += 1
         approval = ApproveProposal(
-            command_id=f"decision-{self.count}",
             proposal_id=f"write-off {invoice}",
-            decided_by=by,
-            authenticated_by="session",
-            reason="checked",
             approved_on=self.world.now.date(),
-            occurred_at=self.world.tick(),
+            **self.decision("checked", by),
         )
-        await self.world.tell(_APPROVALS, approval)
+        await self.world.write(_APPROVALS, approval)
 
-    async def _not_told(self, event: told.Event) -> None:
-        raise NotTold(f"{type(event).__name__}")
+    async def _not_translated(self, event: stories.Event) -> None:
+        raise NotTranslated(f"{type(event).__name__}")
 
     def _account(self, merchant: str) -> str:
         return f"{merchant}/{self.story.currency}"
 
 
-# Which method tells which event. An event of the stories that is not here is a KeyError, which fails the story loudly.
-_TELLERS: Mapping[type[told.Event], Any] = {
-    told.Opening: Translation._opening,
-    told.Invoice: Translation._invoice,
-    told.CreditMemo: Translation._credit_memo,
-    told.CreditOnAccount: Translation._credit_on_account,
-    told.PeriodClosed: Translation._period_closed,
-    told.AbasTimesOut: Translation._nothing,
-    told.Retry: Translation._nothing,
-    told.BatchClosed: Translation._nothing,
-    told.Capture: Translation._capture,
-    told.CaptureAgain: Translation._capture_again,
-    told.Decline: Translation._decline,
-    told.OutcomeUnknown: Translation._outcome_unknown,
-    told.RetryWanted: Translation._retry_wanted,
-    told.AchSent: Translation._ach_sent,
-    told.AppliedBeforeFinal: Translation._ach_sent,
-    told.AchSettled: Translation._ach_settled,
-    told.AchReturn: Translation._ach_return,
-    told.AchNoc: Translation._ach_noc,
-    told.Void: Translation._void,
-    told.Refund: Translation._refund,
-    told.RefundFailed: Translation._refund_failed,
-    told.Fee: Translation._fee,
-    told.FeeCorrected: Translation._fee_corrected,
-    told.FeeStatement: Translation._fee_statement,
-    told.ReserveHeld: Translation._reserve_held,
-    told.ReserveReleased: Translation._reserve_released,
-    told.DepositReport: Translation._deposit_report,
-    told.BankLine: Translation._bank_line,
-    told.FileAgain: Translation._file_again,
-    told.DisputeFact: Translation._dispute,
-    told.ApplyOnAccount: Translation._apply_on_account,
-    told.WriteOffWanted: Translation._write_off_wanted,
-    told.Approval: Translation._approval,
-    told.WriteOff: Translation._write_off,
-    told.RatePublished: Translation._rate_published,
+# Which method translates which event. An event of the stories that is not here is a KeyError: the story fails loudly.
+_METHODS: Mapping[type[stories.Event], Any] = {
+    stories.Opening: Translation._opening,
+    stories.Invoice: Translation._invoice,
+    stories.CreditMemo: Translation._credit_memo,
+    stories.CreditOnAccount: Translation._credit_on_account,
+    stories.PeriodClosed: Translation._period_closed,
+    stories.AbasTimesOut: Translation._nothing,
+    stories.Retry: Translation._nothing,
+    stories.BatchClosed: Translation._nothing,
+    stories.Capture: Translation._capture,
+    stories.CaptureAgain: Translation._capture_again,
+    stories.Decline: Translation._decline,
+    stories.OutcomeUnknown: Translation._outcome_unknown,
+    stories.RetryWanted: Translation._retry_wanted,
+    stories.AchSent: Translation._ach_sent,
+    stories.AppliedBeforeFinal: Translation._ach_sent,
+    stories.AchSettled: Translation._ach_settled,
+    stories.AchReturn: Translation._ach_return,
+    stories.AchNoc: Translation._ach_noc,
+    stories.Void: Translation._void,
+    stories.Refund: Translation._refund,
+    stories.RefundFailed: Translation._refund_failed,
+    stories.Fee: Translation._fee,
+    stories.FeeCorrected: Translation._fee_corrected,
+    stories.FeeStatement: Translation._fee_statement,
+    stories.ReserveHeld: Translation._reserve_held,
+    stories.ReserveReleased: Translation._reserve_released,
+    stories.DepositReport: Translation._deposit_report,
+    stories.BankLine: Translation._bank_line,
+    stories.FileAgain: Translation._file_again,
+    stories.DisputeFact: Translation._dispute,
+    stories.ApplyOnAccount: Translation._apply_on_account,
+    stories.WriteOffWanted: Translation._write_off_wanted,
+    stories.Approval: Translation._approval,
+    stories.WriteOff: Translation._write_off,
+    stories.RatePublished: Translation._rate_published,
 }
 
 
+def _names_merchant(event: stories.Event) -> bool:
+    return isinstance(event, stories.Money | stories.DepositReport)
+
+
 def _terms(text: str) -> dict[str, Any]:
-    """Read terms of payment as a story writes them: "2 % in 10 days, net 30"; raises NotTold."""
+    """Read terms of payment as a story writes them: "2 % in 10 days, net 30"; raises NotTranslated."""
     if not text:
         return {}
     found = _TERMS.match(text)
     if found is None:
-        raise NotTold(f"terms of payment {text!r}")
+        raise NotTranslated(f"terms of payment {text!r}")
     return {"discount_percent": found[1], "discount_days": int(found[2])}
 
 

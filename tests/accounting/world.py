@@ -1,13 +1,13 @@
 """The whole line for one story: the real agents on a log in memory, the real source and sink on the abas sandbox.
 
-Time is the story's: it moves on by a minute with each thing that is told, and the sandbox's clock moves along.
+Time is the story's: it moves on by a minute with each event, and the sandbox's clock moves along.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -19,17 +19,21 @@ from connectors.abas.profile import load_profile
 from connectors.abas.settings import SANDBOX_PROFILE
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
+from connectors.common.reach import authorities
 from infra.sandboxes.abas.faults import Faults
 from schemas import catalog
+from schemas.records.disputes import DayBegan
 from schemas.records.gateway import CarryOutGatewayCall, GatewayCallBegun, GatewayCallDone, RequestGatewayCall
 from schemas.records.rules import RulesOffered
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text, source_position
 from schemas.wire.highwater import HighWater
 from streams.agents import DECIDERS
+from streams.domain.disputes.calendar import CALENDAR
 from streams.edges.post_to_abas import post_to_abas
 from streams.edges.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.rules.catalogue import KINDS
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
@@ -47,6 +51,24 @@ _STEP = timedelta(minutes=1)
 _CODEC = Codec()
 _PROFILE = load_profile(SANDBOX_PROFILE)
 _NO_FAULTS = Faults().model_dump()
+
+
+class DatedLog(MemoryLog):
+    """The log of a story: each record bears the story's time, so that reports can be asked as of a day."""
+
+    def __init__(self, partitions: Mapping[str, int], now: Callable[[], datetime]) -> None:
+        """`now` is the story's time."""
+        super().__init__(partitions, signer=SIGNER)
+        self._now = now
+
+    async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
+        """Append at the story's time."""
+        offsets = await super().append(records)
+        moment_ms = int(self._now().timestamp() * 1000)
+        for record, offset in zip(records, offsets, strict=True):
+            kept = self.records(record.topic, record.partition)
+            kept[offset] = replace(kept[offset], timestamp_ms=moment_ms)
+        return offsets
 
 
 class _Gateway:
@@ -76,8 +98,11 @@ class World:
         self.changes_in_abas = 1  # made there by people; the customers are the first
         self._looked_at = (0, 0)
         self._desk = desk
-        self.now = datetime.combine(story.by_day()[0][0], _BEGINS)
-        self.log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
+        self.moments: list[datetime] = []  # at which people may look: after each event and each morning
+        self._day = story.by_day()[0][0]
+        self._has_deadlines = any(getattr(event, "respond_by", None) for event in story.given)
+        self.now = datetime.combine(self._day, _BEGINS)
+        self.log = DatedLog(dict.fromkeys(catalog.topics(), 1), now=lambda: self.now)
         settings = sandbox.settings(filed_lookback_days=0)
         sink = AbasSink(client, _PROFILE, settings)
         self._source = AbasSource(client, _PROFILE, settings, now=lambda: self.now)
@@ -108,7 +133,7 @@ class World:
                 partitions=dict.fromkeys(inboxes, 1),
                 offered_at=self.now,
             )
-            await self.tell("rules.inbox.v1", offered)
+            await self.write("rules.inbox.v1", offered)
         await self.settle()
 
     def admin(self, path: str, body: Any) -> Any:
@@ -117,9 +142,16 @@ class World:
         answer.raise_for_status()
         return answer.json()
 
-    def begin_day(self, day: date) -> None:
-        """Go to the morning of a day; a day that has begun stays where it is."""
-        self.now = max(self.now, datetime.combine(day, _BEGINS))
+    async def begin_day(self, day: date) -> None:
+        """Go to the morning of a day; a day that has begun stays where it is. Each day between begins as well."""
+        while self._day < day:
+            self._day += timedelta(days=1)
+            self.now = max(self.now, datetime.combine(self._day, _BEGINS))
+            if self._has_deadlines:
+                began = DayBegan(calendar=CALENDAR, began_on=self._day, observed_at=self.now)
+                await self.write("disputes.inbox.v1", began)
+                await self.settle()
+                self.moments.append(self.now)
         self.tick()
 
     def tick(self) -> datetime:
@@ -128,7 +160,7 @@ class World:
         self.admin("clock", {"now": self.now.isoformat()})
         return self.now
 
-    async def tell(self, topic: str, record: Any) -> None:
+    async def write(self, topic: str, record: Any) -> None:
         """Write a record into an inbox."""
         key = catalog.topic(topic).key_of(record)
         await self.log.append([by_hand(self.log, topic, record, _CODEC.encode(record), key=key)])
@@ -186,7 +218,7 @@ async def world_of(story: Story, sandbox: AbasSandboxProcess) -> AsyncIterator[W
     sandbox.admin("POST", "reset")
     sandbox.faults(**_NO_FAULTS)
     sandbox.admin("POST", "company", {"base_currency": story.base})
-    with httpx2.Client(timeout=30) as desk:
+    with httpx2.Client(timeout=30, verify=authorities()) as desk:
         async with AbasClient(sandbox.settings(filed_lookback_days=0)) as client:
             world = World(story, sandbox, client, desk)
             world.tick()

@@ -188,6 +188,8 @@ class State:
     refunds: dict[str, int]
     latest: LatestObservation | None = None
     unrecognized: frozenset[tuple[str, ...]] = frozenset()
+    # Whether something that could not be read may have taken money of its payer.
+    may_take_money: bool = False
     contradictions: frozenset[str] = frozenset()
     # Whose card or account it is, as first said; codes that were said; those that wait for the former.
     vault_customer_id: str | None = None
@@ -292,6 +294,7 @@ READINGS: Mapping[TransactionKind, Mapping[TransactionStatus, frozenset[Fact]]] 
 _VOIDS = frozenset({Fact.VOIDED, Fact.VOIDED_BY_RULE})
 
 # That no money moves, or that it came back, is proved without an amount.
+_REFUNDS: Collection[TransactionKind] = (TransactionKind.REFUND, TransactionKind.ACH_REFUND)
 _WITHOUT_AMOUNT = _VOIDS | {Fact.DECLINED, Fact.ACH_FAILED, Fact.ACH_RETURNED}
 
 # Pairs that cannot both be true, in the words shown to a person.
@@ -387,7 +390,10 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
         case PaymentChargebackLost():
             return replace(state, lost={**state.lost, _case_of(event): event})
         case PaymentStatusUnrecognized():
-            return replace(state, unrecognized=state.unrecognized | {_words(event)})
+            payer = state.vault_customer_id or event.vault_customer_id
+            takes = state.may_take_money or event.kind not in _REFUNDS
+            unread = state.unrecognized | {_words(event)}
+            return replace(state, unrecognized=unread, vault_customer_id=payer, may_take_money=takes)
         case PaymentStatusRecognized():
             return state
         case NextStepFound():
@@ -419,7 +425,7 @@ def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
     """
     moved = tuple(output for move in _moves_now(state, event) for output in _outputs(state, move))
-    return moved + _to_rates(event) + _to_gateway(event)
+    return moved + _to_rates(event) + _to_gateway(state, event)
 
 
 def _moves_now(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -518,10 +524,12 @@ def _to_rates(event: PaymentsEvents) -> tuple[Output, ...]:
     return (Output(Topic.RATES_INBOX, asked),)
 
 
-def _to_gateway(event: PaymentsEvents) -> tuple[Output, ...]:
-    """Hold refunds of money that a dispute takes, and charges where a code says so."""
+def _to_gateway(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
+    """Hold refunds of money that a dispute takes, and charges where a code says so or an outcome is not known."""
     if isinstance(event, NextStepFound):
         return _charges_held(event)
+    if isinstance(event, PaymentStatusUnrecognized | PaymentStatusRecognized):
+        return _held_while_unknown(state, event)
     if not isinstance(event, PaymentChargedBack | PaymentChargebackReversed):
         return ()
     hold = HoldRefunds(
@@ -554,6 +562,25 @@ def _charges_held(found: NextStepFound) -> tuple[Output, ...]:
         currency=found.currency,
         noticed_on=found.noticed_on,
         occurred_at=found.occurred_at,
+    )
+    return (Output(Topic.GATEWAY_COMMANDS, hold),)
+
+
+def _held_while_unknown(state: State, event: PaymentStatusUnrecognized | PaymentStatusRecognized) -> tuple[Output, ...]:
+    """Hold charges while nobody knows whether a payment was taken: a second one might take the money twice."""
+    is_held = isinstance(event, PaymentStatusUnrecognized) and state.is_unrecognized
+    if state.vault_customer_id is None or not state.may_take_money:
+        return ()
+    hold = HoldCharges(
+        subject=f"vault/{state.vault_customer_id}",
+        vault_customer_id=state.vault_customer_id,
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        code_kind=CodeKind.UNKNOWN,
+        code="",
+        meaning="an outcome that is not known yet; ask PayTrace first",
+        is_held=is_held,
+        noticed_on=business_day(event.occurred_at),
+        occurred_at=event.occurred_at,
     )
     return (Output(Topic.GATEWAY_COMMANDS, hold),)
 
@@ -591,7 +618,7 @@ def _next_step_shown(state: State, seen: TransactionObserved, policy: Policy) ->
         found, vault_customer_id=seen.vault_customer_id, amount_minor=seen.amount_minor, currency=seen.currency
     )
     others = tuple(one for one in late if one.code_kind is not kind)
-    pays_out = seen.kind in (TransactionKind.REFUND, TransactionKind.ACH_REFUND)
+    pays_out = seen.kind in _REFUNDS
     return (*others, replace(found, stops_charges=False, most_entries=None, entries_days=None) if pays_out else found)
 
 

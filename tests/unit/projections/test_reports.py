@@ -49,6 +49,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "next_steps",
     "deposits_due",
     "days_to_cash",
+    "refunds_that_came_back",
 }
 
 # Its rows are the limits of the networks, whatever happened.

@@ -151,3 +151,17 @@ def test_every_listed_code_has_a_meaning_and_only_again_has_a_day_or_a_cap() -> 
         for code, one in listed.items():
             assert one.meaning, (kind, code)
             assert one.step is NextStep.AGAIN or (one.again_after_days, one.most_entries) == (None, None)
+
+
+def test_while_an_outcome_is_not_known_its_payer_is_not_charged_again() -> None:
+    line = book().given(observation(Status.UNKNOWN, raw_status="timeout"))
+    line.when(observation(Status.DECLINED, raw_status="do not honor", minute=9))
+    held: list[HoldCharges] = [output.record for output in line.outputs if isinstance(output.record, HoldCharges)]
+    first, *_, last = [one for one in held if one.code_kind is CodeKind.UNKNOWN]
+    assert (first.subject, first.is_held, last.is_held) == ("vault/acme", True, False)
+
+
+def test_a_refund_whose_outcome_is_not_known_holds_no_charge() -> None:
+    line = book().given(observation(Status.UNKNOWN, kind=Kind.REFUND, raw_status="timeout"))
+    line.when(observation(Status.SETTLED, kind=Kind.REFUND, minute=9))
+    assert not [output for output in line.outputs if isinstance(output.record, HoldCharges)]
