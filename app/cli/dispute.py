@@ -137,6 +137,8 @@ def show(dispute: DisputeId) -> None:
         if row["what"] == "DisputeRecorded":
             for line in step(row):
                 say(line)
+    for row in answer("files_of", id=dispute).records:
+        say(f"    {row['file_name']}, row {row['row_number']} (file {row['file_digest'][:16]}): {row['what']}")
 
 
 def _in_words(case: dict[str, Any]) -> str:

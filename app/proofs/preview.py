@@ -9,7 +9,7 @@ by the rules of then, and what follows for it shows too.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -112,9 +112,8 @@ def deciders_of_documents(processors: Sequence[AnyProcessor]) -> list[Decider[An
 
 
 async def preview(
-    processors: Sequence[AnyProcessor], text: str, period: Period, log: Log, codec: Codec, ring: Ring,
-    *, report: Callable[[str], None] = lambda _: None,
-) -> Preview:  # fmt: skip
+    processors: Sequence[AnyProcessor], text: str, period: Period, log: Log, codec: Codec, ring: Ring
+) -> Preview:
     """Decide the records of a period again by this text of the mapping, and compare the documents.
 
     Ensures: nothing is written anywhere; each inbox is decided as far as its agent has come.
@@ -127,7 +126,6 @@ async def preview(
         proposed = _Proposed(processor, text, period)
         for partition in range(log.partition_count(processor.inbox)):
             name = f"{processor.name}/{partition}"
-            report(name)
             past = await past_of(processor, partition, log, codec, ring)
             then = await decide_again(processor, partition, log, codec, ring, past)
             again = await decide_again(proposed.processor, partition, log, codec, ring, past)

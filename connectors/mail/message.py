@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from html import escape
 
+from connectors.common.notices import link_of
 from schemas.records.alerts import AlertChange, AlertLine, AlertSeverity, SendNotification
 from schemas.values.counting import counted
 from schemas.values.money import shown
@@ -69,11 +70,6 @@ def html_of(command: SendNotification, console_url: str) -> str:
 def title_of(line: AlertLine) -> str:
     """Return what an alert is and what happened to it."""
     return f"{_CHANGES.get(line.change, '')}{line.title}"
-
-
-def link_of(line: AlertLine, console_url: str) -> str:
-    """Return where to look; empty without a console or a place."""
-    return f"{console_url.rstrip('/')}/{line.place}" if console_url and line.place else ""
 
 
 def _lines(line: AlertLine, console_url: str) -> Sequence[str]:

@@ -12,6 +12,7 @@ import smtplib
 import ssl
 from collections.abc import Sequence
 
+from connectors.common.notices import refused
 from connectors.common.reach import authorities
 from connectors.mail.errors import MailAway, MailMisconfigured, MailPutOff
 from connectors.mail.message import mail_of
@@ -38,10 +39,10 @@ class MailSink:
         settings = self._settings
         addresses = settings.to.get(command.receiver, ())
         if not settings.host:
-            return _refused(command, "not-configured", "no mail server is set; set SALDO_MAIL_HOST and SALDO_MAIL_TO")
+            return refused(command, "not-configured", "no mail server is set; set SALDO_MAIL_HOST and SALDO_MAIL_TO")
         if not addresses:
             remedy = "add it to SALDO_MAIL_TO, or take mail out of its `by` in alert-rules"
-            return _refused(command, "no-address", f"{command.receiver} has no address; {remedy}")
+            return refused(command, "no-address", f"{command.receiver} has no address; {remedy}")
         taken = self._taken.setdefault(command.notification_id, set())
         answers = await asyncio.to_thread(self._deliver, command, [one for one in addresses if one not in taken])
         taken |= {address for address, code, _ in answers if code < 400}
@@ -49,17 +50,17 @@ class MailSink:
         if later:
             raise MailPutOff(self._says(f"it wants the message later: {later[0]}"))
         del self._taken[command.notification_id]
-        refused = [(code, text) for _, code, text in answers if code >= 500]
+        turned_away = [(code, text) for _, code, text in answers if code >= 500]
         if taken:
             detail = f"{len(taken)} of {len(addresses)} addresses took it"
             return NotificationSent(
                 receiver=command.receiver,
                 notification_id=command.notification_id,
-                detail=detail + (f"; refused: {refused[0][1]}" if refused else ""),
+                detail=detail + (f"; refused: {turned_away[0][1]}" if turned_away else ""),
                 occurred_at=utc_now(),
             )
-        code, text = refused[0]
-        return _refused(command, str(code), self._says(f"it refuses every address of {command.receiver}: {text}"))
+        code, text = turned_away[0]
+        return refused(command, str(code), self._says(f"it refuses every address of {command.receiver}: {text}"))
 
     def _deliver(self, command: SendNotification, addresses: Sequence[str]) -> list[tuple[str, int, str]]:
         """Return the server's answer for each address: its code, 250 where it was taken, and its words.
@@ -143,13 +144,3 @@ def _words(words: bytes | str) -> str:
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
     # A server repeats the address that it refuses; whose it is stays in the settings.
     return " ".join("<...>" if "@" in word else word for word in text.split())[:_LONGEST_ANSWER]
-
-
-def _refused(command: SendNotification, code: str, message: str) -> NotificationRefused:
-    return NotificationRefused(
-        receiver=command.receiver,
-        notification_id=command.notification_id,
-        code=code,
-        message=message,
-        occurred_at=utc_now(),
-    )

@@ -7,7 +7,7 @@ import httpx2
 from connectors.common.reach import Way
 from connectors.rates.errors import RatesNotThere, RatesUnavailable, RatesUnreadable
 from connectors.rates.settings import RatesSettings
-from schemas.failures.waiting import asked_wait_s, bounded_wait_s
+from schemas.failures.waiting import asked_and_granted_s
 
 _REFUSED = frozenset({400, 401, 403, 404, 405, 410})
 
@@ -44,10 +44,9 @@ class RatesClient:
                 if response.status_code in _REFUSED:
                     raise RatesNotThere(way.says(f"HTTP {response.status_code}; correct the address or the access"))
                 if not response.is_success:
-                    asked = asked_wait_s(response.headers.get("retry-after"), date=response.headers.get("date"))
-                    wait = bounded_wait_s(asked, settings.longest_wait_s) if asked is not None else None
+                    asked_s, granted_s = asked_and_granted_s(response.headers, settings.longest_wait_s)
                     words = way.says(f"HTTP {response.status_code}; it is asked again by itself")
-                    raise RatesUnavailable(words, retry_after_s=wait, asked_s=asked)
+                    raise RatesUnavailable(words, retry_after_s=granted_s, asked_s=asked_s)
                 async for piece in response.aiter_bytes():
                     content += piece
                     if len(content) > settings.largest_answer_bytes:

@@ -9,10 +9,11 @@ from typing import Any
 import httpx2
 from standardwebhooks.webhooks import Webhook
 
+from connectors.common.notices import link_of, refused
 from connectors.common.reach import Way
 from connectors.webhook.settings import WebhookSettings
 from schemas.failures import Delayed
-from schemas.failures.waiting import asked_wait_s, bounded_wait_s
+from schemas.failures.waiting import asked_and_granted_s
 from schemas.records.alerts import AlertLine, NotificationRefused, NotificationSent, SendNotification
 from schemas.values.clock import utc_now
 
@@ -41,7 +42,7 @@ class WebhookSink:
         url = settings.to.get(command.receiver)
         if url is None:
             remedy = "add it to SALDO_WEBHOOK_TO, or take webhook out of its `by` in alert-rules"
-            return _refused(command, "no-address", f"{command.receiver} has no webhook; {remedy}")
+            return refused(command, "no-address", f"{command.receiver} has no webhook; {remedy}")
         way = Way(f"webhook of {command.receiver}", url, settings, section="webhook", setting="to")
         body = json.dumps(payload(command, self._console_url), ensure_ascii=False, separators=(",", ":"))
         now = utc_now()
@@ -68,13 +69,10 @@ class WebhookSink:
             )
         if response.status_code in _FINAL:
             words = way.says(f"it refuses the message (HTTP {response.status_code})")
-            return _refused(command, str(response.status_code), words)
-        asked = asked_wait_s(response.headers.get("retry-after"), date=response.headers.get("date"))
-        raise ReceiverAway(
-            way.says(f"HTTP {response.status_code}; it is sent again by itself"),
-            retry_after_s=bounded_wait_s(asked, settings.longest_wait_s) if asked is not None else None,
-            asked_s=asked,
-        )
+            return refused(command, str(response.status_code), words)
+        asked_s, granted_s = asked_and_granted_s(response.headers, settings.longest_wait_s)
+        words = way.says(f"HTTP {response.status_code}; it is sent again by itself")
+        raise ReceiverAway(words, retry_after_s=granted_s, asked_s=asked_s)
 
 
 def payload(command: SendNotification, console_url: str) -> dict[str, Any]:
@@ -103,7 +101,7 @@ def _alert(line: AlertLine, console_url: str) -> dict[str, Any]:
         "detail": line.detail,
         "remedy": line.remedy,
         "runbook": line.runbook,
-        "link": f"{console_url.rstrip('/')}/{line.place}" if console_url and line.place else "",
+        "link": link_of(line, console_url),
         "item_count": line.item_count,
         "amount_minor": line.amount_minor,
         "currency": line.currency,
@@ -113,13 +111,3 @@ def _alert(line: AlertLine, console_url: str) -> dict[str, Any]:
 
 def _instant(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _refused(command: SendNotification, code: str, message: str) -> NotificationRefused:
-    return NotificationRefused(
-        receiver=command.receiver,
-        notification_id=command.notification_id,
-        code=code,
-        message=message,
-        occurred_at=utc_now(),
-    )

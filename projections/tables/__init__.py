@@ -17,6 +17,8 @@ from projections.tables.fct_document_lines.row import TABLE as FCT_DOCUMENT_LINE
 from projections.tables.fct_documents.row import TABLE as FCT_DOCUMENTS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
 from projections.tables.fct_fee_schedules.row import TABLE as FCT_FEE_SCHEDULES
+from projections.tables.fct_file_lines.row import TABLE as FCT_FILE_LINES
+from projections.tables.fct_files.row import TABLE as FCT_FILES
 from projections.tables.fct_journal_lines.row import TABLE as FCT_JOURNAL_LINES
 from projections.tables.fct_ledger_documents.row import TABLE as FCT_LEDGER_DOCUMENTS
 from projections.tables.fct_matches.row import TABLE as FCT_MATCHES
@@ -59,6 +61,8 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_LEDGER_DOCUMENTS,
     FCT_DOCUMENT_LINES,
     FCT_DISPUTE_DEADLINES,
+    FCT_FILES,
+    FCT_FILE_LINES,
     FCT_PARKING,
     FCT_DEAD_LETTERS,
     FCT_UNREADABLE,

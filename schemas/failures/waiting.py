@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -50,6 +50,15 @@ def asked_wait_s(retry_after: str | None, *, date: str | None = None) -> float |
         return None
     now = _instant(date) or utc_now()
     return min(max(0.0, (when - now).total_seconds()), _FOREVER_S)
+
+
+def asked_and_granted_s(headers: Mapping[str, str], longest_s: float) -> tuple[float | None, float | None]:
+    """Return seconds that an answer asks for by its Retry-After, and what of them we grant; None where it asks nothing.
+
+    Shapes: headers by name, in whatever case their mapping takes.
+    """
+    asked_s = asked_wait_s(headers.get("retry-after"), date=headers.get("date"))
+    return asked_s, None if asked_s is None else bounded_wait_s(asked_s, longest_s)
 
 
 def bounded_wait_s(asked_s: float | None, longest_s: float = LONGEST_WAIT_S) -> float:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from projections.batches.batch import Batch
 from projections.batches.flush import flush
 from projections.batches.positions import load_progress
+from projections.reports import questions
 from projections.store.client import Store
 from schemas.wire.codec import Codec
 from streams.log.records import Inbound
 
+NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
 # What `fill` put into a store, as long as nothing else was projected into it.
 _filled: WeakKeyDictionary[Store, str] = WeakKeyDictionary()
 
@@ -51,6 +54,13 @@ def residual(store: Store) -> int:
     out = ("refunded", "voided", "returned", "charged_back")
     net = terms.get("captured", 0) - sum(terms.get(term, 0) for term in out)
     return net - sum(terms.get(term, 0) for term in ("posted", "waiting", "parked"))
+
+
+def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
+    """Return the rows of a report, in the zone of the merchant."""
+    report = questions.load(name)
+    values = questions.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    return questions.ask(store, report, values).records
 
 
 def wipe(store: Store) -> None:

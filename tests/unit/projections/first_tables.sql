@@ -565,6 +565,51 @@ ORDER BY (settlement_account, dispute_id, source_topic, source_partition, source
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Until when each dispute must be answered, each warning before, and that the day passed'
 ;
+CREATE TABLE IF NOT EXISTS fct_files
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    file_digest String,
+    purpose LowCardinality(String),
+    merchant LowCardinality(String) COMMENT 'empty where its rows name several',
+    file_name String,
+    byte_count Int64,
+    row_count Int32,
+    origin LowCardinality(String) COMMENT 'command, folder or upload',
+    observed_at DateTime64(6, 'UTC') COMMENT 'when these bytes were read for the first time'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (file_digest, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each file that was given to Saldo, each time that somebody brought it; its rows are on files.v1'
+;
+CREATE TABLE IF NOT EXISTS fct_file_lines
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    file_digest String,
+    row_number Int32 COMMENT 'row of a table, 1 is its first line; of a bank statement which line it is',
+    record_type LowCardinality(String),
+    settlement_account LowCardinality(String),
+    id String COMMENT 'the dispute, deposit or bank line',
+    what LowCardinality(String) COMMENT 'the fact of a dispute; empty for others',
+    amount_minor Int64 COMMENT 'as the row states it; below zero where the bank or processor takes money',
+    currency LowCardinality(String),
+    on_day Date32
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (file_digest, row_number, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Which row of which file says what; a line that several files hold has a row for each'
+;
 CREATE TABLE IF NOT EXISTS fct_parking
 (
     source_topic LowCardinality(String),

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from app.cli import explain, waiting
-from projections.reports import questions
 from projections.store.client import Store
 from streams.log.records import Inbound
 from tests.replay.golden import ROOT, read
 from tests.replay.line import run
-from tests.support.projecting import bridge, project, residual
+from tests.support.projecting import asked, bridge, project, residual
 
 SCENARIOS = (
     "divided_by_hand_and_put_on_account",
@@ -46,12 +44,6 @@ async def reported(store: Store, scenario: str, *, lines: int | None = None) -> 
         messages.append(message)
         offsets[topic] += 1
     project(store, messages)
-
-
-def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
-    report = questions.load(name)
-    now = datetime(2026, 11, 25, tzinfo=UTC)
-    return questions.ask(store, report, questions.values_for(report, given, day_zone="UTC", now=now)).records
 
 
 def explained(store: Store, subject: str) -> str:

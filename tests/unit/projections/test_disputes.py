@@ -11,7 +11,6 @@ from typing import Any
 from app.cli.explain import step
 from app.cli.waiting import show
 from infra.demo.watch import OPEN_MONEY
-from projections.reports import questions
 from projections.store.client import Store
 from schemas.records.disputes import DisputeFact, DisputeObserved
 from schemas.records.payments import RefundLinked
@@ -20,7 +19,7 @@ from schemas.topic import Topic
 from streams.domain import disputes, payments, settlement
 from tests.support.builders import observation, refund_linked
 from tests.support.policies import DEPOSITS, DISPUTES, PAYMENTS
-from tests.support.projecting import bridge, project, residual
+from tests.support.projecting import asked, bridge, project, residual
 from tests.support.scripted import Script
 from tests.support.settlement import bank, dispute
 
@@ -77,12 +76,6 @@ def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
                 elif output.topic == Topic.PAYMENTS_OBSERVATIONS:
                     pay(output.record)
     project(store, script.messages)
-
-
-def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
-    report = questions.load(name)
-    values = questions.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
-    return questions.ask(store, report, values).records
 
 
 def test_a_chargeback_is_gone_from_the_gateway_and_waits_until_it_is_booked_or_won(store: Store, capsys: Any) -> None:

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from projections.reports import questions
 from projections.store.client import Store
 from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from tests.support.abas_commands import post_receipt, write_off
-from tests.support.builders import NOON, done, refused
+from tests.support.builders import done, refused
 from tests.support.erp_data import OCCURRED_AT, customer, fee, sales_order
-from tests.support.projecting import project
+from tests.support.projecting import asked, project
 from tests.support.scripted import COMMANDS, OUTCOMES, Script
-
-
-def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
-    report = questions.load(name)
-    return questions.ask(store, report, questions.values_for(report, given, day_zone="UTC", now=NOON)).records
 
 
 def test_a_document_is_waiting_refused_or_posted_and_a_refused_one_is_counted(store: Store) -> None:

@@ -10,10 +10,9 @@ from schemas.records.settlement import ProcessorEntryKind
 from schemas.topic import Topic
 from tests.support.examples import example
 from tests.support.policies import DEPOSITS
-from tests.support.projecting import fill
+from tests.support.projecting import asked, fill
 from tests.support.scripted import Script
 from tests.support.settlement import Account, bank, batch, entry, reported, settled
-from tests.unit.projections.test_reports import asked
 
 
 def settle(engine: Store, account: Account) -> None:

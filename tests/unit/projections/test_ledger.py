@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from projections.reports import questions
 from projections.store.client import Store
 from schemas.records.erp import DocumentPosted
 from schemas.records.identification import Movement
 from schemas.records.settlement import SettlementLineKind
 from schemas.topic import Topic
 from tests.support.abas_commands import post_receipt
-from tests.support.builders import NOON, done
-from tests.support.projecting import project
+from tests.support.builders import done
+from tests.support.projecting import asked, project
 from tests.support.scripted import OUTCOMES, Script
 from tests.unit.streams.domain.test_ledger import (
     ACCOUNT,
@@ -26,12 +25,6 @@ from tests.unit.streams.domain.test_ledger import (
     refusal,
     without,
 )
-
-
-def rows(store: Store, name: str, **given: str) -> list[dict[str, object]]:
-    report = questions.load(name)
-    answer = questions.ask(store, report, questions.values_for(report, given, day_zone="UTC", now=NOON))
-    return [dict(row) for row in answer.records]
 
 
 def posted_receipt(name: str, minor: int) -> DocumentPosted:
@@ -60,7 +53,7 @@ def played(store: Store) -> Ledger:
 
 def test_the_trial_balance_closes_and_names_what_explains_the_difference(store: Store) -> None:
     ledger = played(store)
-    balance: Mapping[str, dict[str, object]] = {str(row["role"]): row for row in rows(store, "trial_balance")}
+    balance: Mapping[str, dict[str, object]] = {str(row["role"]): row for row in asked(store, "trial_balance")}
     assert {role: row["ledger_minor"] for role, row in balance.items()} == ledger.balances
     assert [row["residual_minor"] for row in balance.values()] == [0] * len(balance)
     assert sum(int(str(row["ledger_minor"])) for row in balance.values()) == 0
@@ -71,19 +64,19 @@ def test_the_trial_balance_closes_and_names_what_explains_the_difference(store: 
 
 def test_what_has_no_account_needs_a_person_and_is_listed(store: Store) -> None:
     played(store)
-    (counted,) = [row for row in rows(store, "what_needs_a_person") if row["kind"] == "ledger documents waiting"]
+    (counted,) = [row for row in asked(store, "what_needs_a_person") if row["kind"] == "ledger documents waiting"]
     assert (counted["item_count"], counted["amount_minor"]) == (1, 3_00)
-    listed = {row["kind"]: row["waits_for"] for row in rows(store, "ledger_waiting")}
+    listed = {row["kind"]: row["waits_for"] for row in asked(store, "ledger_waiting")}
     assert listed == {"fee": "NO_ACCOUNT", "reserve_held": "REFUSED"}
 
 
 def test_the_journal_of_one_payment_names_each_account_that_its_money_went_through(store: Store) -> None:
     played(store)
     lines = [
-        (row["role"], row["amount_minor"]) for row in rows(store, "journal_of_a_payment", paytrace_transaction_id="1")
+        (row["role"], row["amount_minor"]) for row in asked(store, "journal_of_a_payment", paytrace_transaction_id="1")
     ]
     assert lines == [("clearing", 100_00), ("unapplied", -100_00), ("receivable", -100_00), ("unapplied", 100_00)]
-    story = rows(store, "story_of_one_payment", paytrace_transaction_id="1")
+    story = asked(store, "story_of_one_payment", paytrace_transaction_id="1")
     entries = [str(row["what"]) for row in story if row["record_type"] == "JournalEntryMade"]
     assert len(entries) == 2
     assert "CAPTURED: clearing 10000, unapplied -10000" in entries[0]

@@ -22,7 +22,7 @@ from schemas.records.receivables import EntryDirection, EntryHandedOver, Posting
 from schemas.topic import Topic
 from tests.support.erp_data import customer
 from tests.support.examples import example
-from tests.support.projecting import fill, project
+from tests.support.projecting import asked, fill, project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, RECEIVABLES, Script
 from tests.support.settlement import Account, bank, batch, settled
 
@@ -35,6 +35,7 @@ VALUES = {
     "abas_customer_id": "70001",
     "day": "2026-03-02",
     "month": "2026-03-02",
+    "file": "5e1c0f7a",
 }
 
 NOTHING_OF_IT_THAT_DAY = {
@@ -95,6 +96,8 @@ def day(engine: Store) -> Store:
     script.write(Topic.ERP_COMMANDS, customer("C-1"))
     for name in ("DisputeRecorded", "DisputeDeadlineNear"):
         script.write(Topic.DISPUTES_EVENTS, example(name))
+    script.write(Topic.FILES, example("FileReceived"))
+    script.write(Topic.DISPUTES_INBOX, example("DisputeObserved", dispute_id="1", dispute_case="main/USD/1"))
     script.write(Topic.RULES_EVENTS, example("RulesAccepted", number=1, version=1))
     script.write(Topic.RULES_EVENTS, example("RulesAccepted"))
     fill(engine, script.messages)
@@ -181,12 +184,6 @@ def write_off_requested() -> PostingRequested:
         mapping_version="1",
         occurred_at=NOW,
     )
-
-
-def asked(store: Store, name: str, **given: str) -> tuple[dict[str, object], ...]:
-    report = questions.load(name)
-    values = questions.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
-    return questions.ask(store, report, values).records
 
 
 @pytest.mark.parametrize("name", questions.report_names())

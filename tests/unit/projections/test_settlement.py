@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from app.cli.explain import step
-from projections.reports import questions
 from projections.store.client import Store
 from schemas.records.identification import Movement
 from schemas.records.settlement import ProcessorEntryKind
 from schemas.topic import Topic
 from tests.support.policies import DEPOSITS
-from tests.support.projecting import project
+from tests.support.projecting import asked, project
 from tests.support.scripted import Script
 from tests.support.settlement import (
     Account,
@@ -50,12 +48,6 @@ def account(store: Store) -> Account:
         script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     return account
-
-
-def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
-    report = questions.load(name)
-    values = questions.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
-    return questions.ask(store, report, values).records
 
 
 def test_every_day_says_what_its_agent_stated(store: Store, account: Account) -> None:

@@ -17,14 +17,8 @@ from projections.store.client import Store
 from projections.store.migrate import migrate
 from schemas.records.payments import PaymentStatusRecognized, TransactionKind, UnrecognizedReason
 from tests.support.examples import example
-from tests.support.projecting import bridge, project, residual
+from tests.support.projecting import asked, bridge, project, residual
 from tests.support.scripted import NOON, PAYMENTS, Script
-
-
-def ask(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
-    report = questions.load(name)
-    values = questions.values_for(report, given, day_zone="UTC", now=NOON + timedelta(days=2))
-    return questions.ask(store, report, values).records
 
 
 def unrecognized(payment: str, amount_minor: int | None = 125_00, at: datetime = NOON, **changes: Any) -> Any:
@@ -56,22 +50,22 @@ def test_it_is_counted_beside_the_bridge_and_is_no_part_of_it(three: Store) -> N
     assert bridge(three) == {"captured": 100, "waiting": 100}
     assert residual(three) == 0
     for name in ("bridge_by_currency", "bridge_by_day"):
-        (row,) = (row for row in ask(three, name) if row["currency"] == "USD" and row["unrecognized_count"])
+        (row,) = (row for row in asked(three, name) if row["currency"] == "USD" and row["unrecognized_count"])
         assert (row["unrecognized_minor"], row["unrecognized_count"], row["residual_minor"]) == (100_00, 3, 0)
-    assert ask(three, "payments_that_do_not_balance") == ()
+    assert asked(three, "payments_that_do_not_balance") == ()
 
 
 def test_it_waits_in_every_list_of_waiting_money(three: Store) -> None:
     expected = {"1": 125_00, "2": -25_00, "3": 0}
     for name in ("waiting_money", "waiting_with_candidates"):
-        rows = [row for row in ask(three, name) if row["waits_in"] == "payments"]
+        rows = [row for row in asked(three, name) if row["waits_in"] == "payments"]
         assert {row["paytrace_transaction_id"]: row["signed_minor"] for row in rows} == expected
-    status = [row for row in ask(three, "posted_waiting_parked_and_for_how_long") if row["status"] == "unrecognized"]
+    status = [row for row in asked(three, "posted_waiting_parked_and_for_how_long") if row["status"] == "unrecognized"]
     assert {row["reason"]: (row["item_count"], row["amount_minor"]) for row in status} == {
         "STATUS_UNKNOWN": (2, 100_00),
         "AMOUNT_UNREADABLE": (1, 0),
     }
-    assert ask(three, "waiting_with_candidates", abas_customer_id="70001") == ()
+    assert asked(three, "waiting_with_candidates", abas_customer_id="70001") == ()
 
 
 def test_it_is_a_payment_that_needs_attention(three: Store) -> None:
@@ -103,15 +97,15 @@ def test_saldo_explain_says_why_it_waits_and_when_it_could_be_read(store: Store)
     script = Script()
     script.write(PAYMENTS, unrecognized("1"))
     project(store, script.messages)
-    rows = ask(store, "explain", id="1")
+    rows = asked(store, "explain", id="1")
     (line,) = (text for row in rows for text in explain.step(row))
     assert "125.00 USD waits, PayTrace's status is not one that we know: PayTrace says Q/In review" in line
     assert explain.waits_unrecognized("1", rows)
     project(store, [script.write(PAYMENTS, recognized("1", NOON + timedelta(hours=1)))])
-    rows = ask(store, "explain", id="1")
+    rows = asked(store, "explain", id="1")
     assert [row["what"] for row in rows] == ["PaymentStatusUnrecognized", "PaymentStatusRecognized"]
     assert not explain.waits_unrecognized("1", rows)
-    assert ask(store, "explain", id="re-100451")[0]["posting_reference"] == "1"
+    assert asked(store, "explain", id="re-100451")[0]["posting_reference"] == "1"
 
 
 def test_the_latest_observation_counts_whatever_order_they_came_in(store: Store) -> None:
@@ -124,7 +118,7 @@ def test_the_latest_observation_counts_whatever_order_they_came_in(store: Store)
     script.write(PAYMENTS, recognized("3", NOON))
     script.write(PAYMENTS, unrecognized("3", at=NOON))
     project(store, script.messages)
-    rows = ask(store, "waiting_money")
+    rows = asked(store, "waiting_money")
     assert [(row["paytrace_transaction_id"], row["detail"]) for row in rows] == [
         ("3", "PayTrace says Q/In review"),
         ("2", "PayTrace says Q/In review"),
@@ -143,7 +137,7 @@ def test_status_raises_attention_and_never_says_nothing_to_do() -> None:
 def test_status_asks_what_the_reports_show(three: Store) -> None:
     assert [
         (row["item_count"], row["amount_minor"])
-        for row in ask(three, "what_needs_a_person")
+        for row in asked(three, "what_needs_a_person")
         if row["kind"] == "payments not recognized"
     ] == [(3, 100_00)]
 
@@ -155,15 +149,15 @@ def test_saldo_explain_says_why_a_payment_of_nobody_waits_and_whose_it_became(st
     script.captured("8", 100_00)
     project(store, script.messages)
     for subject in ("9", "re-9"):
-        (row,) = ask(store, "explain", id=subject)
+        (row,) = asked(store, "explain", id=subject)
         assert row["posting_reference"] == "9"
         (line,) = explain.step(row)
         assert line.endswith("100.00 USD waits, names what abas does not know: no open item carries invoice RE-9")
-    assert ask(store, "explain", id="8") == ()
+    assert asked(store, "explain", id="8") == ()
     written = len(script.messages)
     script.identified("9", 100_00)
     project(store, script.messages[written:])
-    rows = ask(store, "explain", id="9")
+    rows = asked(store, "explain", id="9")
     assert [row["what"] for row in rows] == ["PaymentAwaitsReference", "PaymentIdentified"]
     assert explain.step(rows[1])[0].endswith("100.00 USD belongs to customer 70001")
 
@@ -183,7 +177,7 @@ def test_days_without_a_value_date_are_days_of_the_merchants_zone(store: Store) 
         (opened,) = store.rows("SELECT toString(opened_on) FROM fct_payments WHERE paytrace_transaction_id = '8'")
         (booked,) = store.rows("SELECT toString(value_on) FROM rpt_money WHERE paytrace_transaction_id = '6'")
         (waits,) = store.rows("SELECT toString(waiting_on) FROM rpt_unrecognized_now")
-        shown = {str(row["day"]) for row in ask(store, "bridge_by_day") if row["unrecognized_minor"] == 70_00}
+        shown = {str(row["day"]) for row in asked(store, "bridge_by_day") if row["unrecognized_minor"] == 70_00}
         return {*opened, *booked, *waits, *shown}
 
     try:

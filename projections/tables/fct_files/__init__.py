@@ -1,0 +1,1 @@
+"""fct_files: its columns and the function that fills it."""
