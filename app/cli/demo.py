@@ -15,18 +15,22 @@ import typer
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from infra.demo.audit import Audit
     from infra.demo.bank import Bank
     from infra.demo.month import Trading
+    from infra.demo.processor import Processor, Stage
     from infra.demo.watch import PipelineStatus, Watcher
     from infra.demo.world import World
     from infra.installation.stack import Stack
 
 START_TIMEOUT_S = 180.0
 SETTLE_TIMEOUT_S = 240.0
-DEPOSIT_TIMEOUT_S = 10.0
+DEPOSIT_TIMEOUT_S = LATE_TIMEOUT_S = LEDGER_TIMEOUT_S = 20.0
 STOP_GRACE_S = 60.0
+# Many payments take longer on a slow machine; the least that a worker decides is ten a second.
+SETTLE_EACH_S = 0.1
 DAYS_READ = 40
 
 
@@ -52,9 +56,12 @@ def demo(
     from infra.embedded.supervisor import read_status
     from infra.installation.stack import Stack
 
-    console = Console()
+    console, settings = Console(), load_settings()
     # The month lies before today, so each poll reads as far back; `saldo up` of its own reads the last days only.
-    stack = Stack(load_settings(), workers=workers, extra_env={"SALDO_POLLING_RECENT_DAYS": str(DAYS_READ)})
+    extra_env = {"SALDO_POLLING_RECENT_DAYS": str(DAYS_READ)}
+    if settings.rules.account_mapping_path is None:
+        extra_env["SALDO_RULES_ACCOUNT_MAPPING_PATH"] = str(_mapping(settings.data_dir))
+    stack = Stack(settings, workers=workers, extra_env=extra_env)
     if not (stack.has_paytrace_sandbox and stack.has_abas_sandbox):
         raise CannotRun("a demo plays with both sandboxes, and the settings name a live system; unset it to play")
     began = time.monotonic()
@@ -73,6 +80,19 @@ def demo(
     console.print("[green]The balance closes: residual 0.[/green]")
 
 
+def _mapping(data_dir: Path) -> Path:
+    """Write the mapping that ships, with what comes too late for its month posted in the next one."""
+    from schemas.files.owned import text_of
+    from streams.rules.catalogue import ACCOUNT_MAPPING
+
+    shipped = text_of(ACCOUNT_MAPPING.shipped)
+    chosen = "closed_period: {cash_receipt: redate, cash_receipt_reversal: redate, on_account_receipt: redate}"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir.absolute() / "demo-account-mapping.yaml"
+    path.write_text(shipped.replace("closed_period: {}", chosen), "utf-8")
+    return path
+
+
 def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -86,6 +106,7 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
     assert isinstance(console, Console)
     settings = stack.client_settings()
     watcher = Watcher(settings, paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url)
+    watcher.patience_s = SETTLE_TIMEOUT_S + SETTLE_EACH_S * payments
     # Invoice numbers of this run are its own, so a second demo in the same data directory is a second month.
     label, zone = secrets.token_hex(2).upper(), settings.paytrace.zone
     month = plan_month(seed, payments, now=datetime.now(UTC), zone=zone, label=label)
@@ -113,6 +134,8 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
 
         status = asyncio.run(live())
         days = watcher.deposit_days(timeout_s=DEPOSIT_TIMEOUT_S)
+        _, wrong = watcher.ledger(timeout_s=LEDGER_TIMEOUT_S)
+        wrong += watcher.unbalanced()
     reader = open_reader(settings.projection)
     try:
         show_day(console, reader, settings)
@@ -121,8 +144,8 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
     show_deposits(console, days)
     if status is None:
         return None
-    show_audit(console, status.audit)
-    return status.audit
+    show_audit(console, status, wrong)
+    return status.audit if not wrong else None
 
 
 async def _live(
@@ -135,12 +158,19 @@ async def _live(
 ) -> PipelineStatus | None:
     """Live the month day by day, and return how the pipeline stands when all has come to rest."""
     from infra.demo.bank import Bank
+    from infra.demo.month import DISPUTED, STAGES
+    from infra.demo.plan import CURRENCY, Course, Invoice
+    from infra.demo.processor import Processor
     from infra.demo.world import Story
     from schemas.values.business_day import business_day
 
-    bank, stories, zone = Bank(), [], stack.client_settings().paytrace.zone
+    bank, processor, stories, zone = Bank(), Processor(), [], stack.client_settings().paytrace.zone
+    # What an earlier demo in this data directory brought was paid out in it.
+    earlier, first = await asyncio.to_thread(watcher.charges), month[0].noon.date()
+    processor.deposits(earlier, first)
+    bank.statement(earlier, first)
     await world.prepare(month[0].day.customers)
-    for trading in month:
+    for number, trading in enumerate(month):
         story, on = Story(), trading.noon.date()
         await world.move_to(trading.noon)
         await world.invoice(trading.day.invoices, on)
@@ -149,46 +179,62 @@ async def _live(
         await world.afternoon(story)
         await world.evening(story)
         await asyncio.to_thread(_rest, watcher, follow(f"{on}: pipeline, evening"))
-        await asyncio.to_thread(_pay_out, stack, watcher, bank, on)
         stories.append(story)
+        await asyncio.to_thread(_pay_out, stack, watcher, bank, processor, on, STAGES.get(number, ()))
+        if number == 0:
+            disputed = list(story.of(Course.VAULT_SALE))[:DISPUTED]
+            processor.dispute((payment, deal.amount_minor, CURRENCY) for deal, payment in disputed)
     # A return bears the day on which it was seen, which is today whatever the sandboxes' clocks say.
     today = datetime.now(UTC)
     await world.move_to(today)
+    await world.close_month(first)
+    # Invoices of the first day that nobody had written: their payments waited, and are posted after their month.
+    late = list(stories[0].of(Course.UNKNOWN_INVOICE))
+    written = [Invoice(deal.invoice_number, deal.customer, deal.amount_minor) for deal, _ in late]
+    await world.invoice(written, first)
     for story in stories:
         await world.returns(story)
+    await asyncio.to_thread(_put_on_account, watcher)
+    await asyncio.to_thread(watcher.wait_until_applied, [payment for _, payment in late], timeout_s=LATE_TIMEOUT_S)
     await asyncio.to_thread(_rest, watcher, follow("pipeline, days later"))
-    await asyncio.to_thread(_pay_out, stack, watcher, bank, business_day(today, zone))
+    await asyncio.to_thread(_pay_out, stack, watcher, bank, processor, business_day(today, zone), ())
     return await asyncio.to_thread(_rest, watcher, follow("pipeline, at rest"))
 
 
-def _pay_out(stack: Stack, watcher: Watcher, bank: Bank, today: date) -> None:
-    """Pay out what settled, and import the bank's statement like any other."""
+def _pay_out(
+    stack: Stack, watcher: Watcher, bank: Bank, processor: Processor, today: date, reached: Sequence[tuple[int, Stage]]
+) -> None:
+    """Pay out what settled; import the processor's reports and the bank's statement like any other."""
     from app.cli.connection import connect
-    from app.cli.imports import COMMAND
+    from app.files.reading import INBOXES
     from app.topics import writing
-    from reconcile.files.bank_lines import Selection, read_bank_lines
-    from reconcile.files.received import Accounts, GivenFile
+    from infra.demo.payout import pay_out
+    from schemas.records.settlement import BankLineObserved
     from schemas.topic import Topic
     from streams.log.credentials import IMPORT
 
-    statement = bank.statement(watcher.charges(), today)
-    if statement is None:
-        return
-    settings = stack.client_settings()
-    file = stack.data_dir / f"demo-statement-{statement.booked_on}.csv"
-    file.write_text(statement.text, "utf-8")
-    merchant = settings.paytrace.merchant
-    given = GivenFile.of(file, Accounts(settings.paytrace.currencies), datetime.now(UTC), origin=COMMAND)
-    found = read_bank_lines(given, Selection(merchant, merchant, settings.paytrace.currency))
+    paid = pay_out(stack.client_settings(), watcher.charges(), bank, processor, today, reached)
     connection = connect(role=IMPORT)
     with connection.codec() as codec:
-        writing.send(connection.kafka, Topic.FILES, found.received, codec)
-        writing.send(connection.kafka, Topic.SETTLEMENT_INBOX, [*found.lines, *found.ended], codec)
-    watcher.paid_out.update(line.bank_line_id for line in found.lines)
+        if paid.entries:
+            writing.send(connection.kafka, Topic.SETTLEMENT_INBOX, paid.entries, codec)
+        for file in paid.files:
+            writing.send(connection.kafka, Topic.FILES, file.received, codec)
+            writing.send(connection.kafka, INBOXES[file.purpose], file.facts, codec)
+            watcher.paid_out.update(one.bank_line_id for one in file.facts if isinstance(one, BankLineObserved))
+
+
+def _put_on_account(watcher: Watcher) -> None:
+    """Put a payment that is not what is open on the customer's account, as `saldo decide on-account` does."""
+    from app.cli.decide import on_account
+
+    waiting = watcher.waiting("AMOUNT_DIFFERS")
+    if waiting:
+        on_account(waiting[0], "the customer asks for it to be kept for the next invoice")
 
 
 def _rest(watcher: Watcher, report: Callable[[PipelineStatus], None]) -> PipelineStatus | None:
-    return watcher.wait_until(lambda status: status.is_settled, timeout_s=SETTLE_TIMEOUT_S, report=report)
+    return watcher.wait_until(lambda status: status.is_settled, timeout_s=watcher.patience_s, report=report)
 
 
 @contextmanager

@@ -114,6 +114,35 @@ def audit(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerDocument:
+    """A document that the ledger asked of abas, as our read side lists it."""
+
+    posting_reference: str
+    kind: str
+    state: str
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.state in ("posted", "netted")
+
+
+def ledger_problems(asked: Sequence[LedgerDocument], entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Hold what the ledger asked of abas against abas' own entries.
+
+    Shapes:  asked are (n,), one for each reference; entries are abas' (m,), those of others besides.
+    Ensures: each document that is posted stands there once, each other one not at all.
+    """
+    held = Counter(str(entry["posting_reference"]) for entry in entries)
+    problems = [f"{one.kind} {one.posting_reference} is {one.state}" for one in asked if not one.is_settled]
+    return problems + [
+        f"abas holds {counted(held[one.posting_reference], 'entry|entries')} of {one.kind} {one.posting_reference}"
+        for one in asked
+        if held[one.posting_reference] != (one.state == "posted")
+    ]
+
+
 def _effect(charge: Mapping[str, Any]) -> int:
     """Return what a charge should be worth in abas, by its state in PayTrace's books."""
     if charge["state"] not in (frozenset({"SETTLED"}) if str(charge["kind"]).startswith("ACH") else MONEY_IN):

@@ -27,6 +27,21 @@ class Statement:
     booked_on: date
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the processor keeps of a batch, and its name of the deposit that brings the rest. Units: minor units."""
+
+    deposit_id: str
+    fees_minor: int
+    reserve_minor: int
+    currency: str
+
+    @property
+    def minor(self) -> int:
+        """All of it."""
+        return self.fees_minor + self.reserve_minor
+
+
 @dataclass
 class Bank:
     """What was paid out of each charge so far; each statement holds what has changed since."""
@@ -37,12 +52,12 @@ class Bank:
         self,
         charges: Sequence[Mapping[str, Any]],
         today: date,
-        kept: Mapping[int, int] | None = None,
+        kept: Mapping[int, Kept] | None = None,
         others: Mapping[str, int] | None = None,
     ) -> Statement | None:
         """Return the statement of the day after today; None when nothing moved.
 
-        Shapes:  charges are PayTrace's book entries (n,); kept is by batch what the processor keeps of it, others are
+        Shapes:  charges are PayTrace's book entries (n,); kept is by batch what the processor keeps of it; others are
                  debits and credits of the processor by their words, in signed minor units.
         Ensures: one line for each card batch, which it names, one for the bank debits that cleared, one for each that
                  came back, one for each of the others; nothing is paid twice.
@@ -54,9 +69,9 @@ class Bank:
             if change:
                 self.paid[identity] = self.paid.get(identity, 0) + change
                 lines[_words(charge, change), currency] += change
-        for number, minor in (kept or {}).items():
+        for number, of_batch in (kept or {}).items():
             for words, currency in [key for key in lines if key[0] == _of_batch(number)]:
-                lines[words, currency] -= minor
+                lines[f"{words} {of_batch.deposit_id}", currency] = lines.pop((words, currency)) - of_batch.minor
         currencies = {currency for _, currency in lines} or {"USD"}
         for words, minor in (others or {}).items():
             lines[words, min(currencies)] += minor

@@ -36,6 +36,7 @@ class Course(StrEnum):
     ACH_CLEARED = "ACH, cleared"
     ACH_PENDING = "ACH, pending"
     ACH_RETURNED = "ACH, cleared and returned"
+    FOREIGN_INVOICE = "invoice in another currency"
 
 
 # Of a hundred payments. The everyday ones dominate, and every other one happens each day.
@@ -74,11 +75,12 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An open item in abas. Units: amount_minor in cents."""
+    """An open item in abas. Units: amount_minor in cents of its currency."""
 
     number: str
     customer: Customer
     amount_minor: int
+    currency: str = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,14 @@ def _named(course: Course, name: str) -> str:
             return f"{name}a, {name}b"
         case _:
             return name
+
+
+def with_foreign_invoice(day: Day, label: str) -> Day:
+    """Return a day on which one more customer pays an invoice in euros, in dollars."""
+    customer, amount = day.customers[0], 480_00
+    invoice = Invoice(f"RE-{label}EUR", customer, 450_00, "EUR")
+    deal = Deal(Course.FOREIGN_INVOICE, customer, invoice.number, amount)
+    return Day(day.customers, (*day.invoices, invoice), (*day.deals, deal))
 
 
 def captured_part(amount_minor: int) -> int:

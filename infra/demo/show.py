@@ -16,10 +16,11 @@ from rich.table import Table
 
 from app.output.terminal import cell
 from app.settings.settings import Settings
-from infra.demo.audit import Audit
+from infra.demo.watch import PipelineStatus
 from projections.reports import questions
 from projections.reports.words import in_words
 from projections.store.client import SqlReader
+from schemas.values.counting import counted
 from schemas.values.foreign_text import for_terminal
 from schemas.values.money import Money, is_currency
 
@@ -43,14 +44,22 @@ DEPOSITS = (
     ("- returned (ACH)", "returned"),
     ("- charged back", "charged_back"),
     ("- fees", "fees"),
+    ("- held in reserve", "reserve"),
+    ("- what nothing explains", "rest"),
     ("- deposited by the bank", "deposited"),
     ("= closing, on its way", "closing"),
     ("residual", "residual"),
 )
 DAYS_SHOWN = 3
+# Columns of words; those of amounts and counts stand on the right.
+_LEFT = frozenset(
+    {"", "account", "kind", "rail", "state", "where", "what", "currency", "entry", "invoices"}
+    | {"document", "dispute", "stage", "outcome", "answer by"}
+)
 # Columns of the trial balance that are shown; what is not applied yet is why ledger and abas differ.
 TRIAL = ("ledger", "abas", "unapplied", "residual")
 
+DISPUTES = ("dispute", "stage", "outcome", "answer by", "disputed", "lost", "")
 SUGGESTED = ("entry", "amount", "", "code", "invoices", "what")
 SHOWN = 5
 
@@ -69,6 +78,12 @@ def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
         ask("posted_waiting_parked_and_for_how_long"), ("status", "place", "reason"), "item_count", "amount"
     )
     _print(console, "What is in abas, what waits and why?", ("", "where", "what", "count", "amount", ""), status)
+    documents = _summed(
+        ({**row, "document_count": 1} for row in ask("documents")), ("kind", "state"), "document_count", "amount"
+    )
+    documents = [(kind.replace("_", " "), *more) for kind, *more in documents]
+    _print(console, "Which documents does abas have?", ("document", "state", "count", "amount", ""), documents)
+    _print(console, "Where do disputes stand?", DISPUTES, map(_dispute, ask("disputes")))
     suggested = [row for row in ask("waiting_with_candidates") if row["suggestion_number"]]
     _print(console, "What is suggested to people? (the first few)", SUGGESTED, map(_suggested, suggested[:SHOWN]))
     for bridge in ask("bridge_by_currency"):
@@ -86,8 +101,9 @@ def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
 
 
 def show_deposits(console: Console, days: Sequence[Mapping[str, Any]]) -> None:
-    """Print the latest days of the deposit bridge, newest last, and of each whether it is closed."""
-    latest = sorted(days, key=lambda day: (str(day["day"]), str(day["settlement_account"])))[-DAYS_SHOWN:]
+    """Print the latest days on which the bank paid out, newest last, and of each whether it is closed."""
+    busy = [day for day in days if int(day["deposited_minor"])]
+    latest = sorted(busy, key=lambda day: (str(day["day"]), str(day["settlement_account"])))[-DAYS_SHOWN:]
     if not latest:
         console.print("\n[yellow]No settled money has reached the deposit bridge.[/yellow]")
         return
@@ -103,8 +119,12 @@ def show_deposits(console: Console, days: Sequence[Mapping[str, Any]]) -> None:
     console.print(table)
 
 
-def show_audit(console: Console, audit: Audit) -> None:
-    """Print what the sandboxes' own books say."""
+def show_audit(console: Console, status: PipelineStatus, wrong: Sequence[str]) -> None:
+    """Print what the sandboxes' own books say, and what is wrong with the ledger's documents in them."""
+    audit = status.audit
+    if status.redated:
+        what = counted(status.redated, "document")
+        console.print(f"\n{what} of a closed month: posted in the next open one, with the value date of the money.")
     rows = [
         (currency, *(_money(minor, currency) for minor in amounts))
         for currency, residual in audit.residual_minor.items()
@@ -119,7 +139,7 @@ def show_audit(console: Console, audit: Audit) -> None:
     ]
     headings = ("currency", "PayTrace", "abas", "waiting + parked", "residual")
     _print(console, "What do the books of both sides say?", headings, rows)
-    for problem in audit.problems:
+    for problem in (*audit.problems, *wrong):
         console.print("[red]problem:[/red]", cell(problem))
 
 
@@ -136,6 +156,19 @@ def _summed(records: Iterable[Mapping[str, Any]], by: Sequence[str], count: str,
 
 def _reported(record: Mapping[str, Any], name: str) -> str:
     return in_words(str(record[name])) if name == "reason" else str(record[name])
+
+
+def _dispute(row: Mapping[str, Any]) -> tuple[str, ...]:
+    currency = str(row["currency"])
+    return (
+        str(row["dispute_id"]),
+        str(row["stage"]).replace("_", " ").lower(),
+        str(row["outcome"] or "open"),
+        str(row["deadline_on"] or ""),
+        _money(int(row["disputed_minor"]), currency),
+        _money(int(row["lost_minor"]), currency),
+        currency,
+    )
 
 
 def _suggested(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -165,7 +198,7 @@ def _print_bridge(console: Console, bridge: Mapping[str, Any]) -> None:
 def _print(console: Console, title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(title=f"\n{title}", title_justify="left", box=SIMPLE_HEAD)
     for heading in headings:
-        left = heading in ("", "account", "kind", "rail", "state", "where", "what", "currency", "entry", "invoices")
+        left = heading in _LEFT
         table.add_column(heading, justify="left" if left else "right")
     for row in rows:
         table.add_row(*map(cell, row))

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from app.settings.settings import Settings
-from infra.demo.audit import Audit, OpenMoney, audit
+from infra.demo.audit import Audit, LedgerDocument, OpenMoney, audit, ledger_problems
 from projections.reports import questions
 from projections.serving.reader import open_reader
 from projections.store.client import SqlReader
@@ -30,6 +30,9 @@ SELECT paytrace_transaction_id, groupUniqArray(status) FROM fct_observations FIN
 GROUP BY paytrace_transaction_id
 """
 IN_PROGRESS = "SELECT count() FROM fct_waiting WHERE reason IN ('POSTING_IN_PROGRESS', 'RECEIPT_NOT_POSTED')"
+LEDGER_DOCUMENTS = "SELECT posting_reference, kind, state FROM rpt_ledger_documents_now"
+WAITING_FOR = "SELECT posting_reference FROM fct_waiting WHERE reason = '{reason}' ORDER BY posting_reference"
+STILL_WAITING = "SELECT count() FROM fct_waiting WHERE paytrace_transaction_id IN ({payments})"
 BOOKED = "SELECT book_on FROM fct_settlement_lines FINAL WHERE line_id IN ({ids})"
 POLL_S = 0.5
 DEPOSIT_POLL_S = 0.1
@@ -53,6 +56,7 @@ class PipelineStatus:
     seen: int
     posted: int
     in_progress: int
+    redated: int  # documents that were posted later than their value date, whose period is closed
     audit: Audit
 
     @property
@@ -68,6 +72,7 @@ class Watcher:
         self._settings = settings
         self._urls = {"paytrace": paytrace_url, "abas": abas_url}
         self.paid_out: set[str] = set()  # bank lines that were imported
+        self.patience_s = 0.0
 
     def status(self) -> PipelineStatus:
         """Look once. Raises StoreBusy or httpx2 errors while a process is away."""
@@ -88,6 +93,7 @@ class Watcher:
             seen=sum(_is_seen(charge, states.get(str(charge["id"]), [])) for charge in charges),
             posted=len(documents),
             in_progress=in_progress,
+            redated=sum(one["posted_on"] > one["value_on"] for one in documents),
             audit=audit(charges, documents, open_money, netted),
         )
 
@@ -112,9 +118,56 @@ class Watcher:
             time.sleep(POLL_S)
         return None
 
+    def wait_until_applied(self, payments: Collection[str], *, timeout_s: float) -> None:
+        """Return once none of these payments waits any more, or time is up."""
+        named = ", ".join(f"'{payment}'" for payment in payments)
+        deadline = time.monotonic() + timeout_s
+        while payments and time.monotonic() < deadline:
+            reader = open_reader(self._settings.projection)
+            try:
+                if not int(rows(reader, STILL_WAITING.format(payments=named))[0][0]):
+                    return
+            finally:
+                reader.close()
+            time.sleep(POLL_S)
+
     def charges(self) -> Any:
         """PayTrace's own books, entry by entry."""
         return self._books("paytrace")
+
+    def ledger(self, *, timeout_s: float) -> tuple[list[LedgerDocument], list[str]]:
+        """Return the ledger's documents once nothing more comes of any, or time is up, and what is wrong with them."""
+        deadline = time.monotonic() + timeout_s
+        reader = open_reader(self._settings.projection)
+        try:
+            while True:
+                asked = [LedgerDocument(*map(str, row)) for row in rows(reader, LEDGER_DOCUMENTS)]
+                if all(one.is_settled for one in asked) or time.monotonic() > deadline:
+                    return asked, ledger_problems(asked, self._books("abas")["entries"])
+                time.sleep(POLL_S)
+        finally:
+            reader.close()
+
+    def unbalanced(self) -> list[str]:
+        """Return the accounts of the trial balance on which ledger and abas differ by more than what waits."""
+        reader = open_reader(self._settings.projection)
+        try:
+            found = questions.ask(reader, questions.load("trial_balance"), {}).records
+        finally:
+            reader.close()
+        return [
+            f"trial balance: {one['role']} has a residual of {one['residual_minor']} {one['currency']}"
+            for one in found
+            if int(one["residual_minor"])
+        ]
+
+    def waiting(self, reason: str) -> list[str]:
+        """Return the entries that wait for this reason, as the read side knows them now."""
+        reader = open_reader(self._settings.projection)
+        try:
+            return [str(row[0]) for row in rows(reader, WAITING_FOR.format(reason=reason))]
+        finally:
+            reader.close()
 
     def deposit_days(self, *, timeout_s: float) -> tuple[dict[str, Any], ...]:
         """Return the days of the deposit bridge once every bank line that was paid out is in it, or time is up."""

@@ -86,6 +86,10 @@ class World:
         now = {"now": moment.isoformat()}
         await asyncio.gather(self._post(self._desk, "clock", now), self._post(self._erp, "clock", now))
 
+    async def close_month(self, of: date) -> None:
+        """Close the books of a month in abas: nothing may be posted into it any more."""
+        await self._post(self._erp, "faults", {"closed_periods": [f"{of:%Y-%m}"]})
+
     async def invoice(self, invoices: Sequence[Invoice], today: date | None = None) -> None:
         """Write the invoices into abas as open items, due at different times, so that `ageing` shows every column."""
         today = today or datetime.now(UTC).date()
@@ -93,8 +97,8 @@ class World:
             {
                 "invoice_number": invoice.number,
                 "customer_number": invoice.customer.number,
-                "amount": str(Money(invoice.amount_minor, CURRENCY).major),
-                "currency": CURRENCY,
+                "amount": str(Money(invoice.amount_minor, invoice.currency).major),
+                "currency": invoice.currency,
                 "due_on": None if due is None else (today + timedelta(days=due)).isoformat(),
             }
             for invoice, due in zip(invoices, cycle(DUE_IN_DAYS), strict=False)

@@ -8,13 +8,14 @@ its deposits is explained. A difference is a fee only inside the tolerance of a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
 from reconcile.engine.fees import FeeSchedule
 from reconcile.engine.parameters import PARAMETERS, Parameters
 from reconcile.engine.subset import reaches, subset_sums
+from schemas.values.replacing import replace
 
 WHOLE_DAYS, ONE_BATCH = "whole days", "records of one batch"  # what a processor pays out: nothing left out, none added
 

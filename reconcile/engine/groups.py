@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 from reconcile.engine.doubts import doubtful_group, doubtful_many
@@ -19,6 +19,7 @@ from reconcile.engine.results import RunnerUp, Status
 from reconcile.engine.rules import Need, Rule
 from reconcile.engine.subset import reaches, subset_sums
 from reconcile.engine.work import Work
+from schemas.values.replacing import replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 from typing import TypeVar
@@ -22,6 +22,7 @@ from reconcile.engine.parties import Fit, Parties, party_fit
 from reconcile.engine.results import Status
 from reconcile.engine.subset import subset_sums
 from reconcile.engine.text import JOINT, squashed, with_years_joined, words
+from schemas.values.replacing import replace
 
 _NUMBER = re.compile(rf"(?<![A-Za-z])[A-Za-z]{{0,10}}[-_ /#.]{{0,2}}\d[\dA-Za-z{JOINT}]*(?:[-_.]\d[\dA-Za-z{JOINT}]*)*")
 _RANGE = re.compile(

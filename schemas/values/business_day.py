@@ -7,12 +7,12 @@ out; then PayTrace's own zone is used, because that is the zone in which PayTrac
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from schemas.records.payments import TransactionObserved
+from schemas.values.replacing import replace
 
 PAYTRACE_ZONE: Final = ZoneInfo("America/Los_Angeles")
 

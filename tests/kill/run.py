@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,12 +35,17 @@ from typing import Any
 import httpx2
 
 from app.composition.bootstrap import signer
+from app.files.reading import INBOXES
 from app.operators.dead_letters import DeadLetters, ParkedRecord
 from app.settings.settings import Settings
 from app.status.tasks import read_all
+from app.topics import writing
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import Charge
+from infra.demo.bank import Bank
+from infra.demo.payout import pay_out
 from infra.demo.plan import CURRENCY, Course, Day, plan_day
+from infra.demo.processor import Processor, Stage
 from infra.demo.watch import PipelineStatus, Watcher, rows
 from infra.demo.world import TEST_CARD, Story, World, open_world
 from infra.installation.stack import Stack
@@ -49,6 +54,8 @@ from schemas import catalog
 from schemas.failures import SaldoError
 from schemas.records.gateway import PaymentRequestAccepted, PaymentRequestClosed
 from schemas.records.tasks import ParkedReplayRequested
+from schemas.topic import Topic
+from schemas.values.business_day import business_day
 from schemas.values.money import Money
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import trusted_position
@@ -67,6 +74,8 @@ SETTLE_TIMEOUT_S = 300.0
 LEAST_SHOTS = 10
 PAYMENT_REQUESTS = "gateway.events.v1"
 CALLS = "gateway.commands.v1"
+# What every run must have booked besides documents of customers.
+LEDGER_KINDS = frozenset({"deposit", "fee", "reserve_held", "chargeback", "chargeback_reversal"})
 # Test numbers of the reference, as people type them into a payment.
 TYPED = (
     "card 4012 0000 9876 5439 of Mr. Smith",
@@ -90,6 +99,8 @@ class Outcome:
     payment_requests: int = 0
     parked_payment_requests: int = 0
     payment_request_problems: list[str] = field(default_factory=list)
+    ledger_problems: list[str] = field(default_factory=list)
+    ledger_documents: dict[str, int] = field(default_factory=dict)
     played: Played = field(default_factory=Played)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -112,7 +123,8 @@ class Outcome:
         found += [f"residual of {c} is {minor}" for c, minor in audit.residual_minor.items() if minor]
         if not self.rebuild_identical:
             found.append(f"not everything came back identical:\n{self.rebuild_output}")
-        return found + self.payment_request_problems + self.played.problems + self.played.not_played + self.leaks
+        found += self.payment_request_problems + self.ledger_problems
+        return found + self.played.problems + self.played.not_played + self.leaks
 
     @property
     def leaks(self) -> list[str]:
@@ -147,6 +159,7 @@ class Feeder(threading.Thread):
         self._stopping = threading.Event()
         self.days = 0
         self.payment_requests: list[PaymentRequest] = []
+        self._bank, self._processor = Bank(), Processor()
         self.played = Played()
         self.error: BaseException | None = None
 
@@ -194,6 +207,24 @@ class Feeder(threading.Thread):
         await world.evening(story)
         await self._seed(lambda: self._payment_request(day, story))
         await world.returns(story)
+        await asyncio.to_thread(self._pay_out, story)
+
+    def _pay_out(self, story: Story) -> None:
+        """Pay the day out, less fees and a reserve; each day a payment is disputed, and the last dispute ends."""
+        settings, number = self._stack.client_settings(), len(self._processor.disputes)
+        reached = [(number, Stage.OPENED)]
+        if number:
+            won = [(number - 1, Stage.WON), (number - 1, Stage.CREDITED)]
+            reached += won if number % 2 else [(number - 1, Stage.LOST)]
+        [(deal, payment), *_] = story.of(Course.VAULT_SALE)
+        self._processor.dispute([(payment, deal.amount_minor, CURRENCY)])
+        today = business_day(datetime.now(UTC), settings.paytrace.zone)
+        charges = _books(self._stack.paytrace_sandbox_url)
+        paid = pay_out(settings, charges, self._bank, self._processor, today, reached)
+        writing.send(settings.kafka_options, Topic.SETTLEMENT_INBOX, paid.entries, Codec())
+        for file in paid.files:
+            writing.send(settings.kafka_options, Topic.FILES, file.received, Codec())
+            writing.send(settings.kafka_options, INBOXES[file.purpose], file.facts, Codec())
 
     async def _payment_request(self, day: Day, story: Story) -> None:
         """People at abas ask for money back of a settled payment, and for a charge of a stored card."""
@@ -286,6 +317,7 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
             )
             outcome.payment_request_problems = _hold_payment_requests(stack, feeder.payment_requests, gateway)
             outcome.played = feeder.played
+            outcome.ledger_documents, outcome.ledger_problems = _hold_ledger(stack)
             _hold_troubles(stack, feeder.played, front)
             # Card numbers are looked for on one core while the other derives everything again.
             topics = other.submit(scan_topics, settings.kafka_options)
@@ -343,6 +375,18 @@ def _hold_troubles(stack: Stack, played: Played, front: TlsFront) -> None:
         hold(played, charges, documents["documents"], batches, reader, front.carried)
     finally:
         reader.close()
+
+
+def _books(url: str) -> Any:
+    return httpx2.get(f"{url}/_sandbox/books", timeout=60, trust_env=False).raise_for_status().json()
+
+
+def _hold_ledger(stack: Stack) -> tuple[dict[str, int], list[str]]:
+    """Hold what the ledger asked of abas against abas' own entries; return the documents by kind, and problems."""
+    watcher = Watcher(stack.client_settings(), paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url)
+    asked, problems = watcher.ledger(timeout_s=SETTLE_TIMEOUT_S / 5)
+    kinds = Counter(one.kind for one in asked if one.state == "posted")
+    return dict(kinds), [*problems, *(f"no {kind} was posted" for kind in sorted(LEDGER_KINDS - kinds.keys()))]
 
 
 async def _batches(settings: Settings) -> list[dict[str, Any]]:
@@ -552,6 +596,7 @@ def report(outcome: Outcome) -> str:
     lines.append(
         f"{outcome.payment_requests} payment requests, {outcome.parked_payment_requests} of them parked without effect"
     )
+    lines.append(f"documents of the ledger: {outcome.ledger_documents}")
     lines.append(f"troubles: {dict(outcome.played.counts)}")
     lines += [f"{place}: {scan.looked_at} looked through" for place, scan in outcome.scans.items()]
     lines.append(f"seconds: {outcome.seconds}")

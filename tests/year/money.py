@@ -88,6 +88,7 @@ class Year:
         self._clears: defaultdict[int, list[tuple[Sale, int]]] = defaultdict(list)  # sign 1 clears, -1 comes back
         self._released: defaultdict[int, int] = defaultdict(int)
         self._number = 10_000_000
+        self.paid = 0  # how many payments were drawn so far
         # What happened in all, in minor units: the truth that the books of a year are held to.
         self.truth: Counter[str] = Counter()
         self._batch = 0
@@ -112,6 +113,7 @@ class Year:
         return self._payments // self._days + (number < self._payments % self._days)
 
     def _pay(self, number: int) -> None:
+        self.paid += 1
         rng, rates = self._rng, self._rates
         customer = rng.randrange(self._customers)
         vault, abas_customer = f"v{customer}", f"{70_000 + customer}"

@@ -1,21 +1,26 @@
 """A year of payments through every decider, with the books proved on every day.
 
     python -m tests.year.run --payments 20000
-    python -m tests.year.run --payments 1000000 --seed 7
+    python -m tests.year.run --payments 1000000 --seed 7 --days-to days.csv
 
-Writes time, memory and what became of the money. Exit code 1 where a day does not close at residual 0.
+Writes time, memory and what became of the money, month by month and at the end. Exit code 1 where a day does not close
+at residual 0.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import gc
 import resource
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from schemas.records.erp import PostDocument, Side
@@ -33,6 +38,8 @@ class Proof:
     days: dict[date, SettlementDayStated] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
     balances: Counter[str] = field(default_factory=Counter)  # by account role
+    held: Counter[str] = field(default_factory=Counter)  # the same of the documents in the ERP
+    documents: Counter[str] = field(default_factory=Counter)  # by kind
 
     def take(self, event: Any) -> None:
         """Look at one event."""
@@ -49,7 +56,16 @@ class Proof:
             for line in event.lines:
                 self.balances[line.role] += line.amount_minor
 
-    def hold_to(self, truth: Counter[str], documents: Iterable[PostDocument]) -> None:
+    def hold(self, document: PostDocument) -> None:
+        """Look at one document."""
+        self.documents[document.kind] += 1
+        signed = {Side.DEBIT: 1, Side.CREDIT: -1}
+        if sum(signed[line.side] * line.amount_minor for line in document.lines):
+            self.problems.append(f"{document.posting_reference}: sides of the document are not equal")
+        for line in document.lines:
+            self.held[line.role] += signed[line.side] * line.amount_minor
+
+    def hold_to(self, truth: Counter[str]) -> None:
         """Hold the journal to what happened, and the documents in the ERP to the journal."""
         booked = self.balances
         owed = truth["captured"] - truth["taken back"]
@@ -67,13 +83,9 @@ class Proof:
         customers = sum(booked[role] for role in ("receivable", "on_account", "unapplied", "refund_liability"))
         if customers + owed - truth["lost"] and customers + owed:
             self.problems.append(f"customers: the journal says {customers}, what happened comes to {-owed}")
-        held: Counter[str] = Counter()
-        for document in documents:
-            for line in document.lines:
-                held[line.role] += line.amount_minor if line.side is Side.DEBIT else -line.amount_minor
         waits = -booked["unapplied"]
-        if held["clearing"] != booked["clearing"] - waits:
-            said = f"the ERP holds {held['clearing']}, the journal {booked['clearing']} of which {waits} waits"
+        if self.held["clearing"] != booked["clearing"] - waits:
+            said = f"the ERP holds {self.held['clearing']}, the journal {booked['clearing']} of which {waits} waits"
             self.problems.append(f"clearing: {said}")
 
     @property
@@ -82,15 +94,54 @@ class Proof:
         return [day for day, stated in sorted(self.days.items()) if not stated.is_closed]
 
 
-def live(payments: int, seed: int, *, days: int = 365) -> tuple[Line, Proof]:
-    """Live a year, and return the line as it stands at its end, and what was proved."""
+@dataclass
+class Lived:
+    """A year, or as much of it as was lived so far. Units: seconds of the clock and of the processor."""
+
+    proof: Proof
+    payments: int
+    events: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def __str__(self) -> str:
+        proof, days = self.proof, len(self.proof.days)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return (
+            f"{max(proof.days, default=None)}: {self.payments} payments, {self.events} events, "
+            f"{proof.documents.total()} documents in abas; {days} days stated, {days - len(proof.open_days)} closed, "
+            f"{len(proof.problems)} problems; {self.seconds:.0f} s, {self.cpu_seconds:.0f} s of the processor, "
+            f"{1e6 * self.cpu_seconds / max(1, self.events):.0f} us an event, {memory:.0f} MB"
+        )
+
+
+def live(
+    payments: int, seed: int, *, days: int = 365, on_month: Callable[[Lived], None] = lambda _lived: None
+) -> Lived:
+    """Live a year, and return what was proved; on_month is told at the end of each month."""
+    began, cpu_began = time.perf_counter(), time.process_time()
     proof = Proof()
-    line, year = Line(on_event=proof.take), Year(payments, seed, days=days)
-    for _, reports in year.days():
-        for topic, record in reports:
-            line.report(topic, record)
-    proof.hold_to(year.truth, line.documents.values())
-    return line, proof
+    year, lived = Year(payments, seed, days=days), Lived(proof, 0)
+    with tempfile.TemporaryDirectory(prefix="saldo-year-") as directory:
+        line = Line(Path(directory), on_event=proof.take, on_document=proof.hold)
+
+        def count() -> None:
+            lived.payments, lived.events = year.paid, line.decided.total()
+            lived.seconds, lived.cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
+
+        month = None
+        for day, reports in year.days():
+            if month not in (None, day.month):
+                count()
+                on_month(lived)
+            month = day.month
+            for topic, record in reports:
+                line.report(topic, record)
+            line.end_day()
+        line.close()
+        count()
+    proof.hold_to(year.truth)
+    return lived
 
 
 def main() -> int:
@@ -98,21 +149,37 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--payments", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--days-to", type=Path, help="a CSV file of every day: residual, and whether it is closed")
     given = parser.parse_args()
-    began = time.perf_counter()
-    line, proof = live(given.payments, given.seed)
-    seconds = time.perf_counter() - began
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    gc.disable()  # a decider makes no cycles, and looking for some takes a tenth of the time
+
+    def on_month(lived: Lived) -> None:
+        sys.stdout.write(f"{lived}\n")
+        sys.stdout.flush()
+        if given.days_to is not None:
+            _write_days(lived.proof, given.days_to)
+
+    lived = live(given.payments, given.seed, on_month=on_month)
+    on_month(lived)
+    proof = lived.proof
     written = [
-        f"{given.payments} payments, {line.decided.total()} events, {len(line.documents)} documents in abas",
         f"{len(proof.days)} days, {len(proof.open_days)} of them not closed, {len(proof.problems)} problems",
-        f"{seconds:.1f} s, {1e6 * seconds / line.decided.total():.0f} us an event, {memory:.0f} MB",
         *(f"  PROBLEM {problem}" for problem in proof.problems[:20]),
         *(f"  {role}: {minor / 100:,.2f}" for role, minor in sorted(proof.balances.items())),
+        *(f"  {kind}: {count} documents" for kind, count in sorted(proof.documents.items())),
         *(f"  {name}: {count}" for name, count in sorted(proof.events.items())),
     ]
     sys.stdout.write("\n".join(written) + "\n")
     return 1 if proof.problems else 0
+
+
+def _write_days(proof: Proof, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("day", "residual_minor", "is_closed", "in_transit_minor", "open_bank_lines", "overdue"))
+        for day, one in sorted(proof.days.items()):
+            lines = len(one.open_bank_line_ids)
+            rows.writerow((day, one.residual_minor, one.is_closed, one.in_transit_minor, lines, one.overdue_count))
 
 
 if __name__ == "__main__":

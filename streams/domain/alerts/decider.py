@@ -7,7 +7,7 @@ journal (`wake_at`), and `saldo run watch` tells it (AlertTimeReached). Pure: no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias, assert_never
 
 from schemas.records.alerts import (
@@ -30,6 +30,7 @@ from schemas.records.alerts import (
 )
 from schemas.records.by_topic import AlertsEvents, AlertsInbox
 from schemas.topic import Topic
+from schemas.values.replacing import replace
 from streams.domain.alerts import receiver, subject
 from streams.domain.alerts.policy import Policy
 from streams.domain.alerts.receiver import Queue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from schemas.records.alerts import (
     AlertTold,
     SendTestMessage,
 )
+from schemas.values.replacing import replace
 from streams.domain.alerts.policy import Policy, Receiver, rank
 from streams.domain.alerts.subject import RECEIVER, refusal
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from schemas.records.alerts import (
     AlertTold,
     CloseAlert,
 )
+from schemas.values.replacing import replace
 from streams.domain.alerts.policy import AlertRule, Policy, rank
 
 ENDED: Final = "what it was about has ended"

@@ -8,7 +8,7 @@ names. Pure: whether a proposal has expired follows from the instant of the comm
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, assert_never
 
@@ -30,6 +30,7 @@ from schemas.records.approvals import (
 )
 from schemas.records.by_topic import ApprovalsEvents, ApprovalsInbox
 from schemas.topic import Topic
+from schemas.values.replacing import replace
 from schemas.wire.codec import from_json, to_json
 from streams.domain.output import Output
 

@@ -6,12 +6,13 @@ once, and a day that passed is reported once. A case that is answered or over le
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeAlias, assert_never
 
 from schemas.records.disputes import DayBegan, DisputeDeadlineNear, DisputeDeadlinePassed, DisputeDeadlineSet
 from schemas.values.business_day import business_day
+from schemas.values.replacing import replace
 from streams.domain.disputes.policy import Policy
 
 CALENDAR = "deadlines"

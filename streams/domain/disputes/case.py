@@ -17,12 +17,13 @@ counts as money towards us at the bank, and takes nothing from the payment.
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 
 from schemas.records.disputes import DisputeFact as Fact
 from schemas.records.disputes import DisputeObserved, DisputeRecorded
+from schemas.values.replacing import replace
 
 # In the order of a plain case, which is the order of the symbols in the schema.
 _RANKS = {fact: rank for rank, fact in enumerate(Fact)}

@@ -6,7 +6,7 @@ the bank's debit and credit both find theirs; its payment hears how much the dis
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import TypeAlias, assert_never
 
@@ -28,6 +28,7 @@ from schemas.records.disputes import (
 )
 from schemas.records.payments import DisputeReported
 from schemas.topic import Topic
+from schemas.values.replacing import replace
 from streams.domain.disputes.calendar import CALENDAR, Calendar, on_calendar, with_event
 from streams.domain.disputes.case import Case, Entered, entered
 from streams.domain.disputes.policy import Policy

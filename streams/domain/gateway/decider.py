@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
 
@@ -26,6 +26,7 @@ from schemas.records.gateway import (
     RequestGatewayCall,
 )
 from schemas.topic import Topic
+from schemas.values.replacing import replace
 from streams.domain.output import Output
 
 # PayTrace is a US-dollar gateway.

@@ -21,7 +21,6 @@ customer is, several are a tie (docs/adr/0099).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from schemas.records.by_topic import IdentificationEvents, IdentificationInbox
@@ -46,6 +45,7 @@ from schemas.records.identification import (
 )
 from schemas.records.receivables import DecisionRefused, DecisionTaken
 from schemas.topic import Topic
+from schemas.values.replacing import replace
 from streams.domain.identification import payment as payer_payment
 from streams.domain.identification import reference as payer_reference
 from streams.domain.identification.state import INITIAL, Event, State

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from schemas.checks.attribution import why_not_attributed
@@ -22,6 +21,7 @@ from schemas.records.identification import (
 from schemas.records.receivables import Decision
 from schemas.signs import movement_sign
 from schemas.values.references import CARD, NO_REFERENCE, payment_token
+from schemas.values.replacing import replace
 from streams.domain.decided import decided
 from streams.domain.identification.state import Event, Payment, PaymentEvent
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from schemas.checks.attribution import why_not_attributed
@@ -26,6 +25,7 @@ from schemas.signs import movement_sign
 from schemas.topic import Topic
 from schemas.values.money import Money
 from schemas.values.references import CARD, payment_token
+from schemas.values.replacing import replace
 from streams.domain.decided import decided
 from streams.domain.identification.payment import carried
 from streams.domain.identification.state import Asker, CardMoney, Event, Reference, ReferenceEvent

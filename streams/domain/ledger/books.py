@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TypeAlias, assert_never
 
@@ -20,6 +20,7 @@ from schemas.records.ledger import (
     LedgerDocumentsNetted,
     LedgerDocumentWaiting,
 )
+from schemas.values.replacing import replace
 
 Event: TypeAlias = LedgerEntries
 

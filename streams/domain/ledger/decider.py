@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, datetime
 from functools import reduce
 from typing import assert_never
@@ -40,6 +39,7 @@ from schemas.records.ledger import (
 from schemas.records.settlement import DepositRestExplained, SettlementLineRecorded
 from schemas.topic import Topic
 from schemas.values.refusal_codes import is_period_closed
+from schemas.values.replacing import replace
 from streams.domain.accounts import AccountMapping, Unmapped
 from streams.domain.booking import (
     Lines,

@@ -23,7 +23,7 @@ is the business day of the money, by the rules of value_dates.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import reduce
@@ -76,6 +76,7 @@ from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.exchange import pair_of
 from schemas.values.references import card_token, tokens_of
+from schemas.values.replacing import replace
 from streams.domain.output import Output
 from streams.domain.payments.codes import banking_day_after
 from streams.domain.payments.policy import Policy

@@ -13,7 +13,7 @@ A rate that a provider publishes again changes nothing; a changed one is a corre
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import reduce
 from typing import Any, TypeAlias, assert_never
@@ -31,6 +31,7 @@ from schemas.records.rates import (
 )
 from schemas.topic import Topic
 from schemas.values.exchange import currencies_of, parse_rate
+from schemas.values.replacing import replace
 from streams.domain.output import Output
 from streams.domain.rates.policy import Policy
 

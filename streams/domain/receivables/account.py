@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -35,6 +35,7 @@ from schemas.records.receivables import (
 from schemas.signs import direction_sign
 from schemas.values.exchange import leaves
 from schemas.values.references import normalised_invoice
+from schemas.values.replacing import replace
 
 
 class EntryKind(StrEnum):

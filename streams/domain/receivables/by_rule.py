@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -20,6 +20,7 @@ from schemas.records.receivables import OpenItemRecorded
 from schemas.values.exchange import leaves
 from schemas.values.money import Money
 from schemas.values.references import normalised_invoice
+from schemas.values.replacing import replace
 from schemas.values.rounding import half_up
 from streams.domain.choices import Choices
 from streams.domain.receivables.account import APPLIES, Entry, EntryKind, State, number_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from schemas.records.by_topic import ReceivablesEvents
@@ -32,6 +31,7 @@ from schemas.records.receivables import (
 )
 from schemas.values.business_day import business_day
 from schemas.values.exchange import leaves
+from schemas.values.replacing import replace
 from streams.domain.receivables.account import (
     CREDIT_MEMO_REFUND,
     WITHOUT_MONEY,
@@ -60,7 +60,8 @@ Event: TypeAlias = ReceivablesEvents
 
 def evolve(state: State, event: ReceivablesEvents) -> State:
     """Remember one event; accepts any event in any state."""
-    state = replace(state, abas_customer_id=event.abas_customer_id)
+    if state.abas_customer_id != event.abas_customer_id:
+        state = replace(state, abas_customer_id=event.abas_customer_id)
     match event:
         case OpenItemRecorded():
             return replace(state, items={**state.items, event.abas_open_item_id: event})
@@ -107,9 +108,18 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
             put = replace(entry, on_account=True, abas_open_item_id=None, item_invoice_number="")
             return replace(put, takes_back=event.takes_back or entry.takes_back)
         case PostingRequested():
-            requested = replace(entry, status=EntryStatus.REQUESTED, posted_on=event.posted_on, options=())
-            asked = replace(requested, reverses=event.reverses_reference, lines=event.lines, reason=None, detail="")
-            asked = replace(asked, booked_base_minor=event.booked_base_minor, by_category=_by_category(event))
+            asked = replace(
+                entry,
+                status=EntryStatus.REQUESTED,
+                posted_on=event.posted_on,
+                options=(),
+                reverses=event.reverses_reference,
+                lines=event.lines,
+                reason=None,
+                detail="",
+                booked_base_minor=event.booked_base_minor,
+                by_category=_by_category(event),
+            )
             is_credited = event.document_kind.startswith(CREDIT_MEMO_REFUND)
             return _credited(asked, event) if is_credited else asked
         case EntryPosted():

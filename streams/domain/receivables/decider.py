@@ -8,7 +8,6 @@ an entry is requested once under a posting reference of its own, and whatever ca
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from functools import reduce
 from typing import assert_never
@@ -31,6 +30,7 @@ from schemas.records.receivables import (
 )
 from schemas.topic import Topic
 from schemas.values.refusal_codes import is_period_closed
+from schemas.values.replacing import replace
 from streams.domain.output import Output
 from streams.domain.periods import PARKED_REMEDY, redated_to
 from streams.domain.receivables.account import Entry, EntryStatus, State

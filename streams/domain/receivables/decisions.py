@@ -10,7 +10,6 @@ refused rather than guessed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import reduce
 from typing import TypeAlias, assert_never
 
@@ -37,6 +36,7 @@ from schemas.records.receivables import (
 )
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
+from schemas.values.replacing import replace
 from streams.domain.decided import decided
 from streams.domain.receivables.account import APPLIES, GIVEN_UP, Entry, EntryKind, EntryStatus, State
 from streams.domain.receivables.by_rule import OnAccount

@@ -6,12 +6,13 @@ What takes a document back is on the accounts of that document, whatever the map
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from schemas.documents import PAYER_MONEY, LineKind, kinds, roles
 from schemas.records.erp import DocumentLine, Side
 from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.money import Money
+from schemas.values.replacing import replace
 from schemas.values.shares import shares_of
 from streams.domain.accounts import Account, AccountMapping, Facts, Unmapped
 from streams.domain.booking import payer_money_role

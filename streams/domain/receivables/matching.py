@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
@@ -31,6 +31,7 @@ from schemas.records.identification import WaitingReason
 from schemas.records.receivables import OpenItemRecorded
 from schemas.values.money import Money
 from schemas.values.references import normalised_invoice
+from schemas.values.replacing import replace
 from streams.domain.receivables.account import Entry, EntryKind, State, number_of
 from streams.domain.receivables.policy import Policy
 

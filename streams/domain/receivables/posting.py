@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import reduce
 from itertools import accumulate
@@ -38,6 +38,7 @@ from schemas.records.receivables import (
 from schemas.values.business_day import business_day
 from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.money import Money
+from schemas.values.replacing import replace
 from streams.domain.receivables.account import (
     APPLIES,
     EXCHANGE_KINDS,
@@ -461,9 +462,12 @@ class Posting:
             self._apply_credit,
         )
         for step in steps:
-            with contextlib.suppress(NoAccount):  # nothing of this step goes on without an account of the mapping
-                if events := step():
-                    return events
+            try:
+                events = step()
+            except NoAccount:  # nothing of this step goes on without an account of the mapping
+                continue
+            if events:
+                return events
         return ()
 
     def _net_nothing(self) -> tuple[Event, ...]:
@@ -523,7 +527,7 @@ class Posting:
 
         A document that is on its way to abas is let through; it is reversed when abas has answered.
         """
-        for entry in self.state.entries.values():
+        for entry in self.state.entries.values() if self.state.moved_to else ():
             move = self.state.moved_to.get(entry.owner)
             if move is None or not entry.is_receipt:
                 continue
@@ -627,11 +631,10 @@ class Posting:
     def _book_difference(self) -> tuple[Event, ...]:
         """Book what a posted document gains or loses by the rate; undoing it takes that difference back."""
         state = self.state
-        of_document = {one.takes_from: one for one in state.entries.values() if one.kind in EXCHANGE_KINDS}
-        for entry in state.entries.values():
-            if not entry.is_posted or not entry.gain_minor or entry.kind in EXCHANGE_KINDS:
-                continue
-            if entry.posting_reference in of_document:
+        valued = [one for one in state.entries.values() if one.base_minor is not None and one.is_posted]
+        of_document = {one.takes_from: one for one in state.entries.values() if valued and one.kind in EXCHANGE_KINDS}
+        for entry in valued:
+            if not entry.gain_minor or entry.kind in EXCHANGE_KINDS or entry.posting_reference in of_document:
                 continue
             known = of_document.get(entry.reverses)
             undone = state.entries.get(entry.reverses or "")

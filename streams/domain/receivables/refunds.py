@@ -7,10 +7,11 @@ a claim on the customer without an invoice, so that no invoice is ever open with
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from schemas.values.money import Money
 from schemas.values.references import normalised_invoice
+from schemas.values.replacing import replace
 from streams.domain.choices import Choices
 from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, State
 from streams.domain.receivables.by_rule import OnAccount

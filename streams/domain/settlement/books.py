@@ -9,8 +9,9 @@ something explains it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import TypeAlias, TypeVar, assert_never
 
 from schemas.records.by_topic import SettlementEvents
@@ -40,6 +41,7 @@ from schemas.records.settlement import (
     SettlementRequestRefused,
 )
 from schemas.signs import settlement_sign
+from schemas.values.replacing import replace
 
 Event: TypeAlias = SettlementEvents
 Answer: TypeAlias = (
@@ -133,7 +135,7 @@ class OpenDeposit:
         return self.deposit_minor + self.bank_fee_minor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Match:
     """A bank line and what it paid out, kept so that an operator can take it apart.
 
@@ -146,6 +148,11 @@ class Match:
     fee_minor: int
     tax_minor: int = 0
     statement: FeeStatementRecorded | None = None
+
+    @cached_property
+    def line_ids(self) -> frozenset[str]:
+        """The ids of the lines."""
+        return frozenset(line.line_id for line in self.lines)
 
     @property
     def due_id(self) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import reduce
 
 from schemas.records.settlement import DepositMissing, SettlementDayStated, SettlementLinesSetAside
+from schemas.values.replacing import replace
 from streams.domain.settlement.books import OVERDUE_DAYS, TAKEN_DAYS, Event, OpenLine, State, evolve
 from streams.domain.settlement.explaining import REACH, findings, keys_of
 from streams.domain.settlement.policy import Policy

@@ -11,7 +11,7 @@ as unidentified. A line that names nothing never has a rest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,7 @@ from schemas.records.settlement import (
 )
 from schemas.values.counting import counted
 from schemas.values.money import shown
+from schemas.values.replacing import replace
 from streams.domain.settlement.books import (
     BY_RULE,
     FEE_KINDS,

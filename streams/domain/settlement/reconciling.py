@@ -7,7 +7,6 @@ stated or becomes complete, when an operator says something, and when a day ends
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from typing import assert_never
@@ -46,6 +45,7 @@ from schemas.records.settlement import (
 )
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
+from schemas.values.replacing import replace
 from streams.domain.output import Output
 from streams.domain.settlement.books import (
     BANK_KINDS,
@@ -297,12 +297,8 @@ def _is_known(state: State, line: SettlementLineRecorded) -> bool:
     """Payments reports each movement once; what is open or was just paid out is looked for all the same."""
     if line.line_id in state.known or line.line_id in state.deposits or state.line(line.line_id) is not None:
         return True
-    return any(
-        line.line_id == paid.line_id
-        for match in state.matches.values()
-        if match.deposit.moved_on >= line.moved_on - timedelta(days=1)
-        for paid in match.lines
-    )
+    since = line.moved_on - timedelta(days=1)
+    return any(match.deposit.moved_on >= since and line.line_id in match.line_ids for match in state.matches.values())
 
 
 def _too_old(state: State, line: SettlementLineRecorded) -> tuple[SettlementLineRefused, ...]:

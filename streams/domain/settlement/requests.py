@@ -7,7 +7,6 @@ means a suggestion that does not stand, becomes a refusal that says what would h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TypeAlias, assert_never
 
@@ -32,6 +31,7 @@ from schemas.records.settlement import (
 )
 from schemas.values.counting import counted
 from schemas.values.money import Money, shown
+from schemas.values.replacing import replace
 from streams.domain.settlement.books import (
     BY_RULE,
     KEPT_DAYS,

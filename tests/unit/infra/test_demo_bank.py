@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from infra.demo.bank import Bank
+from infra.demo.bank import Bank, Kept
 
 EVENING, TODAY = "2026-11-23T23:30:00+00:00", date(2026, 11, 23)
 
@@ -45,8 +45,10 @@ def test_what_was_paid_out_is_not_paid_again_and_what_came_back_is_debited() -> 
 
 
 def test_what_the_processor_keeps_comes_off_its_batch_and_what_it_takes_is_a_line() -> None:
-    reported = lines(Bank(), charge("1", 100_00, 17), kept={17: 3_20}, others={"CHARGEBACK X1": -25_00})
-    assert reported == ["2026-11-24,CHARGEBACK X1,-25.00,USD", "2026-11-24,PAYTRACE DEP BATCH 17,96.80,USD"]
+    reported = lines(
+        Bank(), charge("1", 100_00, 17), kept={17: Kept("D-1700", 3_00, 20, "USD")}, others={"CHARGEBACK X1": -25_00}
+    )
+    assert reported == ["2026-11-24,CHARGEBACK X1,-25.00,USD", "2026-11-24,PAYTRACE DEP BATCH 17 D-1700,96.80,USD"]
 
 
 def test_the_bank_books_on_the_next_day() -> None:
