@@ -80,8 +80,10 @@ def check(file: FileArgument) -> None:
         if not role.is_whole and role.needed_by:
             which = "what fits none of these lines" if role.lines else "every document that needs it"
             say(f"    no account for {which}, which waits then: {', '.join(role.needed_by)}")
-    choices = account_mapping(text, str(file)).policies
-    say(f"version {version} can be used; the books are kept in {choices.base_currency}")
+    found = account_mapping(text, str(file))
+    for merchant_account, company in found.companies.items():
+        say(f"merchant account {merchant_account}: company {company}")
+    say(f"version {version} can be used; the books are kept in {found.policies.base_currency}")
 
 
 @needs("read")

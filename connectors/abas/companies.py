@@ -10,12 +10,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final, Protocol
 
+from connectors.abas.by_profile import DocumentWrite
+from connectors.abas.errors import AbasRefused
 from connectors.common.several import held_apart
 from schemas.failures import Delayed
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
-from schemas.records.erp import PostDocument
+from schemas.records.erp import PostDocument, SubjectKind
+from schemas.values.companies import BETWEEN, company_of, in_company
 
-BETWEEN: Final = "/"
+MISSING_COMPANY: Final = "MISSING_MAPPING/company"
 # What abas numbers, in what is read from it. Numbers of invoices and orders stay as payers know them.
 _NUMBERED: Final = ("abas_customer_id", "abas_open_item_id", "payment_request_id")
 
@@ -38,7 +41,7 @@ async def labelled(
     """Yield what a company shows, with its label before what it numbers; as it is where the label is empty."""
     async for subject, records in observations:
         if company:
-            yield f"{company}{BETWEEN}{subject}", tuple(_labelled(record, company) for record in records)
+            yield in_company(company, subject), tuple(_labelled(record, company) for record in records)
         else:
             yield subject, records
 
@@ -65,6 +68,10 @@ class CompanySinks:
     async def _in_company(
         self, command: ErpCommands, post: Callable[[Sink, ErpCommands], Awaitable[ErpOutcomes]]
     ) -> ErpOutcomes:
+        if "" not in self._sinks and isinstance(command, PostDocument):
+            unnamed = command.subject_kind is SubjectKind.ACCOUNT and not company_of(command.subject)
+            if unnamed:  # the next mapping may say it, so it is an answer to whoever asked
+                return DocumentWrite.refusal(command, _of_no_company(command))
         company = self._company_of(command.subject)
 
         async def posted() -> ErpOutcomes:
@@ -76,16 +83,22 @@ class CompanySinks:
     def _company_of(self, subject: str) -> str:
         if "" in self._sinks:
             return ""
-        company, between, _ = subject.partition(BETWEEN)
-        if not between or company not in self._sinks:
+        company = company_of(subject)
+        if company not in self._sinks:
             known = ", ".join(sorted(self._sinks))
             raise Delayed(f"subject {subject!r} names none of the companies {known}; put it back into [abas.companies]")
         return company
 
 
+def _of_no_company(command: PostDocument) -> AbasRefused:
+    account = (command.settlement_account or "").rpartition(BETWEEN)[0]
+    what = f"there are several companies, and the mapping says of none that merchant account {account} is of it"
+    return AbasRefused(f"{what}; add it below companies (docs/mapping.md)", code=MISSING_COMPANY)
+
+
 def _labelled(record: Any, company: str) -> Any:
     own = {
-        name: f"{company}{BETWEEN}{value}"
+        name: in_company(company, value)
         for name in _NUMBERED
         if (value := getattr(record, name, None)) is not None and value != ""
     }
@@ -96,7 +109,7 @@ def _without(command: ErpCommands, company: str) -> ErpCommands:
     """Return the command in the company's own numbers."""
     if not company:
         return command
-    label = f"{company}{BETWEEN}"
+    label = in_company(company, "")
 
     def own(value: str) -> str:
         return value.removeprefix(label)

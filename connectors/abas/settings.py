@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.common.reach import ReachSettings
 from connectors.common.several import named
+from schemas.values.companies import LABEL
 
 SANDBOX_PROFILE = Path(__file__).parent / "profiles" / "sandbox.yaml"
 
@@ -86,9 +87,7 @@ class AbasSettings(ReachSettings):
     outcome_wait_s: float | None = Field(default=None, ge=0)
 
     filed_lookback_days: int = Field(default=30, ge=0)  # how far back cleared items are read; 0 reads all
-    companies: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,20}$")], AbasCompany] = Field(
-        default_factory=dict
-    )
+    companies: Mapping[Annotated[str, Field(pattern=LABEL)], AbasCompany] = Field(default_factory=dict)
 
     def each(self) -> Mapping[str, AbasSettings]:
         """Return the settings of every company, by its label; that of the only one is empty."""

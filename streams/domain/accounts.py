@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
@@ -22,7 +22,7 @@ TextOf = Callable[[Facts, date], str]  # a text from the facts of a line and its
 FACTS: Mapping[str, str] = MappingProxyType(
     {
         "kind": "kind of the document, as in schemas/documents",
-        "company": "company of the ERP that gets the document",
+        "company": "company of the ERP that gets the document, where there are several",
         "merchant_account": "our label of the merchant account that the money moves by",
         "currency": "currency of the line (ISO 4217)",
         "method": "how it was paid: CARD, ACH or UNKNOWN",
@@ -100,9 +100,23 @@ class AccountMapping:
     """One version of the mapping: the accounts, and what people chose (below `policies:`).
 
     statuses are the ERP's words for what became of payments; without them none is written back.
+    companies says into which company of the ERP the money of each merchant account goes, by its label; empty where
+    there is one company.
     """
 
     version: int
     accounts: Accounts
     policies: Choices
     statuses: StatusWords | None = None
+    companies: Mapping[str, str] = field(default_factory=dict)
+
+    def company_of(self, merchant_account: str) -> str | Unmapped:
+        """Return the company of a merchant account, empty where there is one; Unmapped where none is said."""
+        if not self.companies:
+            return ""
+        named = self.companies.get(merchant_account)
+        if named is None:
+            return Unmapped(
+                "", f"no company for merchant account {merchant_account or '(none)'}; add it below companies"
+            )
+        return named

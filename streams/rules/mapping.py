@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -16,6 +16,7 @@ from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_with_line
 from schemas.files.yaml_lines import Misfits, near
 from schemas.files.yaml_lines import Path as YamlPath
 from schemas.records.payments import PaymentMethod
+from schemas.values.companies import LABEL
 from schemas.values.money import currencies
 from streams.domain.accounts import FACTS, Account, AccountMapping, AccountRule, Accounts, Facts, TextOf
 from streams.domain.choices import CashDiscount, Choices, ClosedPeriod, SmallRests
@@ -106,7 +107,7 @@ class _Choices(Entry):
     @field_validator("closed_period")
     @classmethod
     def _of_kinds(cls, given: Mapping[str, ClosedPeriod]) -> Mapping[str, ClosedPeriod]:
-        documents = [kind.kind for kind in kinds().values() if kind.is_document]
+        documents = _documents()
         if found := [((name,), f"is no document; {near(name, documents)}") for name in given if name not in documents]:
             raise Misfits(found)
         return given
@@ -166,6 +167,7 @@ class _Mapping(Entry):
     accounts: Mapping[str, tuple[_Line, ...]]
     policies: _Choices
     statuses: Annotated[_Statuses | None, _OFF] = None
+    companies: Mapping[str, Annotated[str, Field(pattern=LABEL)]] = {}
 
 
 def account_mapping(text: str, file: str) -> AccountMapping:
@@ -181,7 +183,7 @@ def account_mapping(text: str, file: str) -> AccountMapping:
     if wrong:
         raise FileInvalid(problems_at(wrong, lines, file))
     statuses = None if found.statuses is None else found.statuses.value()
-    return AccountMapping(found.version, Accounts(rules), found.policies.value(), statuses)
+    return AccountMapping(found.version, Accounts(rules), found.policies.value(), statuses, found.companies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,22 +229,51 @@ def renumbered(text: str, version: int) -> str:
 
 
 def editors_schema() -> Mapping[str, Any]:
-    """Return the JSON schema of a mapping, for editors that complete and check YAML by one."""
+    """Return the JSON schema of a mapping, for editors that complete and check YAML by one.
+
+    Ensures: a mapping that can be used fits it. Editors read YAML 1.2, in which `off` and a day are texts.
+    """
     schema = _Mapping.model_json_schema(by_alias=True)
+    line, choices = schema["$defs"]["_Line"]["properties"], schema["$defs"]["_Choices"]["properties"]
     accounts = {"type": "array", "items": {"$ref": "#/$defs/_Line"}}
     named = [name for name, role in roles().items() if role.is_mapped]
-    schema["properties"]["accounts"] = {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": dict.fromkeys(named, accounts),
+    schema["properties"]["accounts"] = _closed(dict.fromkeys(named, accounts))
+    line["when"] = _closed(
+        {name: {**_one_or_more(_VALUES.get(name)), "description": what} for name, what in FACTS.items()
+         if name != "amount"}
+    )  # fmt: skip
+    line["from"] |= {
+        "pattern": r"^\d{4}-\d\d-\d\d$",
+        "description": "first value date on which the line counts, such as 2027-01-01",
     }
-    value = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    schema["$defs"]["_Line"]["properties"]["when"] = {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {name: {**value, "description": what} for name, what in FACTS.items() if name != "amount"},
-    }
+    line["if"] |= {"description": "an expression over facts, such as amount >= 1000.00"}
+    line["text"] |= {"description": "with places for facts, such as {fee_kind} {value_on:%m/%Y}"}
+    choices["closed_period"] = _closed({name: {"enum": list(get_args(ClosedPeriod))} for name in _documents()})
+    choices["base_currency"] = {"enum": sorted(currencies())}
+    for name in ("write_off", "skonto"):
+        choices[name] = {"anyOf": [{"const": "off"}, *choices[name]["anyOf"]]}
+    statuses = schema["properties"]["statuses"]
+    schema["properties"]["statuses"] = {**statuses, "anyOf": [{"const": "off"}, *statuses["anyOf"]]}
+    words = schema["$defs"]["_Statuses"]["properties"]
+    for name, known in (("payment", PaymentStatus), ("invoice", InvoiceStatus)):
+        words[name] = _closed({status.value: {"type": "string", "minLength": 1} for status in known})
     return {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Saldo account mapping"}
+
+
+def _documents() -> list[str]:
+    return [kind.kind for kind in kinds().values() if kind.is_document]
+
+
+_VALUES: Mapping[str, Callable[[], Sequence[str]]] = {"kind": _documents, "method": lambda: _METHODS}
+
+
+def _closed(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _one_or_more(values: Callable[[], Sequence[str]] | None) -> Mapping[str, Any]:
+    one = {"type": "string"} if values is None else {"enum": list(values())}
+    return {"anyOf": [one, {"type": "array", "items": one}]}
 
 
 def _rules(role: str, of_role: Sequence[_Line], wrong: list[tuple[YamlPath, str]]) -> Iterator[AccountRule]:
@@ -282,9 +313,9 @@ def _strange_facts(line: _Line) -> Iterator[tuple[YamlPath, str]]:
             yield ("when", name), "is a number; write it as an expression: if: 'amount > 1000.00'"
         elif name not in FACTS:
             yield ("when", name), f"is no fact; {near(name, FACTS)}"
-    for name, known in (("kind", [kind.kind for kind in kinds().values() if kind.is_document]), ("method", _METHODS)):
-        for value in sorted(line.values.get(name, frozenset()) - set(known)):
-            yield ("when", name), f"is {value!r}, which is none; {near(value, known)}"
+    for name, known in _VALUES.items():
+        for value in sorted(line.values.get(name, frozenset()) - set(known())):
+            yield ("when", name), f"is {value!r}, which is none; {near(value, known())}"
 
 
 def _never_reached(

@@ -19,9 +19,12 @@ from typing import Any
 import pytest
 
 from app.access.actor import single_user
+from app.settings.settings import load_settings
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from projections.serving.reader import connect_endpoint
+from schemas.files.owned import text_of
 from schemas.records.identification import Movement
+from streams.rules.catalogue import ACCOUNT_MAPPING
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
 from tests.support.builders import identified, to_identify
 from tests.support.builders import open_item as seen_item
@@ -363,6 +366,67 @@ def test_a_write_off_above_the_amount_of_four_eyes_is_proposed_by_one_and_approv
     assert done(saldo("approvals", "list")) == "nothing waits for approval\n"
     assert office.documents("70009") == {"PT509": ("receipt", 100_00), "PT509W1": ("write_off", 6_00)}
     wait_until(lambda: "jo, approved by dkim, decided write off" in saldo("explain", "RE9").out, "both are named")
+
+
+def proposal_in(text: str) -> str:
+    found = re.search(r"proposed as (P[0-9A-F]{10}); another approver decides", text)
+    assert found is not None, text
+    return found[1]
+
+
+@pytest.mark.timeout(400)
+def test_a_mapping_is_previewed_stood_for_by_two_rolled_back_and_moved(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeded(office, "70011", RM="100.00", RN="50.00", RO="25.00")
+    office.abas.admin("POST", "master-data", [{"kind": "account", "number": "1369"}])
+    office.paid("801", 100_00, "RM", "70011")
+    office.wait_for_documents("70011", PT801=("receipt", 100_00))
+    draft, moved = tmp_path / "mapping.yaml", tmp_path / "moved.json"
+    changed = text_of(ACCOUNT_MAPPING.shipped).replace("version: 1\n", "version: 2\n")
+    draft.write_text(changed.replace('"1361"}', '"1369", from: 2026-11-20}'))
+    done(saldo("mapping", "check", str(draft)))
+    shown = saldo("mapping", "preview", str(draft), "--from", "2026-11-20", "--to", "2026-11-20")
+    assert (shown.exit_code, "PT801  cash_receipt of 70011" in shown.out) == (3, True), shown.err
+    assert "clearing: account 1361 -> 1369" in shown.out
+
+    monkeypatch.setenv("SALDO_ACCESS_USERS_PATH", str(tmp_path / "users.json"))
+    monkeypatch.setenv("SALDO_ACCESS_SESSION_PATH", str(tmp_path / "session"))
+    said_in("user", "add", "boss", "--role", "admin")
+    said_in("login", "boss")
+    for user in ("jo", "dkim"):
+        said_in("user", "add", user, "--role", "approver")
+
+    def adopted(*words: str) -> str:
+        """Give a command as jo, who may not approve it, and approve it as dkim."""
+        said_in("login", "jo")
+        proposal = proposal_in(done(saldo("mapping", *words)))
+        own = saldo("mapping", "approve", proposal, "--why", "looked it up")
+        assert (own.exit_code, "refused: jo proposed it; another approver decides\n" in own.out) == (1, True)
+        said_in("login", "dkim")
+        return done(saldo("mapping", "approve", proposal, "--why", "looked it up"))
+
+    assert "account-mapping version 2 " in adopted("propose", str(draft), "--why", "another clearing account")
+    office.paid("802", 50_00, "RN", "70011")
+    wait_until(lambda: "PT802" in office.documents("70011"), "the next document")
+    assert "signed with key" in done(saldo("mapping", "export", "--out", str(moved)))
+    assert "account-mapping version 3 " in adopted("rollback", "1", "--why", "wrong account")
+    office.paid("803", 25_00, "RO", "70011")
+    wait_until(lambda: "PT803" in office.documents("70011"), "the document after that")
+    accounts = {one["posting_reference"]: one["counter_account"] for one in office.abas.documents()}
+    assert [accounts[name] for name in ("PT801", "PT802", "PT803")] == ["1361", "1369", "1361"]
+
+    ring = str(load_settings().public_keys_path)
+    tampered = tmp_path / "tampered.json"
+    tampered.write_text(moved.read_text().replace("1369", "1368"))
+    refused = saldo("mapping", "import", str(tampered), "--ring", ring, "--why", "tested there")
+    assert (refused.exit_code, "it was changed after it was signed" in refused.err) == (2, True)
+    said = adopted("import", str(moved), "--ring", ring, "--why", "tested there")
+    assert "account-mapping version 4 " in said, "version 3 is in force here, so it gets the next number"
+    history = done(saldo("mapping", "history"))
+    assert "version 3 " in history
+    assert "adopted by jo, approved by dkim" in history
+    assert "imported: version 2 " in history
 
 
 def said_in(*words: str) -> str:

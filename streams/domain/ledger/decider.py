@@ -16,7 +16,7 @@ from schemas.checks.attribution import why_not_attributed
 from schemas.documents import kinds
 from schemas.records.by_topic import LedgerInbox
 from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement
-from schemas.records.erp import PostDocument, SubjectKind
+from schemas.records.erp import DocumentLine, PostDocument, SubjectKind
 from schemas.records.ledger import (
     BookAgain,
     BookingDecided,
@@ -38,6 +38,8 @@ from schemas.records.ledger import (
 )
 from schemas.records.settlement import DepositRestExplained, SettlementLineRecorded
 from schemas.topic import Topic
+from schemas.values.categories import UNKNOWN_CATEGORY
+from schemas.values.companies import in_company
 from schemas.values.refusal_codes import is_period_closed
 from schemas.values.replacing import replace
 from streams.domain.accounts import AccountMapping, Unmapped
@@ -383,17 +385,12 @@ def _is_netted(original: Document | None, reversal: Document) -> bool:
 
 def _tried(state: State, document: Document, policy: AccountMapping, at: datetime) -> Iterator[Event]:
     """Ask for a document by the mapping in force, or say which account is missing."""
-    amounts = {line.role: line.amount_minor for line in document.lines}
-    facts = {name: value for name, value in document.values.items() if name in ("merchant_account", "fee_kind")}
-    lines = document_lines(
-        document.kind, amounts, document.lines[0].currency, policy.accounts, facts, document.value_on
-    )
-    if isinstance(lines, Unmapped):
+    resolved = _resolved(document, policy)
+    if isinstance(resolved, Unmapped):
         if document.mapping_version != _version(policy) or document.waits_for is not BookingWaits.NO_ACCOUNT:
-            yield _waiting(state.account, document, BookingWaits.NO_ACCOUNT, lines.why, _version(policy), at)
+            yield _waiting(state.account, document, BookingWaits.NO_ACCOUNT, resolved.why, _version(policy), at)
         return
-    # Documents of one merchant account keep their order by the account that all of them touch.
-    subject = next((line.account for line in lines if line.role == "clearing"), lines[0].account)
+    subject, lines = resolved
     yield LedgerDocumentRequested(
         settlement_account=state.account,
         posting_reference=document.posting_reference,
@@ -404,6 +401,22 @@ def _tried(state: State, document: Document, policy: AccountMapping, at: datetim
         mapping_version=_version(policy),
         occurred_at=at,
     )
+
+
+def _resolved(document: Document, policy: AccountMapping) -> tuple[str, tuple[DocumentLine, ...]] | Unmapped:
+    """Return subject and lines of a document by the mapping in force, or what it lacks."""
+    amounts = {line.role: line.amount_minor for line in document.lines}
+    facts = {name: value for name, value in document.values.items() if name in ("merchant_account", "fee_kind")}
+    company, currency = policy.company_of(document.values["merchant_account"]), document.lines[0].currency
+    if isinstance(company, Unmapped):
+        return company
+    known = {**facts, "product_category": UNKNOWN_CATEGORY} | ({"company": company} if company else {})
+    lines = document_lines(document.kind, amounts, currency, policy.accounts, known, document.value_on)
+    if isinstance(lines, Unmapped):
+        return lines
+    # Documents of one merchant account keep their order by the account that all of them touch.
+    subject = next((line.account for line in lines if line.role == "clearing"), lines[0].account)
+    return in_company(company, subject), lines
 
 
 def _waiting(

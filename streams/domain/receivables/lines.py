@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from schemas.documents import PAYER_MONEY, LineKind, kinds, roles
 from schemas.records.erp import DocumentLine, Side
 from schemas.values.categories import UNKNOWN_CATEGORY
+from schemas.values.companies import company_of
 from schemas.values.money import Money
 from schemas.values.replacing import replace
 from schemas.values.shares import shares_of
@@ -52,7 +53,7 @@ def lines_of(
         if of_kind.optional and not amount.amount_minor:
             continue
         own, takes = roles()[role].of is not None, of_kind.takes
-        shares = by_category if of_kind.by_category or len(by_category) == 1 else ()
+        shares = by_category if of_kind.by_category else ()
         given = (
             (_Part(Account(customer), amount.amount_minor),)
             if own
@@ -125,6 +126,13 @@ def _parts(
     if before:
         return (_Part(_as_before(before[0]), minor),)
 
+    company = mapping.company_of(_merchant(entry)) if _merchant(entry) else company_of(customer)
+    if isinstance(company, Unmapped):
+        raise NoAccount(company.why)
+    if mapping.companies and company != company_of(customer):
+        what = f"merchant account {_merchant(entry)} is of company {company}, the customer {customer} of another"
+        raise NoAccount(f"{what}; give the payment to a customer of {company}, or change companies in the mapping")
+
     def account(amount_minor: int, category: str) -> Account:
         facts = _facts(entry, kind, customer, amount_minor, category)
         found = mapping.accounts.of(role, facts, entry.value_on)
@@ -188,13 +196,15 @@ def difference_lines(
     return own, replace(own, role=role, account=account.number, side=turned, open_item=None, text=account.text)
 
 
+def _merchant(entry: Entry) -> str:
+    return (entry.settlement_account or "").rpartition("/")[0]
+
+
 def _facts(entry: Entry, kind: str, customer: str, amount_minor: int, category: str) -> Facts:
-    company, between, _ = customer.partition("/")
-    merchant = (entry.settlement_account or "").rpartition("/")[0]
     known = {
         "kind": kind,
-        "company": company if between else "",
-        "merchant_account": merchant,
+        "company": company_of(customer),
+        "merchant_account": _merchant(entry),
         "currency": entry.currency,
         "method": entry.method.value,
         "event": entry.kind.value,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -17,12 +18,15 @@ from connectors.abas.settings import AbasCompany, AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from schemas.failures import Delayed
-from schemas.records.erp import DocumentPosted, RecordSaved, SubjectKind
+from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, RecordSaved, SubjectKind
 from schemas.records.identification import OpenItemReferenced
+from schemas.records.ledger import DepositExplained
 from schemas.records.receivables import OpenItemObserved
+from streams.domain.ledger import INITIAL, decide, evolve, route
 from tests.support.abas_commands import post_receipt
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
 from tests.support.erp_data import fee, sales_order, seed_ledger
+from tests.support.policies import LEDGER
 
 NOWHERE = "http://127.0.0.1:9/mw"
 
@@ -105,10 +109,20 @@ async def test_a_company_that_is_away_or_unknown_holds_back_its_own_documents(
     seed_ledger(sandbox)
     sinks = sinks_of(settings_of(sandbox, de=sandbox.base_url, at=NOWHERE), profile, opened)
     entry = fee("SALDO-F-2")
-    for subject, said in (("at/1361", "company at: "), ("it/1361", "none of the companies at, de"), ("1361", "'1361'")):
+    for subject, said in (("at/1361", "company at: "), ("it/1361", "none of the companies at, de")):
         with pytest.raises(Delayed, match=said):
             await sinks.post(replace(entry, subject=subject))
     assert isinstance(await sinks.post(replace(entry, subject="de/1361")), DocumentPosted)
+
+
+async def test_a_document_of_an_account_without_a_company_is_refused_with_the_remedy(
+    sandbox: AbasSandboxProcess, profile: Profile, opened: AsyncExitStack
+) -> None:
+    sinks = sinks_of(settings_of(sandbox, de=sandbox.base_url, at=NOWHERE), profile, opened)
+    refused = await sinks.post(replace(fee("SALDO-F-9"), settlement_account="main/USD"))
+    assert isinstance(refused, DocumentRefused)
+    assert refused.code == "MISSING_MAPPING/company"
+    assert "merchant account main" in refused.message
 
 
 async def test_the_only_company_carries_no_label(
@@ -119,3 +133,57 @@ async def test_the_only_company_carries_no_label(
     assert list(settings.each()) == [""]
     posted = await sinks_of(settings, profile, opened).post(fee("SALDO-F-3"))
     assert posted.subject == "1361"
+
+
+MAIN, SECOND = "main/USD", "second/USD"
+
+
+def documents_of_ledgers() -> dict[str, list[PostDocument]]:
+    """Deposit and fee of two merchant accounts, as the ledger asks for them by a mapping that names their companies."""
+    policy = replace(LEDGER, companies={"main": "de", "second": "at"})
+    told = datetime(2026, 11, 25, 6, tzinfo=UTC)
+    asked: dict[str, list[PostDocument]] = {}
+    for account in (MAIN, SECOND):
+        deposit = DepositExplained(
+            settlement_account=account,
+            bank_line_id=f"line-{account}",
+            deposit_minor=96_80,
+            records_minor=100_00,
+            rest_minor=0,
+            fee_minor=3_20,
+            tax_minor=20,
+            currency="USD",
+            moved_on=date(2026, 11, 25),
+            occurred_at=told,
+        )
+        state = INITIAL
+        for event in decide(state, deposit, policy):
+            state = evolve(state, event)
+            commands = [one.record for one in route(state, event) if isinstance(one.record, PostDocument)]
+            asked[account] = [*asked.get(account, []), *commands]
+    return asked
+
+
+async def test_each_company_gets_its_own_fees_and_deposits_and_one_that_is_away_holds_up_no_other(
+    sandbox: AbasSandboxProcess, second: AbasSandboxProcess, profile: Profile, opened: AsyncExitStack
+) -> None:
+    for one in (sandbox, second):
+        seed_ledger(one)
+    asked = documents_of_ledgers()
+    assert [(one.kind, one.subject) for one in asked[SECOND]] == [("deposit", "at/1361"), ("fee", "at/1361")]
+    away = sinks_of(settings_of(sandbox, de=sandbox.base_url, at=NOWHERE), profile, opened)
+    for document in asked[SECOND]:
+        with pytest.raises(Delayed, match="company at: "):
+            await away.post(document)
+    for document in asked[MAIN]:
+        assert isinstance(await away.post(document), DocumentPosted)
+    both = sinks_of(settings_of(sandbox, de=sandbox.base_url, at=second.base_url), profile, opened)
+    for document in (*asked[SECOND], *asked[MAIN]):
+        posted = await both.post(document)
+        assert isinstance(posted, DocumentPosted)
+        assert (posted.subject, posted.lines) == (document.subject, document.lines)
+    for one, account in ((sandbox, MAIN), (second, SECOND)):
+        references = {document.posting_reference for document in asked[account]}
+        others = {document.posting_reference for name in asked if name != account for document in asked[name]}
+        entries = [entry["posting_reference"] for entry in one.admin("GET", "books")["entries"]]
+        assert sorted(name for name in entries if name in references | others) == sorted(references)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
+import jsonschema_rs
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +21,7 @@ from streams.domain.accounts import Account, AccountMapping, Unmapped
 from streams.domain.choices import CashDiscount, SmallRests
 from streams.rules.catalogue import ACCOUNT_MAPPING
 from streams.rules.conditions import ConditionInvalid, condition
-from streams.rules.mapping import account_mapping
+from streams.rules.mapping import account_mapping, editors_schema
 
 SHIPPED = text_of(ACCOUNT_MAPPING.shipped)
 POLICIES = SHIPPED[SHIPPED.index("policies:") :]
@@ -103,6 +109,70 @@ def test_a_role_without_a_line_says_what_is_known_and_what_to_do() -> None:
 )
 def test_what_can_not_be_used_is_named_with_line_and_remedy(accounts: str, what: str) -> None:
     assert what in problem(accounts)
+
+
+def test_the_company_of_a_merchant_account() -> None:
+    found = mapping(FEES, f"{POLICIES}companies: {{main: de, second: at}}\n")
+    assert (found.company_of("second"), mapping(FEES).company_of("second")) == ("at", "")
+    missing = found.company_of("third")
+    assert isinstance(missing, Unmapped)
+    assert missing.why == "no company for merchant account third; add it below companies"
+    assert "companies.main" in problem(FEES, f"{POLICIES}companies: {{main: Wien Mitte}}\n")
+
+
+EDITOR = jsonschema_rs.validator_for(dict(editors_schema()))
+
+
+def test_an_editor_takes_every_mapping_that_can_be_used() -> None:
+    texts = [SHIPPED, f"version: 7\naccounts:\n{FEES}{POLICIES}companies: {{main: de}}\n"]
+    texts += [one.read_text() for one in Path("docs/examples").rglob("*mapping*.yaml")]
+    for text in texts:
+        account_mapping(text, "m.yaml")
+        assert list(EDITOR.iter_errors(as_an_editor_reads(text))) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("version: 1\n", ""),
+        ("version: 1\n", "version: 0\n"),
+        ("  bank:", "  banks:"),
+        ('{account: "1200"}', '{acount: "1200"}'),
+        ('{account: "1200"}', "{account: 1200}"),
+        ('{account: "1200"}', '{account: "1200", when: {merchant: main}}'),
+        ('{account: "1200"}', '{account: "1200", from: 31.12.2026}'),
+        ('{account: "1200"}', '{account: "1200", when: {method: CASH}}'),
+        ('{account: "1200"}', '{account: "1200", when: {kind: recipt}}'),
+        ("chargeback: receivable", "chargeback: maybe"),
+        ("closed_period: {}", "closed_period: {fee: never}"),
+        ("closed_period: {}", "closed_period: {fees: park}"),
+        ("base_currency: USD", "base_currency: usd"),
+        ("write_off: off #", "write_off: {percent: 2} #"),
+        ("policies:", "statuses: {payment: {PAYED: x}}\npolicies:"),
+        ("policies:", "companies: {main: Wien Mitte}\npolicies:"),
+    ],
+)
+def test_an_editor_marks_what_can_not_be_used(old: str, new: str) -> None:
+    assert old in SHIPPED
+    text = SHIPPED.replace(old, new)
+    with pytest.raises(FileInvalid):
+        account_mapping(text, "m.yaml")
+    assert list(EDITOR.iter_errors(as_an_editor_reads(text)))
+
+
+class Core(yaml.SafeLoader):
+    """YAML 1.2 as editors read it: `off` and a day are texts, only true and false are neither."""
+
+
+Core.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if not tag.endswith((":timestamp", ":bool"))]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Core.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), ["t", "f"])
+
+
+def as_an_editor_reads(text: str) -> Any:
+    return json.loads(json.dumps(yaml.load(text, Loader=Core)))
 
 
 def test_a_later_line_from_a_later_day_or_with_a_wider_condition_is_reached() -> None:

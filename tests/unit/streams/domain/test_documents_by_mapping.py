@@ -11,7 +11,7 @@ from schemas import catalog
 from schemas.files.owned import text_of
 from schemas.records.erp import PostDocument
 from schemas.records.identification import Movement, WaitingReason
-from schemas.records.receivables import DecisionRefused, EntryWaiting, PutOnAccount
+from schemas.records.receivables import DecideAgain, DecisionRefused, EntryWaiting, PutOnAccount
 from schemas.records.rules import AdoptRules
 from schemas.topic import Topic
 from schemas.wire.codec import Codec
@@ -83,6 +83,21 @@ def test_a_reversal_is_on_the_accounts_of_its_receipt_whatever_the_mapping_says_
     assert reversal.kind == "cash_receipt_reversal"
     assert (reversal.lines[1].account, reversal.lines[1].cost_centre) == ("1360", "100")
     assert receipt.lines[1].side != reversal.lines[1].side
+
+
+def test_money_of_one_company_never_pays_a_customer_of_another() -> None:
+    customer = Customer(f"{SHIPPED}companies: {{main: de}}\n")
+    item = replace(open_item(), abas_customer_id="at/70001", abas_open_item_id="at/i1")
+    paid = replace(identified(Movement.CAPTURED), abas_customer_id="at/70001", settlement_account="main/USD")
+    customer.when(item)
+    *_, waits = customer.when(paid)
+    assert customer.documents == []
+    assert isinstance(waits, EntryWaiting)
+    assert waits.reason is WaitingReason.ACCOUNT_UNMAPPED
+    assert waits.detail.startswith("merchant account main is of company de, the customer at/70001 of another")
+    customer.policy = policy(f"{SHIPPED}companies: {{main: at}}\n", 2)
+    customer.when(DecideAgain(abas_customer_id="at/70001", occurred_at=at(9)))
+    assert [one.subject for one in customer.documents] == ["at/70001"]
 
 
 def test_without_an_account_money_waits_and_goes_on_when_a_mapping_has_it() -> None:

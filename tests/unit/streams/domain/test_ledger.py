@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
@@ -35,7 +36,7 @@ from schemas.records.ledger import (
 from schemas.records.payments import PaymentMethod
 from schemas.records.settlement import DepositRestExplained, SettlementLineKind, SettlementLineRecorded
 from schemas.signs import movement_sign, settlement_sign
-from streams.domain.accounts import AccountMapping, Accounts
+from streams.domain.accounts import Account, AccountMapping, AccountRule, Accounts
 from streams.domain.ledger import INITIAL, Event, State, decide, evolve, reminder, route
 from tests.support.policies import LEDGER
 
@@ -66,6 +67,10 @@ class Ledger:
     @property
     def balances(self) -> dict[str, int]:
         return {name.removesuffix("/USD"): minor for name, minor in self.state.balances.items() if minor}
+
+
+def rule(account: str, when: Mapping[str, frozenset[str]] | None = None) -> AccountRule:
+    return AccountRule(Account(account), when or {}, None, date.min)
 
 
 def moved(name: str, movement: Movement, minor: int, *, at: datetime = AT) -> MoneyMoved:
@@ -383,6 +388,26 @@ def test_without_an_account_a_document_waits_for_the_next_mapping() -> None:
     ledger.hears(moved("2", Movement.CAPTURED, 1_00))
     (command,) = ledger.commands
     assert (signed(command), command.mapping_version) == ({"fees": 12_50, "clearing": -12_50}, "2")
+
+
+def test_documents_of_a_merchant_account_go_into_its_company() -> None:
+    by_company = {"fees": [rule("6001", when={"company": frozenset({"at"})}), rule("6855")]}
+    accounts = Accounts({**LEDGER.accounts.rules, **by_company})
+    ledger = Ledger(replace(LEDGER, accounts=accounts, companies={"main": "at"}))
+    ledger.hears(deposit("b1", 96_80, fee=3_20), line("f1", SettlementLineKind.FEE, 12_50))
+    assert [one.subject for one in ledger.commands] == ["at/1361"] * 3
+    fees = [line.account for one in ledger.commands for line in one.lines if line.role == "fees"]
+    assert fees == ["6001", "6001"], "accounts of a company are its own numbers, without its label"
+
+
+def test_a_merchant_account_without_a_company_waits_for_the_next_mapping() -> None:
+    ledger = Ledger(replace(LEDGER, companies={"second": "at"}))
+    (_, waits) = ledger.hears(line("f1", SettlementLineKind.FEE, 12_50))
+    assert isinstance(waits, LedgerDocumentWaiting)
+    assert waits.detail == "no company for merchant account main; add it below companies"
+    ledger.policy = replace(LEDGER, version=2, companies={"main": "de"})
+    ledger.hears(moved("1", Movement.CAPTURED, 1_00))
+    assert [one.subject for one in ledger.commands] == ["de/1361"]
 
 
 def test_a_refused_document_waits_and_is_asked_for_again_by_a_person() -> None:
