@@ -348,6 +348,11 @@ def _topic(path: Path) -> TopicSpec:
     )
 
 
+def _decides(consumer: str) -> bool:
+    """Return whether a reader of an inbox decides it; the projector and a source that follows hints do not."""
+    return consumer != "projector" and not consumer.startswith("source-")
+
+
 def _dead_letter_topic(inbox: TopicSpec) -> TopicSpec:
     assert inbox.dlq is not None
     return TopicSpec(
@@ -359,8 +364,7 @@ def _dead_letter_topic(inbox: TopicSpec) -> TopicSpec:
         retention_ms=-1,
         cleanup_policy="delete",
         records=(TopicRecord("DeadLetter", "record_key"),),
-        # The projector reads the inbox as well and decides nothing.
-        producers=() if inbox.awaits_agent else tuple(name for name in inbox.consumers if name != "projector"),
+        producers=() if inbox.awaits_agent else tuple(filter(_decides, inbox.consumers)),
         consumers=("operators", "projector"),
         dlq=None,
         awaits_agent=inbox.awaits_agent,

@@ -19,6 +19,7 @@ from streams.domain import (
     gateway,
     identification,
     ledger,
+    orders,
     payments,
     rates,
     receivables,
@@ -127,6 +128,8 @@ KEEP_LEDGER = _decider(
 KEEP_RATES = _decider(
     "keep-rates", Topic.RATES_INBOX, Topic.RATES_EVENTS, rates, rules=RulesUsed((EXCHANGE_RATES.name,), rates_policy)
 )
+# Where each order of a shop stands by the last facts that could be taken.
+FOLLOW_ORDERS = _decider("follow-orders", Topic.ORDERS_INBOX, Topic.ORDERS_EVENTS, orders)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 # Which conditions become alerts, and who is told of them when.
@@ -146,6 +149,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     RECONCILE_DEPOSITS,
     KEEP_LEDGER,
     KEEP_RATES,
+    FOLLOW_ORDERS,
     HOLD_APPROVALS,
     RAISE_ALERTS,
     ADOPT_RULES,

@@ -16,6 +16,7 @@ from app.status.tasks import TaskStatus
 from schemas.records.alerts import AlertConditionReported
 from schemas.records.disputes import DisputeRecorded
 from schemas.records.erp import DocumentPosted, DocumentRefused, RecordRefused, RecordSaved
+from schemas.records.orders import OrderInReview, OrderReviewEnded, ShopHooksChanged, ShopHooksStatus
 from schemas.records.settlement import SettlementBatchRecorded, SettlementLineKind, SettlementLineRecorded
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from schemas.values.money import shown
@@ -34,6 +35,9 @@ TELLING: Final = frozenset(
         SettlementBatchRecorded,
         SettlementLineRecorded,
         DisputeRecorded,
+        OrderInReview,
+        OrderReviewEnded,
+        ShopHooksChanged,
     )
 )
 # How subjects begin that are seen anew at each look; one that is not seen any more has ended.
@@ -91,6 +95,25 @@ def of_record(record: Any, at: datetime) -> AlertConditionReported | None:
             return _condition(f"erp record/{record.kind}/{record.natural_key}", "erp record refused", at, holds=False)
         case DisputeRecorded():
             return _deadline(record, at)
+        case OrderInReview():
+            return _condition(
+                f"order/{record.shop_order}",
+                "order in review",
+                at,
+                detail=f"order {record.shop_order}: {'; '.join(review.detail for review in record.reviews)}",
+                place=_search(record.shop_order),
+            )
+        case OrderReviewEnded():
+            return _condition(f"order/{record.shop_order}", "order in review", at, holds=False)
+        case ShopHooksChanged():
+            is_off = record.status is not ShopHooksStatus.ACTIVE
+            return _condition(
+                f"hooks/{record.shop}",
+                "shop hooks off",
+                at,
+                holds=is_off,
+                detail=f"shop {record.shop}: {record.detail}" if is_off else "",
+            )
         case SettlementBatchRecorded():
             return heard(f"batch/{record.settlement_account}", "no batch", at)
         case SettlementLineRecorded() if record.kind is SettlementLineKind.DEPOSITED:

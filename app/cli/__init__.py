@@ -35,6 +35,7 @@ COMMANDS = (
     "deposits",
     "ledger",
     "dispute",
+    "shop",
     "rebuild",
     "backfill",
     "abas",

@@ -23,6 +23,7 @@ class SourceName(StrEnum):
     ABAS = "abas"
     REPORTS = "reports"
     RATES = "rates"
+    SHOP = "shop"
 
 
 def register(app: typer.Typer) -> None:
@@ -71,6 +72,7 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
         SourceName.ABAS: bootstrap.run_abas_source,
         SourceName.REPORTS: bootstrap.run_reports_source,
         SourceName.RATES: bootstrap.run_rates_source,
+        SourceName.SHOP: bootstrap.run_shop_source,
     }
     bootstrap.wait_for_topics(settings)
     asyncio.run(_until_stopped(settings, sources[name]))

@@ -37,6 +37,7 @@ from app.settings.settings import PollingSettings, Settings
 from app.sources import days, folder
 from app.sources.polling import DayByDay, Publisher, poll_forever, poll_together, window_poll
 from app.sources.reports import ReportSource
+from app.sources.shop_hints import ShopHints
 from app.sources.status import PollObserver, SourceFile
 from app.status.tasks import StatusFile
 from connectors.abas.client import AbasClient
@@ -59,7 +60,13 @@ from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from connectors.rates.source import RatesSource
+from connectors.shop.settings import ShopSettings
+from connectors.shop.source import ShopSource
 from connectors.webhook.sink import WebhookSink
+from connectors.woocommerce.client import WooCommerceClient
+from connectors.woocommerce.hook import WooCommerceHooks
+from connectors.woocommerce.reader import WooCommerceReader
+from connectors.woocommerce.sink import WooCommerceSink, refused
 from reconcile.files.dispute_hooks import HookReader
 from reconcile.files.disputes import load_dispute_profile
 from reconcile.files.received import Accounts
@@ -75,10 +82,11 @@ from schemas.records.gateway import (
     GatewayCallRefused,
     RequestGatewayCall,
 )
+from schemas.records.orders import ShopWriteRefused, ShopWritten, WriteToShop
 from schemas.values.clock import utc_now
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace
+from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace, write_to_shop
 from streams.edges.claims import Claims
 from streams.edges.opening import save_opened
 from streams.edges.ports import Observation
@@ -91,6 +99,7 @@ from streams.log.credentials import (
     SOURCE_PAYTRACE,
     SOURCE_RATES,
     SOURCE_REPORTS,
+    SOURCE_SHOP,
     WATCH,
     WORKER,
 )
@@ -284,6 +293,26 @@ class PayTraceCalls:
         return self._sinks
 
 
+class ShopSinks:
+    """The shops that are written into, each opened on first use, inside the loop that uses it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._shops = settings.shop
+        self._opened: dict[str, WooCommerceSink] = {}
+
+    async def write(self, command: WriteToShop) -> ShopWritten | ShopWriteRefused:
+        """Write into one shop; see streams.edges.ports.ShopWriter. One that no setting names is refused."""
+        shops = self._shops.each()
+        if command.shop not in shops:
+            return refused(
+                command, "NO_SUCH_SHOP", f"no shop {command.shop} is set; known: {', '.join(shops) or 'none'}"
+            )
+        if command.shop not in self._opened:
+            shop = shops[command.shop]
+            self._opened[command.shop] = WooCommerceSink(WooCommerceClient(shop), shop)
+        return await self._opened[command.shop].write(command)
+
+
 def worker_app(settings: Settings) -> faust.App:
     """Return the Faust app with every agent on it: what `saldo run worker` and the `faust` command run."""
     settings = settings.as_role(WORKER)
@@ -327,6 +356,7 @@ def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
         gateway_processor(settings),
         sink_processor(settings),
         *notifying_processors(settings),
+        shop_processor(settings),
         erasing_processor(settings),
     )
 
@@ -351,6 +381,11 @@ def notifying_processors(
         notify.send_mail(MailSink(settings.mail, console_url=console_url)),
         notify.send_webhooks(WebhookSink(settings.webhook, console_url=console_url, transport=webhooks)),
     )
+
+
+def shop_processor(settings: Settings) -> write_to_shop.Writes:
+    """Return what is written into the shops of these settings; nothing is contacted before the first command."""
+    return write_to_shop.write_to_shop(ShopSinks(settings))
 
 
 def erasing_processor(settings: Settings, edges: Edges | None = None) -> AnyProcessor:
@@ -698,7 +733,14 @@ async def poll_abas(
     await poll_together(*polls)
 
 
-async def _again_and_again(poll: Callable[[], Awaitable[None]], name: str, stop: asyncio.Event, *, alone: bool) -> None:
+async def _again_and_again(
+    poll: Callable[[], Awaitable[None]],
+    name: str,
+    stop: asyncio.Event,
+    *,
+    alone: bool,
+    again_s: float = SIDE_AGAIN_S,
+) -> None:
     """Run the polls of one side among several until asked to stop, also after what we agreed on no longer holds.
 
     Raises: ContractBroken where there is no other side that could be held up.
@@ -709,10 +751,10 @@ async def _again_and_again(poll: Callable[[], Awaitable[None]], name: str, stop:
         except ContractBroken as error:
             if alone:
                 raise
-            facts = {"source": name, "error": str(error), "again_in_s": SIDE_AGAIN_S}
+            facts = {"source": name, "error": str(error), "again_in_s": again_s}
             logger.error("one of several sides is not read", extra=facts)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), SIDE_AGAIN_S)
+                await asyncio.wait_for(stop.wait(), again_s)
 
 
 async def run_reports_source(settings: Settings, stop: asyncio.Event) -> None:
@@ -753,6 +795,38 @@ async def run_rates_source(settings: Settings, stop: asyncio.Event) -> None:
         status = SourceFile(settings.data_dir, RatesSource.name, (RatesSource.name,))
         publisher = Publisher(RatesSource.name, log, codec(settings))
         await poll_forever(RatesSource.name, publisher, source.poll, settings.polling.rates_every_s, stop, status)
+
+
+async def run_shop_source(settings: Settings, stop: asyncio.Event) -> None:
+    """Read every shop until asked to stop; one that refuses our keys is left alone for a while and holds up no other.
+
+    Raises: ContractBroken where the settings name no shop.
+    """
+    settings = settings.as_role(SOURCE_SHOP)
+    shops = settings.shop.each()
+    if not shops:
+        raise ContractBroken("no shop is named; set SALDO_SHOP_BASE_URL and its keys (docs/shop.md)")
+    async with _log(settings) as log:
+        names = {label: f"{ShopSource.name} {label}" for label in shops}
+        status = SourceFile(settings.data_dir, ShopSource.name, tuple(names.values()))
+        seal = subject_keys(settings, log, SOURCE_SHOP).seal
+        publisher = Publisher(ShopSource.name, log, codec(settings), seal)
+        hints = ShopHints(log, codec(settings), publisher)
+        await poll_together(
+            *(_poll_shop(shop, publisher, hints, names[label], stop, status) for label, shop in shops.items())
+        )
+
+
+async def _poll_shop(
+    shop: ShopSettings, publisher: Publisher, hints: ShopHints, name: str, stop: asyncio.Event, observer: PollObserver
+) -> None:
+    async def poll() -> None:
+        async with WooCommerceClient(shop) as client:
+            source = ShopSource(WooCommerceReader(client, shop), shop, publisher, partial(hints.take, shop.label))
+            await poll_forever(name, publisher, source.poll, shop.look_every_s, stop, observer)
+
+    # Also where it is the only shop: a process that starts again and asks again would lock our keys out.
+    await _again_and_again(poll, name, stop, alone=False, again_s=shop.refused_again_s)
 
 
 def _serve_metrics(port: int) -> None:
@@ -799,6 +873,11 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
             on_broken=broken.set,
         )
         gateway_reader, zone = AccountReaders(readers), settings.paytrace.zone
+        shops = {
+            label: WooCommerceHooks(shop)
+            for label, shop in settings.shop.each().items()
+            if shop.hook_secret.get_secret_value()
+        }
         files = FileWays(
             FileReader.of(settings.files, settings.paytrace.currencies),
             HookReader(
@@ -812,7 +891,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
             retry_after_s=ingress.retry_after_s,
             now=utc_now,
         )
-        app = Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone, files=files)
+        app = Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone, files=files, shops=shops)
         server = new_server(app, ingress)
         with listen(ingress) as listener:
             host, port = listener.getsockname()[:2]

@@ -1,5 +1,6 @@
 """The door: which path leads where, in which order a request is examined, and what is answered.
 
+    webhook of a shop: wrong signature 401, else 200 (shop_hooks.py)
     address too fast 429 -> head guarded 422 -> path 404, method 405 -> room 503 -> bearer 401 -> kind 415
     -> body read, bounded 408 413 -> signature 401 -> body guarded 422 -> read 400 422 -> gateway asked 502 503
     -> broker 503 -> 200
@@ -36,13 +37,14 @@ from app.ingress.page import CONTENT_SECURITY_POLICY, render
 from app.ingress.problems import FieldError, Problem, away, unfit
 from app.ingress.reading import require_media_type
 from app.ingress.settings import IngressSettings, hook_key
+from app.ingress.shop_hooks import WAY, ShopHooks
 from app.ingress.signature import Tokens, Verifier
 from app.ingress.ways import Ways
 from schemas.failures import Unreadable
 from schemas.records.payments import TransactionObserved
 from schemas.values.business_day import PAYTRACE_ZONE
 from schemas.wire.codec import Codec
-from streams.edges.ports import GatewayReader
+from streams.edges.ports import GatewayReader, ShopHookReader
 
 logger = logging.getLogger(__name__)
 
@@ -81,12 +83,13 @@ class Ingress:
         *,
         now: Callable[[], float] = time.time,
         zone: ZoneInfo = PAYTRACE_ZONE,
+        shops: Mapping[str, ShopHookReader] | None = None,
         files: FileWays | None = None,
     ) -> None:
         """Wire the ways in.
 
         now gives seconds since the epoch, for the replay window; zone is the merchant's; files takes uploads and hooks
-        of disputes, where their secrets are set.
+        of disputes, where their secrets are set; shops are by label, those whose webhooks are taken.
         """
         self._settings = settings
         self._delivery = delivery
@@ -103,6 +106,12 @@ class Ingress:
             retry_after_s=settings.retry_after_s,
         )
         ways = Ways(gateway, hints, codec, settings, lambda: datetime.fromtimestamp(now(), UTC), zone)
+        self._shop_hooks = ShopHooks(
+            shops or {},
+            delivery,
+            body_timeout_s=settings.body_timeout_s,
+            now=lambda: datetime.fromtimestamp(now(), UTC),
+        )
         self._ways = {**self._open_ways(ways, now), **self._open_file_ways(files, now)}
         self._silent_post = WayIn(
             "silent-post", _FORM, SILENT_POST_MAX_BYTES, _anybody, _unsigned, _observed(ways.silent_post)
@@ -124,7 +133,14 @@ class Ingress:
         outcome = "ok"
         body_read = False
         try:
-            self._rate.take(request.client.host if request.client else "")
+            address = request.client.host if request.client else ""
+            if self._shop_hooks.knows(scope["path"]):
+                way = WAY
+                response = await self._shop_hook(request, address)
+                metrics.REQUESTS.labels(way, outcome).inc()
+                await response(scope, receive, send)
+                return
+            self._rate.take(address)
             guard_head(scope.get("raw_path") or scope["path"].encode(), scope["query_string"], scope["headers"])
             page = self._pages.get(scope["path"])
             if page is not None:
@@ -171,6 +187,15 @@ class Ingress:
         metrics.REQUESTS.labels(way, outcome).inc()
         metrics.SECONDS.labels(way).observe(time.perf_counter() - began)
         await response(scope, receive, send)
+
+    async def _shop_hook(self, request: Request, address: str) -> Response:
+        """Answer a shop; only who does not sign as one may not come as often as he likes."""
+        try:
+            _require_method(request, "POST")
+            return await self._shop_hooks.answer(request)
+        except Problem:
+            self._rate.take(address)
+            raise
 
     async def _take(self, entry: WayIn, body: bytes) -> Response:
         said = await entry.read(body)

@@ -47,12 +47,13 @@ def describe(settings: IngressSettings, hook_type: str) -> dict[str, Any]:
         "info": {
             "title": "Saldo ingress",
             "version": "1",
-            "description": "Takes reports about PayTrace transactions, hooks of disputes, and files of processors and "
-            "banks. A 200 means that Kafka holds it durably. Never send card numbers, security codes or bank numbers: "
-            "a request that holds one anywhere is refused. In a file they are masked.",
+            "description": "Takes reports about PayTrace transactions, hooks of disputes, hints of shops, and files of "
+            "processors and banks. A 200 means that Kafka holds it durably, but for hints. Never send card numbers, "
+            "security codes or bank numbers: a request that holds one anywhere is refused. In a file they are masked.",
         },
         "paths": {
             "/hooks/paytrace": {"post": _hook(settings)},
+            "/hooks/shop/{shop}": {"post": _shop_hook()},
             "/silent-post/{secret}": {"post": _silent_post()},
             "/observations": {"post": _observations(settings)},
             "/hooks/disputes": {"post": _dispute_hook(settings)},
@@ -68,6 +69,7 @@ def describe(settings: IngressSettings, hook_type: str) -> dict[str, Any]:
                 "TransactionRow": _row(),
                 "Hook": _hook_body(hook_type),
                 "SilentPost": _silent_body(),
+                "ShopHook": _shop_hook_body(),
                 "DisputeHook": _dispute_hook_body(),
                 "Upload": _upload_body(),
                 "FileAccepted": _file_accepted(),
@@ -131,6 +133,34 @@ def _hook(settings: IngressSettings) -> dict[str, Any]:
         "parameters": _signature(settings),
         "requestBody": _body("application/json", "Hook"),
         "responses": _responses(400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 502, 503),
+    }
+
+
+def _shop_hook() -> dict[str, Any]:
+    return {
+        "operationId": "shopHook",
+        "summary": "A shop's webhook",
+        "description": "WooCommerce: base64(HMAC-SHA256(secret, body)). Only a hint: the order that it names is asked "
+        "for at the shop. Everything but a wrong signature is answered with 200, because WooCommerce never sends one "
+        "again and switches off who refuses; 200 is no promise here, the poll finds what is lost.",
+        "parameters": [
+            {"name": "shop", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}},
+            _header("x-wc-webhook-signature", "base64; a ping, webhook_id=<number>, has none.", {"type": "string"}),
+        ],
+        "requestBody": _body("application/json", "ShopHook"),
+        "responses": {
+            "200": {"description": "Taken, or lost and found by the poll."},
+            **{str(status): _refusal(status) for status in (401, 404, 405, 429, 500)},
+        },
+    }
+
+
+def _shop_hook_body() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "A shop's order as it was when this was sent; nothing but its id is looked at.",
+        "required": ["id"],
+        "properties": {"id": {"type": "integer", "minimum": 1}},
     }
 
 

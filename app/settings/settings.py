@@ -28,6 +28,7 @@ from connectors.abas.settings import AbasSettings
 from connectors.mail.settings import MailSettings
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.rates.settings import RatesSettings
+from connectors.shop.settings import ShopSettings
 from connectors.webhook.settings import WebhookSettings
 from projections.serving.log_in import DEFAULT_USER, ClientLogIn, only_the_owner
 from projections.serving.settings import ProjectionSettings
@@ -255,6 +256,7 @@ class Settings(BaseSettings):
     rules: RulesSettings = RulesSettings()
     files: FilesSettings = FilesSettings()
     rates: RatesSettings = RatesSettings()
+    shop: ShopSettings = ShopSettings()
     alerts: AlertSettings = AlertSettings()
     mail: MailSettings = MailSettings()
     webhook: WebhookSettings = WebhookSettings()

@@ -7,15 +7,14 @@ come back is obeyed within bounds (schemas/failures/waiting.py). Decides nothing
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
 
+from connectors.common.pacing import Pacer
 from connectors.common.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
 from connectors.paytrace import wire
 from connectors.paytrace.errors import (
@@ -57,26 +56,6 @@ class Call:
     params: Mapping[str, str] | None = None
     moves_money: bool = False
     reference: str | None = None
-
-
-class Pacer:
-    """Lets at most so many requests run at once and start per second, so that we stay a polite guest."""
-
-    def __init__(self, *, max_concurrent: int, max_per_s: float) -> None:
-        self._slots = asyncio.Semaphore(max_concurrent)
-        self._gap_s = 1.0 / max_per_s
-        self._next_start_s = 0.0
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for our turn and hold the slot for as long as the block runs."""
-        async with self._slots:
-            now_s = monotonic_s()
-            start_s = max(now_s, self._next_start_s)
-            self._next_start_s = start_s + self._gap_s
-            if start_s > now_s:
-                await asyncio.sleep(start_s - now_s)
-            yield
 
 
 class Caller:

@@ -53,8 +53,9 @@ SECRETS_OF: Mapping[str, frozenset[str]] = {
     "source-abas": frozenset({"guard", "kafka", "abas"}),
     "source-reports": frozenset({"guard", "kafka", "reporting"}),
     "source-rates": frozenset({"guard", "kafka", "rates"}),
-    "ingress": frozenset({"guard", "kafka", "paytrace", "ingress"}),
-    "worker": frozenset({"guard", "kafka", "paytrace", "abas", "mail", "webhook"}),
+    "source-shop": frozenset({"guard", "kafka", "shop"}),
+    "ingress": frozenset({"guard", "kafka", "paytrace", "ingress", "shop"}),
+    "worker": frozenset({"guard", "kafka", "paytrace", "abas", "mail", "webhook", "shop"}),
     "watch": frozenset({"guard", "kafka", "reporting"}),
 }
 ALL_SECRETS = frozenset(secret_variables(Settings))
@@ -288,6 +289,7 @@ class Stack:
             *reports,
             self._own("source-paytrace", "run", "source", "paytrace"),
             *([self._own("source-rates", "run", "source", "rates")] if self.settings.rates.is_used else []),
+            *([self._own("source-shop", "run", "source", "shop")] if self.settings.shop.is_used else []),
             self._own("watch", "run", "watch"),
             self._own("ingress", "serve", "ingress", ready=_listening(self._ingress().port)),
         ]

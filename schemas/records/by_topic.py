@@ -115,6 +115,26 @@ from schemas.records.ledger import (
     MoneyMoved,
     TryWaitingAgain,
 )
+from schemas.records.orders import (
+    OrderChanged,
+    OrderGone,
+    OrderGoneObserved,
+    OrderHinted,
+    OrderInReview,
+    OrderObserved,
+    OrderPlaced,
+    OrderReviewEnded,
+    ProductCategoriesObserved,
+    ShopHooksChanged,
+    ShopHooksObserved,
+    ShopRefundGoneObserved,
+    ShopRefundObserved,
+    ShopRefundSeen,
+    ShopRefundVanished,
+    ShopWriteRefused,
+    ShopWritten,
+    WriteToShop,
+)
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -323,6 +343,19 @@ LedgerInbox: TypeAlias = (
 )
 MailCommands: TypeAlias = SendNotification
 MailOutcomes: TypeAlias = NotificationSent | NotificationRefused
+OrdersEvents: TypeAlias = (
+    OrderPlaced
+    | OrderChanged
+    | OrderInReview
+    | OrderReviewEnded
+    | OrderGone
+    | ShopRefundSeen
+    | ShopRefundVanished
+    | ShopHooksChanged
+)
+OrdersInbox: TypeAlias = (
+    OrderObserved | OrderGoneObserved | OrderHinted | ShopRefundObserved | ShopRefundGoneObserved | ShopHooksObserved
+)
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
     | AchPaymentInitiated
@@ -355,6 +388,7 @@ PaymentsObservations: TypeAlias = (
 PrivacyEvents: TypeAlias = SubjectErased | SubjectReadmitted | ErasureRefused
 PrivacyInbox: TypeAlias = EraseSubject | ReadmitSubject
 PrivacyKeys: TypeAlias = SubjectKeyStored
+ProductsInbox: TypeAlias = ProductCategoriesObserved
 RatesEvents: TypeAlias = RateRecorded | RateCorrected | RateAwaited | RateAnswered
 RatesInbox: TypeAlias = RateObserved | RateAsked
 ReceivablesEvents: TypeAlias = (
@@ -441,6 +475,8 @@ SettlementInbox: TypeAlias = (
     | TakeBankTransfer
     | AcceptFeeSchedule
 )
+ShopCommands: TypeAlias = WriteToShop
+ShopOutcomes: TypeAlias = ShopWritten | ShopWriteRefused
 SourcesCursors: TypeAlias = SourceCursor
 SubscriptionsInbox: TypeAlias = RecurrenceObserved
 WebhookCommands: TypeAlias = SendNotification

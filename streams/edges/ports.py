@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import date, datetime
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from schemas.records.gateway import (
     GatewayCallRefused,
     RequestGatewayCall,
 )
+from schemas.records.orders import OrderHinted, ShopWriteRefused, ShopWritten, WriteToShop
 from schemas.records.payments import ObservedBy, TransactionObserved
 
 Observation = tuple[str, tuple[Record, ...]]
@@ -101,4 +102,23 @@ class GatewayReader(Protocol):
 
         () when it knows none. Raises leaves of schemas.failures.
         """
+        ...
+
+
+class ShopWriter(Protocol):
+    """Shops, as the agent sees them that writes into them."""
+
+    async def write(self, command: WriteToShop) -> ShopWritten | ShopWriteRefused:
+        """Make a shop hold this exactly once, looking up before and after.
+
+        Raises: Delayed, Unavailable, ContractBroken of schemas.failures.
+        """
+        ...
+
+
+class ShopHookReader(Protocol):
+    """The webhooks of a shop, as the ingress sees them."""
+
+    def hinted(self, headers: Mapping[str, str], body: bytes, observed_at: datetime) -> tuple[OrderHinted, ...] | None:
+        """Return the order that a webhook names, () where it names none; None where the shop did not sign it."""
         ...

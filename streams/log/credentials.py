@@ -22,6 +22,7 @@ SOURCE_PAYTRACE = "source-paytrace"
 SOURCE_ABAS = "source-abas"
 SOURCE_RATES = "source-rates"
 SOURCE_REPORTS = "source-reports"
+SOURCE_SHOP = "source-shop"
 INGRESS = "ingress"
 IMPORT = "import"
 PROJECTOR = "projector"
@@ -31,7 +32,7 @@ VIEWER = "viewer"
 # The admin makes topics and permissions; a worker runs every agent; the watch reads all and tells of what may raise an
 # alert; operators write commands; a viewer reads.
 ROLES = (
-    *(ADMIN, WORKER, SOURCE_PAYTRACE, SOURCE_ABAS, SOURCE_RATES, SOURCE_REPORTS, INGRESS, IMPORT),
+    *(ADMIN, WORKER, SOURCE_PAYTRACE, SOURCE_ABAS, SOURCE_RATES, SOURCE_REPORTS, SOURCE_SHOP, INGRESS, IMPORT),
     *(PROJECTOR, WATCH, OPERATORS, VIEWER),
 )
 _USER_PREFIX = "saldo-"

@@ -48,6 +48,7 @@ from reconcile.files.received import Accounts
 from schemas import catalog
 from schemas.values.business_day import PAYTRACE_ZONE
 from schemas.wire.codec import Codec
+from streams.edges.ports import ShopHookReader
 from streams.log.memory import MemoryLog
 from streams.log.ports import Log
 from tests.support.kafka import kafka_env
@@ -141,6 +142,7 @@ def new_app(
     *,
     now: Callable[[], float] = time.time,
     broken: list[str] | None = None,
+    shops: Mapping[str, ShopHookReader] | None = None,
     currencies: Mapping[str, str] | None = None,
     files: FilesSettings | None = None,
 ) -> Ingress:
@@ -169,7 +171,7 @@ def new_app(
         retry_after_s=found.retry_after_s,
         now=instant,
     )
-    return Ingress(found, desk, delivery, codec, now=now, files=ways)
+    return Ingress(found, desk, delivery, codec, now=now, files=ways, shops=shops)
 
 
 def _instant(now: Callable[[], float]) -> datetime:

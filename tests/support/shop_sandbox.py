@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from pydantic import SecretStr
 
+from connectors.shop.settings import ShopSettings
 from infra.embedded.process import free_port
 from infra.sandboxes.shop import ShopSandboxSettings, create_app
+from schemas.records.orders import ShopWritten, WriteToShop
 
 KEYS = ShopSandboxSettings(data_dir=Path())
 
@@ -131,3 +134,36 @@ def _await_health(shop: Shop) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
+
+
+def settings_of(shop: Shop, **changes: Any) -> ShopSettings:
+    """Settings of a connector that reach this shop, quick and without waits."""
+    return ShopSettings(
+        **{
+            "base_url": shop.url,
+            "consumer_key": KEYS.consumer_key,
+            "consumer_secret": SecretStr(KEYS.consumer_secret),
+            "hook_secret": SecretStr("0123456789abcdefABCDEF01"),
+            "max_requests_per_s": 10_000.0,
+            "read_timeout_s": 5.0,
+            "retry_wait_initial_s": 0.01,
+            "retry_wait_max_s": 0.05,
+            **changes,
+        }
+    )
+
+
+class ShopOfTests:
+    """A shop that holds whatever is written into it, in memory."""
+
+    async def write(self, command: WriteToShop) -> ShopWritten:
+        """Hold it under the number 1."""
+        return ShopWritten(
+            command_id=command.command_id,
+            shop_order=command.shop_order,
+            shop=command.shop,
+            order_id=command.order_id,
+            kind=command.kind,
+            shop_record_id="1",
+            occurred_at=command.occurred_at,
+        )

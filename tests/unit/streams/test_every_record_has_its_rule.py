@@ -23,6 +23,7 @@ from streams.agents import DECIDERS
 from streams.edges.notify import send_mail, send_webhooks
 from streams.edges.post_to_abas import post_to_abas
 from streams.edges.send_to_paytrace import send_to_paytrace
+from streams.edges.write_to_shop import write_to_shop
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound
@@ -34,6 +35,7 @@ from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.replay.line import Books
 from tests.support.alerts import Postbox
+from tests.support.shop_sandbox import ShopOfTests
 from tests.support.signing import RING, SIGNER
 from tests.support.typed import as_a
 from tests.unit.streams.test_send_to_paytrace import Gateway
@@ -45,6 +47,7 @@ PROCESSORS: tuple[AnyProcessor, ...] = (
     send_to_paytrace(Gateway()),
     send_mail(Postbox()),
     send_webhooks(Postbox()),
+    write_to_shop(ShopOfTests()),
 )
 REPOSITORY = Path(__file__).parents[3]
 UNIONS = REPOSITORY / "schemas/records/by_topic.py"
@@ -58,6 +61,7 @@ RULES = {
     "streams/domain/identification/decider.py": 2,
     "streams/domain/ledger/decider.py": 1,
     "streams/domain/ledger/books.py": 1,
+    "streams/domain/orders/decider.py": 2,
     "streams/domain/payments/decider.py": 2,
     "streams/domain/rates/decider.py": 2,
     "streams/domain/receivables/decider.py": 1,

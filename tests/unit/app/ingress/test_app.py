@@ -515,6 +515,7 @@ def test_the_pages(client: Direct) -> None:
     description = client.request("GET", "/openapi.json").json
     assert set(description["paths"]) == {
         "/hooks/paytrace",
+        "/hooks/shop/{shop}",
         "/silent-post/{secret}",
         "/observations",
         "/hooks/disputes",

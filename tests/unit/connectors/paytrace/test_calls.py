@@ -12,8 +12,9 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
+from connectors.common.pacing import Pacer
 from connectors.paytrace import wire
-from connectors.paytrace.calls import Call, Caller, Pacer, Reply
+from connectors.paytrace.calls import Call, Caller, Reply
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.errors import (
     CallNotOffered,

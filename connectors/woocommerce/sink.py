@@ -1,0 +1,137 @@
+"""Writes into a WooCommerce shop, each thing once: looked up by our mark before, written, and looked up again.
+
+WooCommerce has no idempotency key: two equal calls make two things. So each thing carries our reference, a note in its
+text, a refund and a status in `_saldo_ref`; what is there is not written again, and of two that a lost answer left
+behind the later one is deleted. Money moves in PayTrace alone: a refund says `api_refund: false`, and lines or
+addresses are never sent, since the shop would compute a paid order anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from connectors.shop.settings import ShopSettings
+from connectors.woocommerce.client import WooCommerceClient
+from connectors.woocommerce.errors import ShopRefused, WriteOutcomeUnknown
+from connectors.woocommerce.mapping import REFERENCE_META
+from connectors.woocommerce.wire import JsonObject, items, text
+from schemas.records.orders import ShopWriteKind, ShopWriteRefused, ShopWritten, WriteToShop
+from schemas.values.clock import utc_now
+from schemas.values.money import Money
+
+WRITE_BACK_OFF: Final = "WRITE_BACK_OFF"
+INCOMPLETE: Final = "INCOMPLETE"
+
+
+class WooCommerceSink:
+    """One shop; satisfies streams.edges.ports.ShopWriter."""
+
+    def __init__(
+        self, client: WooCommerceClient, settings: ShopSettings, *, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._now = now
+
+    async def write(self, command: WriteToShop) -> ShopWritten | ShopWriteRefused:
+        """Make the shop hold this once, whatever was lost on the way; see streams.edges.ports.ShopWriter."""
+        if not self._settings.writes_back:
+            return refused(command, WRITE_BACK_OFF, "set SALDO_SHOP_WRITES_BACK=true to write into this shop")
+        try:
+            match command.kind:
+                case ShopWriteKind.NOTE if command.text:
+                    written = await self._note(command)
+                case ShopWriteKind.STATUS if command.shop_status:
+                    written = await self._status(command, command.shop_status)
+                case ShopWriteKind.REFUND if command.amount_minor and command.currency:
+                    written = await self._refund(command, Money(command.amount_minor, command.currency))
+                case _:
+                    return refused(command, INCOMPLETE, "a note needs a text, a status its name, a refund an amount")
+        except ShopRefused as said_no:
+            return refused(command, said_no.code, str(said_no))
+        return ShopWritten(
+            command_id=command.command_id,
+            shop_order=command.shop_order,
+            shop=command.shop,
+            order_id=command.order_id,
+            kind=command.kind,
+            shop_record_id=written,
+            occurred_at=self._now(),
+        )
+
+    async def _note(self, command: WriteToShop) -> str:
+        path, mark = f"/orders/{command.order_id}/notes", f"[saldo {command.command_id}]"
+
+        async def ours() -> Sequence[JsonObject]:
+            answer = await self._client.get(path, type="internal")
+            return [one for one in items(answer.body) if mark in text(one.get("note"))]
+
+        body = {"note": f"{command.text} {mark}", "customer_note": False}
+        return await self._once(path, body, ours)
+
+    async def _refund(self, command: WriteToShop, amount: Money) -> str:
+        path = f"/orders/{command.order_id}/refunds"
+
+        async def ours() -> Sequence[JsonObject]:
+            return [
+                one
+                async for one in self._client.pages(path)
+                if _reference(one) == command.command_id and one.get("refunded_payment") is not True
+            ]
+
+        order = (await self._client.get(f"/orders/{command.order_id}", _fields="id,currency")).body
+        if text(order.get("currency")).upper() != amount.currency:
+            raise ShopRefused(f"order {command.order_id} is in {text(order.get('currency'))}", code="CURRENCY_DIFFERS")
+        body = {
+            "amount": str(amount.major),
+            "reason": command.text,
+            "api_refund": False,
+            "api_restock": False,
+            "meta_data": [{"key": REFERENCE_META, "value": command.command_id}],
+        }
+        return await self._once(path, body, ours)
+
+    async def _once(self, path: str, body: dict[str, Any], ours: Callable[[], Any]) -> str:
+        """Write unless it is there; of several that bear our mark keep the first. Returns its id."""
+        found = await ours()
+        if not found:
+            await self._client.write("POST", path, body)
+            found = await ours()
+        if not found:
+            raise WriteOutcomeUnknown(f"{path}: it was written and does not show; it is looked up again")
+        first, *doubles = sorted(found, key=lambda one: int(text(one.get("id"))))
+        for double in doubles:
+            await self._client.write("DELETE", f"{path}/{text(double.get('id'))}", {}, force="true")
+        return text(first.get("id"))
+
+    async def _status(self, command: WriteToShop, status: str) -> str:
+        """Set a status and our reference in one save, so that one that people moved on since is not set again."""
+        path = f"/orders/{command.order_id}"
+        order = (await self._client.get(path)).body
+        references = _reference(order).split()
+        if command.command_id not in references:
+            kept = " ".join([*references, command.command_id])
+            body = {"status": status, "meta_data": [{"key": REFERENCE_META, "value": kept}]}
+            await self._client.write("PUT", path, body)
+        return command.order_id
+
+
+def refused(command: WriteToShop, code: str, message: str) -> ShopWriteRefused:
+    """Return that a command is not carried out, and why."""
+    return ShopWriteRefused(
+        command_id=command.command_id,
+        shop_order=command.shop_order,
+        shop=command.shop,
+        order_id=command.order_id,
+        kind=command.kind,
+        code=code,
+        message=message,
+        occurred_at=command.occurred_at,
+    )
+
+
+def _reference(found: JsonObject) -> str:
+    values = [text(one.get("value")) for one in items(found.get("meta_data")) if one.get("key") == REFERENCE_META]
+    return values[-1] if values else ""

@@ -1,0 +1,166 @@
+"""Writes into the sandbox shop: each once, whatever is lost on the way, and never money or a computed total."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from connectors.woocommerce.client import WooCommerceClient
+from connectors.woocommerce.errors import ShopLoginRejected, ShopUnavailable, WriteOutcomeUnknown
+from connectors.woocommerce.sink import INCOMPLETE, WRITE_BACK_OFF, WooCommerceSink
+from schemas.records.orders import ShopWriteKind, ShopWriteRefused, ShopWritten, WriteToShop
+from tests.support.examples import example
+from tests.support.shop_sandbox import Shop, settings_of
+
+
+@asynccontextmanager
+async def writing(shop: Shop, **changes: Any) -> AsyncIterator[WooCommerceSink]:
+    settings = settings_of(shop, **{"writes_back": True, **changes})
+    async with WooCommerceClient(settings) as client:
+        yield WooCommerceSink(client, settings)
+
+
+def asked(order: dict[str, Any], kind: ShopWriteKind, **fields: Any) -> WriteToShop:
+    plain: WriteToShop = example("WriteToShop")
+    given: dict[str, Any] = {"amount_minor": None, "currency": None, "text": "", **fields}
+    return replace(plain, shop_order=f"main/{order['id']}", order_id=str(order["id"]), kind=kind, **given)
+
+
+NOTE: dict[str, Any] = {"kind": ShopWriteKind.NOTE, "text": "posted in abas as 500123"}
+STATUS: dict[str, Any] = {"kind": ShopWriteKind.STATUS, "shop_status": "completed"}
+REFUND: dict[str, Any] = {"kind": ShopWriteKind.REFUND, "text": "broken", "amount_minor": 300, "currency": "USD"}
+EACH = pytest.mark.parametrize("wanted", [NOTE, STATUS, REFUND], ids=["note", "status", "refund"])
+
+
+def held(shop: Shop) -> tuple[int, str, int]:
+    """Our notes, the status, and refunds of the one order."""
+    (order,) = shop.admin("books")["orders"]
+    return (
+        sum("[saldo c0ffee]" in one["note"] for one in order["notes"]),
+        order["status"],
+        len(order["refunds"]),
+    )
+
+
+def expected(wanted: dict[str, Any]) -> tuple[int, str, int]:
+    return {
+        ShopWriteKind.NOTE: (1, "processing", 0),
+        ShopWriteKind.STATUS: (0, "completed", 0),
+        ShopWriteKind.REFUND: (0, "processing", 1),
+    }[wanted["kind"]]
+
+
+@EACH
+async def test_each_is_written_once_and_moves_no_money(shop: Shop, wanted: dict[str, Any]) -> None:
+    command = asked(shop.order(pay="approve"), **wanted)
+    async with writing(shop) as sink:
+        first, second = await sink.write(command), await sink.write(command)
+    assert isinstance(first, ShopWritten)
+    assert isinstance(second, ShopWritten)
+    assert first.shop_record_id == second.shop_record_id
+    assert held(shop) == expected(wanted)
+    books = shop.admin("books")
+    assert (books["money_sent_by_refunds"], books["orders_recalculated"]) == ("0", 0)
+
+
+@EACH
+@pytest.mark.parametrize("fault", ["cut_after", "js_wall"])
+async def test_a_lost_answer_is_looked_up_and_nothing_is_written_twice(
+    shop: Shop, wanted: dict[str, Any], fault: str
+) -> None:
+    command = asked(shop.order(pay="approve"), **wanted)
+    path = {"NOTE": "/notes", "REFUND": "/refunds"}.get(command.kind, "")
+    async with writing(shop, read_attempts=1) as sink:
+        reads = {"NOTE": 1, "STATUS": 1, "REFUND": 1}[command.kind]
+        before = len(shop.admin("requests"))
+        outcome: Any = None
+        # The fault meets whichever call comes then: a look-up or the write itself.
+        shop.fault(**{fault: {"count": 1, "path": f"/orders/{command.order_id}{path}"}})
+        for _ in range(4):
+            try:
+                outcome = await sink.write(command)
+                break
+            except (WriteOutcomeUnknown, ShopUnavailable):
+                continue
+        assert reads <= len(shop.admin("requests")) - before
+    assert isinstance(outcome, ShopWritten)
+    assert held(shop) == expected(wanted)
+
+
+@EACH
+async def test_the_write_itself_may_lose_its_answer(shop: Shop, wanted: dict[str, Any]) -> None:
+    command = asked(shop.order(pay="approve"), **wanted)
+
+    class Losing(WooCommerceClient):
+        lost = False
+
+        async def write(self, *args: Any, **more: Any) -> Any:
+            if not self.lost:
+                self.lost = True
+                shop.fault(cut_after=1)
+            return await super().write(*args, **more)
+
+    settings = settings_of(shop, writes_back=True)
+    async with Losing(settings) as client:
+        sink = WooCommerceSink(client, settings)
+        with pytest.raises(WriteOutcomeUnknown):
+            await sink.write(command)
+        assert held(shop) == expected(wanted)
+        assert isinstance(await sink.write(command), ShopWritten)
+    assert held(shop) == expected(wanted)
+
+
+async def test_of_two_that_a_race_left_the_first_stays(shop: Shop) -> None:
+    order = shop.order(pay="approve")
+    body = {"amount": "3.00", "api_refund": False, "meta_data": [{"key": "_saldo_ref", "value": "c0ffee"}]}
+    first = shop.rest("POST", f"orders/{order['id']}/refunds", body)[2]["id"]
+    shop.rest("POST", f"orders/{order['id']}/refunds", body)
+    async with writing(shop) as sink:
+        outcome = await sink.write(asked(order, **REFUND))
+    assert isinstance(outcome, ShopWritten)
+    assert outcome.shop_record_id == str(first)
+    assert held(shop) == (0, "processing", 1)
+
+
+async def test_a_status_that_people_moved_on_is_not_set_again(shop: Shop) -> None:
+    order = shop.order(pay="approve")
+    async with writing(shop) as sink:
+        await sink.write(asked(order, **STATUS))
+        shop.act(order["id"], "status", status="on-hold")
+        await sink.write(asked(order, **STATUS))
+        await sink.write(replace(asked(order, **{**STATUS, "shop_status": "cancelled"}), command_id="c0ffee2"))
+    assert held(shop)[1] == "cancelled"
+
+
+async def test_what_is_refused_is_a_fact(shop: Shop) -> None:
+    order = shop.order(pay="approve")
+    cases: list[tuple[WriteToShop, str]] = [
+        (asked(order, **{**REFUND, "amount_minor": 10_000_000}), "woocommerce_rest_cannot_create_order_refund"),
+        (asked(order, **{**REFUND, "currency": "EUR"}), "CURRENCY_DIFFERS"),
+        (asked(order, **{**STATUS, "shop_status": "no-such"}), "rest_invalid_param"),
+        (asked({"id": 7}, **NOTE), "woocommerce_rest_shop_order_invalid_id"),
+        (asked({"id": 7}, **STATUS), "woocommerce_rest_shop_order_invalid_id"),
+        (asked(order, **{**NOTE, "text": ""}), INCOMPLETE),
+    ]
+    async with writing(shop) as sink:
+        for command, code in cases:
+            outcome = await sink.write(command)
+            assert isinstance(outcome, ShopWriteRefused)
+            assert outcome.code == code
+    async with writing(shop, writes_back=False) as sink:
+        off = await sink.write(asked(order, **NOTE))
+    assert isinstance(off, ShopWriteRefused)
+    assert off.code == WRITE_BACK_OFF
+    assert held(shop) == (0, "processing", 0)
+
+
+async def test_a_key_that_may_only_read_stops_the_writes(shop: Shop) -> None:
+    command = asked(shop.order(pay="approve"), **NOTE)
+    shop.admin("settings", {"permission": "read"})
+    async with writing(shop) as sink:
+        with pytest.raises(ShopLoginRejected):
+            await sink.write(command)
