@@ -85,7 +85,7 @@ MATCH_OPEN_ITEMS = _decider(
     Topic.RECEIVABLES_INBOX,
     Topic.RECEIVABLES_EVENTS,
     receivables,
-    version=9,
+    version=10,
     rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name, ACCOUNT_MAPPING.name), receivables_policy),
     reminder=receivables.reminder,
 )
@@ -108,7 +108,7 @@ RECONCILE_DEPOSITS = _decider(
     Topic.SETTLEMENT_INBOX,
     Topic.SETTLEMENT_EVENTS,
     settlement,
-    version=6,
+    version=7,
     rules=RulesUsed((DEPOSIT_MATCHING.name,), deposit_policy),
     is_order_free=True,
 )
@@ -119,7 +119,7 @@ KEEP_LEDGER = _decider(
     Topic.LEDGER_INBOX,
     Topic.LEDGER_ENTRIES,
     ledger,
-    version=2,
+    version=3,
     rules=RulesUsed((ACCOUNT_MAPPING.name,), ledger_policy),
     is_order_free=True,
     reminder=ledger.reminder,

@@ -72,6 +72,9 @@ def import_bank(
             "--no-merchant", help="Lines that do not say for which merchant account they are; none is guessed."
         ),
     ] = False,
+    settles: Annotated[
+        str, typer.Option("--settles", help="Currency of the settlement account, where the processor converts it.")
+    ] = "",
     through: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day that the file covers; default its last.")
     ] = None,
@@ -111,6 +114,7 @@ def import_bank(
             currency,
             settings.files.only if only is None else re.compile(only, re.IGNORECASE),
             bank_account,
+            settles.upper(),
         )
         known = load_profile(profile, Defaults(settings.match.rules_path, settings.match.column_names_path))
         with own_names(known.column_names):

@@ -15,6 +15,7 @@ payments AS
     FROM fct_payment_events FINAL
     WHERE term IN ('captured', 'refunded', 'voided', 'returned')
     GROUP BY paytrace_transaction_id
+    HAVING countIf(method = 'BANK_TRANSFER') = 0 -- no processor holds what customers pay into the bank account
 ),
 taken_over AS
 (

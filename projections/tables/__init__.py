@@ -29,6 +29,7 @@ from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
 from projections.tables.fct_parking.row import TABLE as FCT_PARKING
 from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENTS
 from projections.tables.fct_proposals.row import TABLE as FCT_PROPOSALS
+from projections.tables.fct_rates.row import TABLE as FCT_RATES
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
 from projections.tables.fct_settlement_days.row import TABLE as FCT_SETTLEMENT_DAYS
@@ -73,6 +74,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_ALERTS,
     FCT_NEXT_STEPS,
     FCT_CHARGE_HOLDS,
+    FCT_RATES,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.

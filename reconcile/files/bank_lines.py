@@ -46,7 +46,8 @@ class Selection:
     """Which account the file belongs to and which of its lines are about PayTrace.
 
     Shapes: account is our own label of the bank account, never its number; only matches anywhere in a line's words;
-            bank_account is how the number of the bank account ends, for a file that holds several.
+            bank_account is how the number of the bank account ends, for a file that holds several; settles is the
+            currency of the settlement account, where a processor converts what it pays out.
     Units:  currency counts where the file names none.
     """
 
@@ -55,6 +56,7 @@ class Selection:
     currency: str
     only: re.Pattern[str] | None = None
     bank_account: str = ""
+    settles: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def read_bank_lines(
     counts = Counter(line.currency for line in reported)
     ended = [
         BankStatementEnded(
-            settlement_account=f"{selection.merchant}/{currency}",
+            settlement_account=f"{selection.merchant}/{selection.settles or currency}",
             through_on=through_on or on,
             line_count=counts[currency],
             statement=given.digest,
@@ -201,7 +203,7 @@ def _record(
 ) -> BankLineObserved:
     references = tuple(masked(one) for one in line.references)
     return BankLineObserved(
-        settlement_account=f"{selection.merchant}/{currency}",
+        settlement_account=f"{selection.merchant}/{selection.settles or currency}",
         bank_line_id=f"{selection.account}/{on}/{name}",
         bank_account=selection.account,
         direction=BankDirection.CREDIT if line.amount_minor >= 0 else BankDirection.DEBIT,

@@ -84,12 +84,14 @@ class LineKind(Entry):
 
     side `either` leaves the side to the command: the money of such a line may go both ways. An optional line may be
     left out, one by category may stand once for each product category, one of alternatives may stand where role stands.
+    A pair are the two legs of a conversion: the line stands twice, once in each currency.
     """
 
     role: str = Field(pattern=_NAME)
     alternatives: tuple[Annotated[str, Field(pattern=_NAME)], ...] = ()
     side: Literal["debit", "credit", "either"]
     optional: bool = False
+    pair: bool = False
     by_category: bool = False
     takes: frozenset[Literal["open_item", "cost_centre", "tax_code", "text"]] = frozenset()
     requires: frozenset[str] = frozenset()
@@ -351,7 +353,7 @@ def _document_faults(command: Any) -> Iterator[Fault]:
 def _lines_of(kind: Kind, lines: Sequence[Any]) -> list[LineKind] | None:
     """Return what the kind says of each line of a command; None where the lines are not those of the kind."""
     found: list[LineKind] = []
-    rest = list(kind.lines)
+    rest = [one for one in kind.lines for _ in range(2 if one.pair else 1)]
     for line in lines:
         same = found[-1] if found and found[-1].by_category and lines[len(found) - 1].role == line.role else None
         if same is not None and same.takes_side(line.side.value):

@@ -73,6 +73,8 @@ class DepositExplained(Record):
     settlement_account: str
     bank_line_id: str
     deposit_minor: int
+    bank_minor: int | None = None
+    bank_currency: str | None = None
     records_minor: int
     fee_minor: int
     tax_minor: int

@@ -506,6 +506,7 @@ class PostingRequested(Record):
     amount_minor: int
     currency: str
     booked_base_minor: int | None = None
+    item_minor: int | None = None
     abas_open_item_id: str | None = None
     document_kind: str
     settlement_account: str | None = None

@@ -137,6 +137,7 @@ class BankLineObserved(Record):
     direction: BankDirection
     raw_direction: str
     amount_minor: int
+    settled_minor: int | None = None
     fee_included_minor: int = 0
     fee_excluded_minor: int = 0
     currency: str
@@ -637,6 +638,8 @@ class SettlementLineRecorded(Record):
     kind: SettlementLineKind
     fee_kind: str = ""
     amount_minor: int
+    bank_minor: int | None = None
+    bank_currency: str | None = None
     tax_minor: int = 0
     fee_minor: int = 0
     currency: str

@@ -83,6 +83,14 @@ def leaves(booked_minor: int, whole_minor: int, before_minor: int, after_minor: 
     )
 
 
+def share_of(value_minor: int, part_minor: int, whole_minor: int) -> int:
+    """Return the value of a part of what is worth so much as a whole, half up; the part may be more than the whole.
+
+    Raises: ZeroDivisionError for a whole of nothing.
+    """
+    return half_up(Fraction(value_minor * part_minor, whole_minor))
+
+
 def shown_rate(rate: Fraction) -> str:
     """Return a rate for people: six digits behind the point, half up."""
     return str(Decimal(half_up(rate / Fraction(_SIX_DIGITS))) * _SIX_DIGITS)

@@ -7,6 +7,7 @@ lines are the entry's lines with accounts, in the order of its kind; so both are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Literal
 
@@ -18,6 +19,7 @@ from schemas.records.ledger import JournalLine
 from schemas.records.payments import PaymentMethod
 from schemas.records.settlement import SettlementLineKind
 from schemas.signs import movement_sign, settlement_sign
+from schemas.values.exchange import share_of
 from schemas.values.money import Money
 from streams.domain.accounts import Account, Accounts, Facts, Unmapped
 
@@ -112,35 +114,99 @@ def of_customers_document(lines: Sequence[DocumentLine], books_in: str) -> tuple
     return tuple(found)
 
 
-def turned(lines: Lines) -> Lines:
+def of_conversion(
+    paid_minor: int, rest_minor: int, bank_minor: int, currency: str, bank_currency: str, base_currency: str
+) -> tuple[JournalLine, ...]:
+    """Return the lines of a bank line whose money the processor converted: the bank in its currency, clearing in its.
+
+    Units: paid_minor and rest_minor are minor units of currency, as in of_deposit; bank_minor those of bank_currency.
+    """
+
+    def line(role: str, minor: int, of_currency: str) -> JournalLine:
+        base = minor if of_currency == base_currency else None
+        return JournalLine(
+            role=role, amount_minor=minor, currency=of_currency, base_minor=base, base_currency=base_currency
+        )
+
+    own = of_deposit(paid_minor, rest_minor)
+    return (
+        line("bank", bank_minor, bank_currency),
+        *(line(role, minor, currency) for role, minor in own.items() if role != "bank"),
+        line("fx_position", paid_minor, currency),
+        line("fx_position", -bank_minor, bank_currency),
+    )
+
+
+def valued_by_clearing(
+    lines: Sequence[JournalLine], held_minor: int, worth_minor: int | None
+) -> tuple[JournalLine, ...]:
+    """Return lines with what they are worth by what clearing holds and is worth; as they are where that is not known.
+
+    Units:   held_minor and worth_minor are what clearing holds before these lines, in its and in base currency.
+    Ensures: what is valued sums to zero in base currency too.
+    """
+    own = next((one.currency for one in lines if one.role == "clearing" and one.base_minor is None), None)
+    if own is None or worth_minor is None or not held_minor:
+        return tuple(lines)
+    valued = [
+        replace(one, base_minor=share_of(worth_minor, one.amount_minor, held_minor)) if one.currency == own else one
+        for one in lines
+    ]
+    # What rounding leaves is no part of clearing.
+    last = max(index for index, one in enumerate(valued) if one.currency == own and one.role != "clearing")
+    off = sum(one.base_minor or 0 for one in valued if one.currency == own)
+    valued[last] = replace(valued[last], base_minor=(valued[last].base_minor or 0) - off)
+    return tuple(valued)
+
+
+def of_difference(lines: Sequence[JournalLine]) -> tuple[JournalLine, ...]:
+    """Return the lines that bring the legs of a conversion to zero in base currency; () where they are, or unvalued."""
+    legs = [one for one in lines if one.role == "fx_position"]
+    left = sum(one.base_minor or 0 for one in legs)
+    if not left or any(one.base_minor is None for one in legs):
+        return ()
+    at = replace(legs[0], amount_minor=0, base_minor=-left)
+    return at, replace(at, role="fx_gain" if left < 0 else "fx_loss", base_minor=left)
+
+
+def turned_lines(lines: Sequence[JournalLine]) -> tuple[JournalLine, ...]:
     """Return the lines with debit and credit turned."""
-    return {role: -minor for role, minor in lines.items()}
+    return tuple(
+        replace(one, amount_minor=-one.amount_minor, base_minor=None if one.base_minor is None else -one.base_minor)
+        for one in lines
+    )
 
 
 def document_lines(
-    kind: str, lines: Lines, currency: str, accounts: Accounts, facts: Facts, on: date
+    kind: str, lines: Sequence[JournalLine], accounts: Accounts, facts: Facts, on: date
 ) -> tuple[DocumentLine, ...] | Unmapped:
-    """Return the lines of a document with the accounts of its value date, or the first role that has none."""
+    """Return the lines of a document with the accounts of its value date, or the first role that has none.
+
+    A document that is all in the currency of the books has no values besides; one of which a line has none has none.
+    """
+    is_foreign = any(one.currency != one.base_currency for one in lines)
+    is_valued = is_foreign and all(one.base_minor is not None for one in lines)
     made: list[DocumentLine] = []
     for of_kind in kinds()[kind].lines:
-        minor = lines.get(of_kind.role, 0)
-        if not minor:
-            continue
-        amount = f"{Money(abs(minor), currency).major:f}"
-        account = accounts.of(of_kind.role, {**facts, "kind": kind, "currency": currency, "amount": amount}, on)
-        if isinstance(account, Unmapped):
-            return account
-        made.append(_line(of_kind.role, minor, currency, account, of_kind.takes))
+        for line in (one for one in lines if one.role in of_kind.roles):
+            amount = f"{Money(abs(line.amount_minor), line.currency).major:f}"
+            known = {**facts, "kind": kind, "currency": line.currency, "amount": amount}
+            account = accounts.of(line.role, known, on)
+            if isinstance(account, Unmapped):
+                return account
+            made.append(_line(line, account, of_kind.takes, is_valued=is_valued))
     return tuple(made)
 
 
-def _line(role: str, minor: int, currency: str, account: Account, takes: frozenset[str]) -> DocumentLine:
+def _line(line: JournalLine, account: Account, takes: frozenset[str], *, is_valued: bool) -> DocumentLine:
     return DocumentLine(
-        role=role,
+        role=line.role,
         account=account.number,
-        side=Side.DEBIT if minor > 0 else Side.CREDIT,
-        amount_minor=abs(minor),
-        currency=currency,
+        side=Side.DEBIT if (line.amount_minor or line.base_minor or 0) > 0 else Side.CREDIT,
+        amount_minor=abs(line.amount_minor),
+        currency=line.currency,
+        base_minor=abs(line.base_minor or 0) if is_valued else None,
+        base_currency=line.base_currency if is_valued else None,
         cost_centre=account.cost_centre if "cost_centre" in takes else None,
         tax_code=account.tax_code if "tax_code" in takes else None,
         text=account.text if "text" in takes else None,

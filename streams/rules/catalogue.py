@@ -96,6 +96,9 @@ class _Deposits(Entry):
     rest: Literal["wait", "unidentified"]
     rest_percent: int = Field(ge=0, le=50)
     customers_pay: _Transfers = _Transfers()
+    paid_out_in: Mapping[
+        Annotated[str, Field(pattern=r"^[^/]+/[A-Z]{3}$")], tuple[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], ...]
+    ] = {}
 
 
 class _Rates(Entry):
@@ -135,6 +138,7 @@ def _deposit_matching(text: str, file: str) -> DepositPolicy:
         found.rest == "unidentified",
         found.rest_percent,
         found.customers_pay.value(),
+        found.paid_out_in,
     )
 
 

@@ -18,7 +18,7 @@ from streams.rules.catalogue import (
     PAYMENT_CODES,
     WRITE_OFF_LIMITS,
 )
-from tests.accounting.stories import Story
+from tests.accounting.stories import BankLine, Story
 
 # G/L account by role; receivable, on_account and refund_liability are the customer's own account in abas.
 ACCOUNTS = {
@@ -64,7 +64,13 @@ def text_of_rules(name: str, story: Story) -> str:
         return _matching()
     if name == DEPOSIT_MATCHING.name:
         pays = {"accounts": {BANK_ACCOUNT: "named"}, "invoices": [{"find": r"\b[A-Z]{1,3}-?\d+\b"}]}
-        return yaml.safe_dump({**yaml.safe_load(text_of(DEPOSIT_MATCHING.shipped)), "customers_pay": pays})
+        return yaml.safe_dump(
+            {
+                **yaml.safe_load(text_of(DEPOSIT_MATCHING.shipped)),
+                "customers_pay": pays,
+                "paid_out_in": _paid_out_in(story),
+            }
+        )
     if name == EXCHANGE_RATES.name:
         return yaml.safe_dump({"version": 1, "maximum_age_days": 3, "providers": ["manual"]})
     if name == PAYMENT_CODES.name:
@@ -116,6 +122,11 @@ def _mapping(story: Story) -> dict[str, Any]:
             "base_currency": story.base,
         },
     }
+
+
+def _paid_out_in(story: Story) -> dict[str, list[str]]:
+    others = {event.currency for event in story.given if isinstance(event, BankLine) and event.currency} - {None}
+    return {f"{MAIN}/{story.currency}": sorted(filter(None, others))} if others else {}
 
 
 def _currencies(story: Story) -> list[str]:

@@ -32,6 +32,9 @@ _COUNTED_AS = {
     "on_account_application": "on_account",
     "credit_memo_application": "on_account",
     "cash_discount": "write_off",
+    "converted_receipt": "cash_receipt",
+    "conversion_difference": "exchange_difference",
+    "converted_receipt_reversal": "reversal",
     "cash_discount_reversal": "reversal",
 }
 # Documents of one transaction that the stories count as one: a capture over several invoices, a refund that is divided.

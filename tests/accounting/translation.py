@@ -68,6 +68,7 @@ _FEES = {
 }
 _TERMS = re.compile(r"(\d+(?:\.\d+)?) % in (\d+) days")
 _TAX_CODE = "19"  # of an invoice whose tax a story names; stories have one rate
+_CONVERTED = re.compile(r"(\w+) (\d+) [A-Z]{3} at [\d.]+")  # a deposit, and what the processor converted
 _REPEATS = re.compile(r"repeats the line of (\d\d-\d\d)")
 
 
@@ -538,9 +539,10 @@ class Translation:
         await self.world.write(_SETTLEMENT, report)
 
     async def _bank_line(self, event: stories.BankLine) -> None:
-        if event.currency is not None:
-            raise NotTranslated("a bank line in another currency")
         await self._rate_of(event)
+        deposit, settled = event.deposit or "", None
+        if (converted := _CONVERTED.fullmatch(deposit)) is not None:
+            deposit, settled = converted[1], int(converted[2])
         file, _, remark = (event.file or "").partition(" (")
         for day in _REPEATS.findall(remark):
             for topic, record in self._lines_of(day):
@@ -554,13 +556,14 @@ class Translation:
             direction=BankDirection.CREDIT if event.amount >= 0 else BankDirection.DEBIT,
             raw_direction="",
             amount_minor=abs(event.amount),
+            settled_minor=settled,
             fee_included_minor=event.fee_included or 0,
             fee_excluded_minor=event.fee_excluded or 0,
-            currency=self.story.currency,
+            currency=event.currency or self.story.currency,
             booked_on=event.date,
-            deposit_id=event.deposit or event.pays,
-            batch_number=self.batches.get(event.deposit or ""),
-            text=", ".join(event.names) or f"PAYTRACE {event.deposit or ''}".strip(),
+            deposit_id=deposit or event.pays,
+            batch_number=self.batches.get(deposit),
+            text=", ".join(event.names) or f"PAYTRACE {deposit}".strip(),
             bank_reference="",
             statement=file,
             observed_at=self.world.now,

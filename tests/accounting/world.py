@@ -206,7 +206,7 @@ class World:
     def parked(self) -> list[str]:
         """Return why records were parked: a story in which one is fails."""
         return [
-            f"{event.topic}/{event.record_key}: {event.error_message}"
+            f"{event.topic}/{event.record_key}: {event.message}"
             for event in self.journals()
             if type(event).__name__ == "RecordParked"
         ]

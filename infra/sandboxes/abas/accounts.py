@@ -91,10 +91,11 @@ def _of_payment(store: Store, payment: Record) -> Iterator[Row]:
 
 def _of_entry(store: Store, entry: Record) -> Iterator[Row]:
     values = entry.values
-    currency = _text(store, values.get("entryCurr"), "swd")
+    of_entry = _text(store, values.get("entryCurr"), "swd")
     on = str(values.get("postDate") or values.get("docDate") or values["erfass"])[:10]
     for row in entry.rows:
         amount = _decimal(row.get("debitAmt")) - _decimal(row.get("creditAmt"))
+        currency = _text(store, row.get("rowCurr"), "swd") or of_entry
         account = store.record(str(row.get("account") or ""))
         is_customer = account is not None and account.table == "0:1"
         number = "" if account is None else str(account.values["idno"])

@@ -1,6 +1,7 @@
 """The sandbox's books as an auditor reads them: every document and outstanding item, as JSON and as a page."""
 
 from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,8 @@ def _entry(sandbox: Sandbox, entry: Record) -> dict[str, Any]:
         "rows": [
             {
                 "account": _number(sandbox, row.get("account", ""), "idno"),
-                "debit_minor": from_major(Decimal(str(row.get("debitAmt") or "0")), currency).minor,
-                "credit_minor": from_major(Decimal(str(row.get("creditAmt") or "0")), currency).minor,
+                "currency": _number(sandbox, row.get("rowCurr", ""), "swd") or currency,
+                **_sides(row, _number(sandbox, row.get("rowCurr", ""), "swd") or currency),
                 "cost_centre": _number(sandbox, row.get("costCenter", ""), "idno"),
                 "tax_code": row.get("taxCode", ""),
                 "text": row.get("rowText", ""),
@@ -72,6 +73,11 @@ def _entry(sandbox: Sandbox, entry: Record) -> dict[str, Any]:
             for row in entry.rows
         ],
     }
+
+
+def _sides(row: Mapping[str, Any], currency: str) -> dict[str, int]:
+    amounts = {"debit_minor": row.get("debitAmt"), "credit_minor": row.get("creditAmt")}
+    return {side: from_major(Decimal(str(amount or "0")), currency).minor for side, amount in amounts.items()}
 
 
 def _sales_order(sandbox: Sandbox, order: Record) -> dict[str, Any]:

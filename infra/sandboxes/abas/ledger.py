@@ -5,6 +5,7 @@ account has no open item, and a write-off is a payment of none of the customer's
 Everything is checked before anything changes.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -74,20 +75,21 @@ def post_entry(
 ) -> Record:
     """Save an entry of the general ledger.
 
-    Ensures: debits and credits are equal, each row is on an account that may be posted to, one of them at most on a
-             customer's account; its open item rises by a debit and falls by a credit.
+    Ensures: debits and credits are equal in each currency, each row is on an account that may be posted to, one of
+             them at most on a customer's account; its open item rises by a debit and falls by a credit.
     Raises:  ErpFault as abas would say it.
     """
     if not values.get("docDate"):
         raise business_refusal("Document date is missing", NO_DOCUMENT_DATE, names["docDate"])
     refuse_closed(faults, str(values.get("postDate") or values["docDate"]), names["postDate"])
-    total = Decimal(0)
+    totals: dict[str, Decimal] = defaultdict(Decimal)
     for row in rows:
         account = store.record(str(row.get("account") or ""))
         if account is None or (account.table == ACCOUNT.spec and account.values.get("postable") is not True):
             raise business_refusal("Account can't be posted to", NOT_POSTABLE, names["account"])
-        total += Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
-    if not rows or total != 0:
+        amount = Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
+        totals[str(row.get("rowCurr") or values.get("entryCurr") or "")] += amount
+    if not rows or any(totals.values()):
         raise business_refusal("Entry is not balanced", NOT_BALANCED)
     personal = _personal(store, rows, names)
     with store.transaction():

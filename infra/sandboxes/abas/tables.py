@@ -318,6 +318,7 @@ ENTRY = TableDef(
         Column("taxCode", "strgl", Kind.STRING),
         Column("rowText", "ptext", Kind.STRING),
         Column("baseAmt", "sbetrag", Kind.DOUBLE),  # in the currency of the books, debit positive
+        Column("rowCurr", "zwaehr", Kind.REFERENCE, "900:5"),  # where it is not that of the entry
     ),
     actions=("NEW", "VIEW", "GET", "REVERSAL"),
     indexed=frozenset({"idno", "yposref"}),

@@ -13,7 +13,7 @@ from projections.messages.coordinates import Coordinates
 from projections.tables.about import DOCUMENT_RECORDS
 from projections.tables.columns import Word
 from projections.tables.table import FactTable
-from schemas.documents import payer_money_sign
+from schemas.documents import PAYER_MONEY, payer_money_sign
 from schemas.records.erp import DocumentPosted, PostDocument, SubjectKind
 from schemas.topic import Topic
 
@@ -48,9 +48,10 @@ def project(record: Any, at: Coordinates) -> tuple[DocumentRow, ...]:
     topic = Topic.ERP_COMMANDS if isinstance(record, PostDocument) else Topic.ERP_OUTCOMES
     if at.topic != topic or not isinstance(record, DOCUMENT_RECORDS):
         return ()
-    line = record.lines[0]
-    amount = sum(one.amount_minor for one in record.lines if (one.side, one.currency) == (line.side, line.currency))
     sign = payer_money_sign(record.kind)
+    # A payer's money counts as it came, also where it clears an item in another currency.
+    line = next((one for one in record.lines if sign and one.role in PAYER_MONEY), record.lines[0])
+    amount = sum(one.amount_minor for one in record.lines if (one.side, one.currency) == (line.side, line.currency))
     return (
         DocumentRow(
             record_type=type(record).__name__,
@@ -64,7 +65,7 @@ def project(record: Any, at: Coordinates) -> tuple[DocumentRow, ...]:
             signed_minor=sign * amount if isinstance(record, DocumentPosted) else 0,
             amount_minor=amount,
             currency=line.currency,
-            open_item=line.open_item or "",
+            open_item=next((one.open_item for one in record.lines if one.open_item), ""),
             reverses_reference=record.reverses_reference or "",
             document_id=getattr(record, "document_id", ""),
             document_number=getattr(record, "document_number", ""),

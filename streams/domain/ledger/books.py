@@ -72,14 +72,16 @@ class Deposit:
 class State:
     """One merchant account and currency.
 
-    Shapes: balances by "role/currency", minor units, a debit above zero. documents by posting reference: those that
-            wait, those that are asked for, and posted ones of deposits. chargebacks: the latest document of a dispute
-            by its number. known: names of facts by the day on which
-            they became known and one byte of their digest, so that a change copies few of them.
+    Shapes: balances by "role/currency", minor units, a debit above zero. clearing_worth is what is in clearing in base
+            currency; None once something came in without a value, until it is empty. documents by posting reference:
+            those that wait, those that are asked for, and posted ones of deposits. chargebacks: the latest document of
+            a dispute by its number. known: names of facts by the day on which they became known and one byte of their
+            digest, so that a change copies few of them.
     """
 
     account: str = ""
     balances: dict[str, int] = field(default_factory=dict)
+    clearing_worth: int | None = 0
     waiting: dict[str, Document] = field(default_factory=dict)
     asked: dict[str, Document] = field(default_factory=dict)
     posted: dict[str, Document] = field(default_factory=dict)
@@ -152,7 +154,8 @@ def _booked(state: State, event: JournalEntryMade) -> State:
     for line in event.lines:
         name = f"{line.role}/{line.currency}"
         balances[name] = balances.get(name, 0) + line.amount_minor
-    state = replace(state, balances=balances, known=_with_known(state.known, event.entry_id, event.occurred_at))
+    state = replace(state, clearing_worth=_worth(state, balances, event), balances=balances)
+    state = replace(state, known=_with_known(state.known, event.entry_id, event.occurred_at))
     if event.kind == "chargeback" and event.posting_reference is not None:
         chargebacks = {**state.chargebacks, event.values["dispute"]: event.posting_reference}
         state = replace(state, chargebacks=chargebacks)
@@ -169,6 +172,16 @@ def _booked(state: State, event: JournalEntryMade) -> State:
         occurred_at=event.occurred_at,
     )
     return replace(state, waiting={**state.waiting, event.posting_reference: document})
+
+
+def _worth(state: State, balances: dict[str, int], event: JournalEntryMade) -> int | None:
+    """Return what clearing is worth after an entry."""
+    worth = state.clearing_worth
+    for line in (one for one in event.lines if one.role == "clearing"):
+        worth = None if worth is None or line.base_minor is None else worth + line.base_minor
+        if not balances[f"clearing/{line.currency}"]:
+            worth = 0
+    return worth
 
 
 def _posted(state: State, reference: str) -> State:

@@ -47,13 +47,16 @@ from streams.domain.booking import (
     Lines,
     document_lines,
     of_bank_fee,
+    of_conversion,
     of_customers_document,
     of_deposit,
+    of_difference,
     of_dispute,
     of_explained_rest,
     of_movement,
     of_processor,
-    turned,
+    turned_lines,
+    valued_by_clearing,
 )
 from streams.domain.ledger.books import Document, Event, State, evolve
 from streams.domain.output import Output
@@ -69,8 +72,25 @@ def decide(state: State, record: LedgerInbox, policy: AccountMapping) -> tuple[E
 
     Ensures: a fact that was here yields (); the lines of each currency sum to zero.
     """
-    events = _of_record(state, record, policy)
+    events = _with_values(state, _of_record(state, record, policy))
     return events + _follow(reduce(evolve, events, state), policy, record.occurred_at)
+
+
+def _with_values(state: State, events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Return events whose entries are worth what leaves or comes into clearing, where nobody has valued them.
+
+    What a converted deposit brought or cost against that is an entry of its own, with a document of its own.
+    """
+    result: tuple[Event, ...] = ()
+    for event in events:
+        valued = event
+        if isinstance(event, JournalEntryMade):
+            currency = event.settlement_account.rpartition("/")[2]
+            held = state.balances.get(f"clearing/{currency}", 0)
+            valued = replace(event, lines=valued_by_clearing(event.lines, held, state.clearing_worth))
+        result += (valued,)
+        state = evolve(state, valued)
+    return result
 
 
 def _of_record(state: State, record: LedgerInbox, policy: AccountMapping) -> tuple[Event, ...]:
@@ -203,6 +223,8 @@ def _on_deposit(state: State, fact: DepositExplained | DepositReopened, policy: 
             for kind, lines, values in parts
             if lines
         )
+        if fact.bank_minor is not None and fact.bank_currency is not None and not apart:
+            made = _converted(state, fact, fact.bank_minor, fact.bank_currency, made, policy)
     booked = DepositBooked(
         settlement_account=account,
         bank_line_id=line,
@@ -211,6 +233,30 @@ def _on_deposit(state: State, fact: DepositExplained | DepositReopened, policy: 
         occurred_at=fact.occurred_at,
     )
     return (*events, *made, booked)
+
+
+def _converted(
+    state: State,
+    fact: DepositExplained,
+    bank_minor: int,
+    bank_currency: str,
+    made: tuple[JournalEntryMade, ...],
+    policy: AccountMapping,
+) -> tuple[JournalEntryMade, ...]:
+    """Return the entries of a deposit that the processor converted: in two currencies, and what that gained or lost."""
+    deposit, *others = made
+    base = policy.policies.base_currency
+    lines = of_conversion(fact.deposit_minor, fact.rest_minor, bank_minor, fact.currency, bank_currency, base)
+    held = state.balances.get(f"clearing/{fact.currency}", 0)
+    valued = valued_by_clearing(lines, held, state.clearing_worth)
+    difference = of_difference(valued)
+    converted = replace(deposit, lines=valued)
+    if not difference:
+        return (converted, *others)
+    account, line = fact.settlement_account, fact.bank_line_id
+    name = f"difference:{line}@{fact.occurred_at.isoformat()}"
+    entry = _entry(account, name, "conversion_difference", line, {}, fact, fact.moved_on, policy, bank_line=line)
+    return (converted, replace(entry, lines=difference), *others)
 
 
 def _on_rest(state: State, fact: DepositRestExplained, policy: AccountMapping) -> tuple[Event, ...]:
@@ -252,12 +298,10 @@ def _taken_back(
     assert document is not None, reference  # kept as long as its bank line is
     kind = kinds()[document.kind].reversed_by
     assert kind is not None, document.kind
-    lines = turned({line.role: line.amount_minor for line in document.lines})
     # The money went back on no day of its own, so the reversal bears the day of what it reverses.
     return replace(
-        _entry(
-            account, f"{document.entry_id}:reversed", kind, fact.bank_line_id, lines, fact, document.value_on, policy
-        ),
+        _entry(account, f"{document.entry_id}:reversed", kind, fact.bank_line_id, {}, fact, document.value_on, policy),
+        lines=turned_lines(document.lines),
         posting_reference=f"{reference}V",
         reverses_reference=reference,
         values=document.values,
@@ -405,13 +449,12 @@ def _tried(state: State, document: Document, policy: AccountMapping, at: datetim
 
 def _resolved(document: Document, policy: AccountMapping) -> tuple[str, tuple[DocumentLine, ...]] | Unmapped:
     """Return subject and lines of a document by the mapping in force, or what it lacks."""
-    amounts = {line.role: line.amount_minor for line in document.lines}
     facts = {name: value for name, value in document.values.items() if name in ("merchant_account", "fee_kind")}
-    company, currency = policy.company_of(document.values["merchant_account"]), document.lines[0].currency
+    company = policy.company_of(document.values["merchant_account"])
     if isinstance(company, Unmapped):
         return company
     known = {**facts, "product_category": UNKNOWN_CATEGORY} | ({"company": company} if company else {})
-    lines = document_lines(document.kind, amounts, currency, policy.accounts, known, document.value_on)
+    lines = document_lines(document.kind, document.lines, policy.accounts, known, document.value_on)
     if isinstance(lines, Unmapped):
         return lines
     # Documents of one merchant account keep their order by the account that all of them touch.

@@ -118,6 +118,7 @@ class Entry:
     document whose difference it is. abas_credit_item_id is the credit memo that an application gives instead.
     base_minor is what the money is worth in base_currency, None where it is in that currency or nobody valued it;
     booked_base_minor is what its document takes off the item's, or the account's, booked value, or gives back to it.
+    item_minor is what it clears of an open item in the base currency; None where the money is in that of the item.
     is_credited says that a refund pays out a credit memo, and opens no invoice.
     rule is what booked, without a person, an entry by which no money moves; tax_minor and tax_code are a discount's.
     released_by is the reversal that must be posted before this money may be matched again.
@@ -136,6 +137,7 @@ class Entry:
     base_minor: int | None = None
     base_currency: str | None = None
     booked_base_minor: int | None = None
+    item_minor: int | None = None
     method: PaymentMethod
     invoice_number: str | None
     settlement_account: str | None
@@ -188,7 +190,8 @@ class Entry:
             return CREDIT_MEMO_REFUND if not self.is_receipt else f"{CREDIT_MEMO_REFUND}_reversal"
         if self.on_account:
             return "on_account_receipt" if self.is_receipt else "on_account_refund"
-        return "cash_receipt" if self.is_receipt else "cash_receipt_reversal"
+        receipt = "cash_receipt" if self.item_minor is None else "converted_receipt"
+        return receipt if self.is_receipt else f"{receipt}_reversal"
 
     @property
     def reversed_by(self) -> str:
@@ -279,12 +282,17 @@ class Entry:
         return replace(self, posting_reference=reference, amount_minor=minor, base_minor=value)
 
     @property
+    def on_item_minor(self) -> int:
+        """Its amount in the currency of its open item."""
+        return self.amount_minor if self.item_minor is None else self.item_minor
+
+    @property
     def clears_minor(self) -> int:
         """What it clears of an open item: a credit once requested; what reverses one, negative, once confirmed."""
         if self.side is Side.CREDIT:
-            return self.amount_minor if self.is_at_abas else 0
+            return self.on_item_minor if self.is_at_abas else 0
         opens = self.reverses is not None or self.kind is EntryKind.CHARGEBACK_LOST
-        return -self.amount_minor if self.is_posted and opens else 0
+        return -self.on_item_minor if self.is_posted and opens else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -559,6 +567,18 @@ class State:
         value = sum(one.booked_base_minor or 0 for one in backs) + sum(one.base_minor or 0 for one in applied)
         return _next_value(document.booked_base_minor, document.amount_minor, gone, value, part_minor)
 
+    def item_minor_back(self, receipt: Entry, part_minor: int) -> int | None:
+        """Return what opens again of an item in the base currency with the next part of a receipt that is taken back.
+
+        Units: part_minor is minor units of the receipt's currency; None where the item is in that currency.
+        """
+        if receipt.item_minor is None:
+            return None
+        ref = receipt.posting_reference
+        backs = [one for one in self.entries.values() if one.is_at_abas and one.moves_money and one.reverses == ref]
+        gone, gone_on_item = (sum(one.amount_minor for one in backs), sum(one.item_minor or 0 for one in backs))
+        return _next_value(receipt.item_minor, receipt.amount_minor, gone, gone_on_item, part_minor)
+
     def booked_value_off(self, item_id: str, base_currency: str, part_minor: int) -> int | None:
         """Return the booked value that leaves an open item with its next part; None where abas names no value.
 
@@ -579,7 +599,7 @@ class State:
             counts = entry.is_at_abas if sign > 0 else entry.is_posted  # as in what may still be asked for
             if not is_of_item or entry.kind in EXCHANGE_KINDS or not counts:
                 continue
-            ours_minor += sign * entry.amount_minor
+            ours_minor += sign * (entry.amount_minor if is_given else entry.on_item_minor)
             ours_value += sign * ((entry.base_minor if is_given else entry.booked_base_minor) or 0)
         others = max(0, whole - left - ours_minor)  # what people cleared in abas took its share as well
         gone = leaves(booked, whole, 0, others) + ours_value

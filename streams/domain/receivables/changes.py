@@ -118,6 +118,7 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
                 reason=None,
                 detail="",
                 booked_base_minor=event.booked_base_minor,
+                item_minor=event.item_minor,
                 by_category=_by_category(event),
             )
             is_credited = event.document_kind.startswith(CREDIT_MEMO_REFUND)
@@ -154,7 +155,8 @@ def _credited(entry: Entry, event: PostingRequested) -> Entry:
 def _free(entry: Entry) -> Entry:
     """Return an entry as it is before anything was found for it, or asked of abas."""
     waits = replace(entry, status=EntryStatus.WAITING, reason=None, detail="", on_account=False)
-    return replace(waits, abas_open_item_id=None, item_invoice_number="", booked_base_minor=None, by_category=())
+    freed = replace(waits, abas_open_item_id=None, item_invoice_number="", booked_base_minor=None, by_category=())
+    return replace(freed, item_minor=None)
 
 
 def _with_part(state: State, event: EntryPartMade) -> State:

@@ -255,7 +255,8 @@ def _asked_for(state: State, outcome: DocumentPosted | DocumentRefused) -> Entry
     if entry.status not in (EntryStatus.REQUESTED, EntryStatus.HANDED_OVER) and not entry.is_refused:
         return None
     own = next(iter(outcome.lines), None)  # the customer's own line has all of it
-    if own is None or (own.amount_minor, own.currency) != (entry.amount_minor, entry.currency):
+    asked = next(iter(entry.lines), None)
+    if own is None or asked is None or (own.amount_minor, own.currency) != (asked.amount_minor, asked.currency):
         named = "no amount" if own is None else f"{own.amount_minor} {own.currency}"
         raise Unreadable(
             f"{type(outcome).__name__} of {outcome.posting_reference} names {named}, "

@@ -42,7 +42,7 @@ from streams.domain.receivables.account import APPLIES, GIVEN_UP, Entry, EntryKi
 from streams.domain.receivables.by_rule import OnAccount
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.lines import NoAccount
-from streams.domain.receivables.matching import Option, Part, evidence
+from streams.domain.receivables.matching import Option, Part, evidence, parts_of
 from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.posting import Posting, about
 from streams.domain.receivables.refusals import (
@@ -218,7 +218,7 @@ def _confirmed(state: State, command: ConfirmMatch, posting: Posting) -> tuple[E
             f"{asked} of {suggested.posting_reference} has changed: now it is {shown(suggested)}; look at it again "
             "and confirm that one if it is right"
         )
-    parts = [Part(state.items[item], minor) for item, minor in zip(items, suggested.part_amounts, strict=True)]
+    parts = parts_of(receipt, state, zip(items, suggested.part_amounts, strict=True))
     option = Option(
         parts=tuple(parts),
         rule=suggested.rule,
@@ -245,9 +245,11 @@ def _rejected(state: State, command: RejectMatch) -> tuple[Event, ...]:
 def _split(state: State, command: SplitEntry, posting: Posting) -> tuple[Event, ...]:
     receipt, items = waiting_receipt(state, command.posting_reference), command.abas_open_item_ids
     check_fit(state, receipt, command)
-    named = zip(items, command.part_amounts, strict=True)
-    parts = [Part(state.items[item], minor) if item else OnAccount(minor, command.reason) for item, minor in named]
-    check_room(state, [part for part in parts if isinstance(part, Part)])
+    named = list(zip(items, command.part_amounts, strict=True))
+    on_items = parts_of(receipt, state, named)
+    check_room(state, on_items)
+    left = iter(on_items)
+    parts = [next(left) if item else OnAccount(minor, command.reason) for item, minor in named]
     found = evidence(state, receipt, tuple(item for item in dict.fromkeys(items) if item))
     said = (f"divided by {command.decided_by}: {command.reason}", *found.agrees)
     return posting.divided(receipt, parts, Option(parts=(), rule=BY_HAND, agrees=said, differs=found.differs))
@@ -298,7 +300,9 @@ def _posted_again(state: State, command: PostAgain, posting: Posting) -> Posting
         gives_back = item_id is None or entry.kind in APPLIES.values()
         if entry.kind is EntryKind.CREDIT_APPLICATION:
             check_credit(state, entry.abas_credit_item_id or "", Money(entry.amount_minor, entry.currency))
-        check_room(state, [] if gives_back else [Part(state.items[item_id or ""], entry.amount_minor)])
+        check_room(
+            state, [] if gives_back else [Part(state.items[item_id or ""], entry.amount_minor, entry.item_minor)]
+        )
         return posting.requested(entry, item_id)
     receipt = state.receipt_to_reverse(entry)
     if receipt is None:

@@ -43,6 +43,8 @@ def lines_of(
     Ensures: the lines of each side sum to the entry, in its currency and in that of the books.
     Raises:  NoAccount.
     """
+    if entry.item_minor is not None:
+        return _converted_lines(entry, kind, customer, item_id, mapping, reversed_one)
     lines: list[DocumentLine] = []
     before = () if reversed_one is None else reversed_one.lines
     roles_before = {line.role for line in before}
@@ -149,6 +151,14 @@ def _parts(
     return tuple(_Part(account(share, name), share, name) for name, share in shares)
 
 
+def _whole(
+    role: str, entry: Entry, kind: str, customer: str, mapping: AccountMapping, reversed_lines: Sequence[DocumentLine]
+) -> Account:
+    """Return the account of a line that is not divided by category; the legs of a conversion have one."""
+    before = [line for line in reversed_lines if line.role == role][:1]
+    return _parts(role, entry, entry, kind, customer, (), mapping, before)[0].account
+
+
 def _as_before(line: DocumentLine) -> Account:
     return Account(line.account, line.cost_centre, line.tax_code, line.text)
 
@@ -165,6 +175,41 @@ def _amount(role: str, entry: Entry) -> Entry:
             return entry
 
 
+def _converted_lines(
+    entry: Entry, kind: str, customer: str, item_id: str | None, mapping: AccountMapping, reversed_one: Entry | None
+) -> tuple[DocumentLine, ...]:
+    """Return the lines of money that clears an item in another currency: two legs, each balanced by itself."""
+    before = () if reversed_one is None else reversed_one.lines
+    roles_before = {one.role for one in before}
+    money = next((role for role in PAYER_MONEY if role in roles_before), payer_money_role(entry.method))
+    clears, brings = (Side.CREDIT, Side.DEBIT) if entry.is_receipt else (Side.DEBIT, Side.CREDIT)
+    assert entry.item_minor is not None, "asked for money in another currency than its item alone"
+    assert entry.base_currency is not None, "only valued money clears an item in the currency of the books"
+
+    def line(role: str, side: Side, *, is_item: bool) -> DocumentLine:
+        account = Account(customer) if role == "receivable" else _whole(role, entry, kind, customer, mapping, before)
+        return DocumentLine(
+            role=role,
+            account=account.number,
+            side=side,
+            amount_minor=entry.on_item_minor if is_item else entry.amount_minor,
+            currency=entry.base_currency or "" if is_item else entry.currency,
+            base_minor=entry.item_minor if is_item else entry.base_minor,
+            base_currency=entry.base_currency,
+            open_item=item_id if role == "receivable" else None,
+            cost_centre=account.cost_centre if role == money else None,
+            tax_code=account.tax_code if role == money else None,
+            text=account.text,
+        )
+
+    return (
+        line("receivable", clears, is_item=True),
+        line(money, brings, is_item=False),
+        line("fx_position", clears, is_item=False),
+        line("fx_position", brings, is_item=True),
+    )
+
+
 def difference_lines(
     difference: Entry, kind: str, customer: str, item_id: str | None, mapping: AccountMapping, before: Entry | None
 ) -> tuple[DocumentLine, ...]:
@@ -178,19 +223,22 @@ def difference_lines(
     gain = difference.base_minor or 0
     earlier = {} if before is None else {line.role: line for line in before.lines}
     role = next((name for name in ("fx_gain", "fx_loss") if name in earlier), "fx_gain" if gain > 0 else "fx_loss")
-    if role in earlier:
-        account = _as_before(earlier[role])
-    else:
-        account = _parts(role, difference, difference, kind, customer, (), mapping, ())[0].account
+    at = "fx_position" if difference.item_minor is not None else "receivable" if item_id else "on_account"
+    lines_before = () if before is None else before.lines
+    account, of_position = (
+        _whole(name, difference, kind, customer, mapping, lines_before) if roles()[name].of is None else None
+        for name in (role, at)
+    )
+    assert account is not None, "gain and loss are accounts of the mapping"
     own = DocumentLine(
-        role="receivable" if item_id else "on_account",
-        account=customer,
+        role=at,
+        account=customer if of_position is None else of_position.number,
         side=Side.DEBIT if gain > 0 else Side.CREDIT,
         amount_minor=0,
         currency=difference.currency,
         base_minor=abs(gain),
         base_currency=difference.base_currency,
-        open_item=item_id,
+        open_item=item_id if of_position is None else None,
     )
     turned = Side.CREDIT if gain > 0 else Side.DEBIT
     return own, replace(own, role=role, account=account.number, side=turned, open_item=None, text=account.text)

@@ -35,6 +35,7 @@ from schemas.values.replacing import replace
 from streams.domain.receivables.account import Entry, EntryKind, State, number_of
 from streams.domain.receivables.policy import Policy
 
+BY_WORTH = "worth-in-base"
 MOST_OPTIONS = 5
 MOST_TOGETHER = 12  # receipts that are looked at as payments of one invoice; the oldest count
 CLEARLY_BETTER = 1.0  # than any other answer, natural log of the odds; a tie has 0
@@ -56,10 +57,14 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one open item gets of a receipt. Units: minor units of the receipt's currency."""
+    """What one open item gets of a receipt.
+
+    Units: amount_minor is minor units of the receipt's currency; item_minor those of the item's, where that is another.
+    """
 
     item: OpenItemRecorded
     amount_minor: int
+    item_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,9 @@ class Matching:
     def found(self, receipt: Entry) -> Found:
         """Say what is certain of a receipt alone, or why it waits and what is suggested for it."""
         named = self._named[receipt.posting_reference]
+        worth = self._worth(receipt, named)
+        if worth is not None:
+            return worth
         pool = self._pool(receipt, named)
         equal = [item for item in pool if self._left(item) == receipt.amount_minor]
         waits = self._why(receipt, named, pool, equal)
@@ -150,6 +158,26 @@ class Matching:
             waits = Waits(WaitingReason.RULED_OUT_BY_PERSON, self._left_to_a_person(receipt))
         others = islice(self._others(receipt, match, best), MOST_OPTIONS - 1)
         return Found(None, waits, (best, *others))
+
+    def _worth(self, receipt: Entry, named: frozenset[str]) -> Found | None:
+        """Say that money pays the one item that it names, in the currency of the books; None where it does not.
+
+        It pays the item in whole if what is left of the item is, at the rate of the money, just that money: the two
+        differ by less than the rounding of both.
+        """
+        items = [item for item in self._open_to(receipt) if number_of(item) in named]
+        if len(named) != 1 or len(items) != 1 or receipt.base_minor is None:
+            return None
+        item, value, minor = items[0], receipt.base_minor, receipt.amount_minor
+        left = self._left(item)
+        if not is_converted(receipt, item) or on_item(minor, value, left) != left:
+            return None
+        shown = f"{Money(minor, receipt.currency)} is worth {Money(value, item.currency)}"
+        said = (f"names invoice {item.invoice_number}", f"{shown}, open is {Money(left, item.currency)}")
+        option = Option((Part(item, minor, left),), BY_WORTH, said)
+        if receipt.owner not in self._state.held:
+            return Found(option, Waits(WaitingReason.CURRENCY_DIFFERS, shown))
+        return Found(None, Waits(WaitingReason.RULED_OUT_BY_PERSON, self._left_to_a_person(receipt)), (option,))
 
     def _compare(self, items: Sequence[OpenItemRecorded], receipts: Sequence[Entry]) -> Outcome:
         rights = (_receipt_line(receipt, self._named[receipt.posting_reference]) for receipt in receipts)
@@ -316,6 +344,37 @@ class Matching:
         if match.kind == "transposed" and transposed(opens, receipt.amount_minor):
             return match.kind
         return difference_kind("near", opens - receipt.amount_minor, opens)
+
+
+def is_converted(receipt: Entry, item: OpenItemRecorded) -> bool:
+    """Return whether money is valued in the currency of an item, which is not its own."""
+    return item.currency != receipt.currency and item.currency == receipt.base_currency
+
+
+def on_item(minor: int, value: int, left: int) -> int:
+    """Return what money clears of an item in the currency of the books: its value, or all that is left of the item.
+
+    Units:   minor is that of the money, value and left are minor units of the currency of the books.
+    Ensures: it is all that is left only where the two differ by no more than half a minor unit of each, at the rate of
+             the money; so a rest that is nothing but rounding leaves no item open.
+    """
+    return left if 2 * minor * abs(left - value) <= value + minor else value
+
+
+def parts_of(receipt: Entry, state: State, shares: Iterable[tuple[str, int]]) -> list[Part]:
+    """Return the parts that a person names, by item and minor units of the receipt, one after the other.
+
+    Shapes: what goes to the account has the item ''; it takes its share of the value and makes no part.
+    """
+    parts, before = [], 0
+    for item_id, minor in shares:
+        value, before = receipt.value_of(before, before + minor), before + minor
+        item = state.items.get(item_id)
+        if item is not None and value is not None and is_converted(receipt, item):
+            parts.append(Part(item, minor, on_item(minor, value, state.available.get(item_id, 0))))
+        elif item is not None:
+            parts.append(Part(item, minor))
+    return parts
 
 
 def _is_certain(receipt: Entry, match: Match, named: frozenset[str], numbers: frozenset[str], equal_count: int) -> bool:

@@ -262,7 +262,8 @@ class Posting:
             runner_up_distance_hundredths=round(100 * option.runner_up_distance),
             decided_by=self.by,
         )
-        return matched, self.requested(replace(share, item_invoice_number=number, on_account=False), item_id)
+        share = replace(share, item_invoice_number=number, on_account=False, item_minor=part.item_minor)
+        return matched, self.requested(share, item_id)
 
     def requested(self, entry: Entry, item_id: str | None, *, text: str | None = None) -> PostingRequested:
         """Return the event that asks abas for the document of this entry, or of this part of one.
@@ -276,6 +277,8 @@ class Posting:
         reverses = None if entry.moves_money and not entry.is_credited else entry.reverses
         reversed_one = receipt or self.state.entries.get(reverses or "")
         kind = entry.document_kind if reversed_one is None or entry.is_credited else reversed_one.reversed_by
+        if reversed_one is not None:
+            entry = replace(entry, item_minor=self.state.item_minor_back(reversed_one, entry.amount_minor))
         booked = self._booked(entry, item_id, reversed_one)
         shares = self._by_category(entry, item_id, reversed_one)
         if entry.is_write_off:  # no money comes, so it is worth what it takes off the books
@@ -283,6 +286,7 @@ class Posting:
         return PostingRequested(
             **self._about(entry),
             booked_base_minor=booked,
+            item_minor=entry.item_minor,
             direction=entry.direction,
             abas_open_item_id=item_id,
             document_kind=kind,
@@ -320,6 +324,8 @@ class Posting:
         """Return the booked value that a document takes off its item or the account, or gives back to it."""
         if entry.base_currency is None:
             return None
+        if entry.item_minor is not None:  # an item in the currency of the books is booked as what it is
+            return entry.item_minor
         source = reversed_one
         if source is None and entry.on_account and not entry.is_receipt:
             source = self.state.entries.get(entry.takes_back or "")
@@ -372,6 +378,7 @@ class Posting:
         return PostingRequested(
             **self._about(entry),
             booked_base_minor=entry.booked_base_minor,
+            item_minor=entry.item_minor,
             direction=entry.direction,
             abas_open_item_id=item_id,
             document_kind=entry.document_kind if bearer is entry else bearer.reversed_by,
@@ -925,6 +932,8 @@ class Posting:
         item = state.items.get((reversed_receipt.abas_open_item_id if reversed_receipt else None) or "")
         if item is None or (receipt.owner, item.abas_open_item_id) in state.ruled_out:
             return None
+        if item.currency != receipt.currency:
+            return None  # what it is worth by now is asked as of any other money
         holders = [one for one in state.holders_of(item.abas_open_item_id) if one.payment_id != receipt.payment_id]
         if holders and state.available.get(item.abas_open_item_id, 0) < receipt.amount_minor:
             detail = f"invoice {item.invoice_number} is cleared by {holders[-1].posting_reference} meanwhile"

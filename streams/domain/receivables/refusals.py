@@ -25,7 +25,7 @@ from schemas.records.receivables import (
 )
 from schemas.values.money import Money
 from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, State
-from streams.domain.receivables.matching import Part
+from streams.domain.receivables.matching import Part, is_converted
 from streams.domain.receivables.policy import WriteOffLimits
 
 _PART = re.compile(r"S\d+$")  # a part of a divided entry; the decision was about the whole
@@ -227,7 +227,7 @@ def check_fit(state: State, receipt: Entry, command: SplitEntry) -> None:
         item = state.items.get(item_id)
         if item_id and item is None:
             raise Refused(f"this customer has no open item {item_id}")
-        if item is not None and item.currency != receipt.currency:
+        if item is not None and item.currency != receipt.currency and not is_converted(receipt, item):
             raise Refused(f"invoice {item.invoice_number} is in {item.currency}, the receipt is {whole}")
 
 
@@ -235,7 +235,7 @@ def check_room(state: State, parts: Sequence[Part]) -> None:
     """Refuse if an item can't take these parts."""
     asked: Counter[str] = Counter()
     for part in parts:
-        asked[part.item.abas_open_item_id] += part.amount_minor
+        asked[part.item.abas_open_item_id] += part.amount_minor if part.item_minor is None else part.item_minor
     for item_id, minor in asked.items():
         item, left = state.items[item_id], state.available.get(item_id, 0)
         if minor > left:

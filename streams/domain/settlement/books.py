@@ -112,12 +112,15 @@ class OpenLine:
 class OpenDeposit:
     """A bank line that nothing explains yet, and what is said of it so far.
 
-    Units: deposit_minor is signed. bank_fee_minor is what the bank charged before it. held: an operator has turned a
+    Units: deposit_minor is signed; bank_minor too, what the bank booked in bank_currency where the processor converted.
+           bank_fee_minor is what the bank charged before it. held: an operator has turned a
            match down, so only an operator confirms another.
     """
 
     bank_line_id: str
     deposit_minor: int
+    bank_minor: int | None = None
+    bank_currency: str | None = None
     bank_fee_minor: int = 0
     moved_on: date
     book_on: date
@@ -397,6 +400,8 @@ def _with_line(state: State, event: SettlementLineRecorded) -> State:
         deposit = OpenDeposit(
             bank_line_id=event.line_id,
             deposit_minor=signed,
+            bank_minor=None if event.bank_minor is None else settlement_sign(event.kind) * event.bank_minor,
+            bank_currency=event.bank_currency,
             bank_fee_minor=event.fee_minor,
             moved_on=event.moved_on,
             book_on=event.book_on,

@@ -43,6 +43,7 @@ class Policy:
     books_rest    whether what nothing explains of a named deposit or batch goes to unidentified; else the line waits
     rest_percent  how much of a deposit a rest or a fee nobody named may be; a bank line that is short by more is a part
     transfers     which bank lines are payments of customers
+    paid_out_in   the other currencies in which a settlement account may be paid out, by its name
     """
 
     rule_version: int
@@ -50,6 +51,7 @@ class Policy:
     books_rest: bool
     rest_percent: int
     transfers: Transfers
+    paid_out_in: Mapping[str, tuple[str, ...]]
 
     def is_small(self, part_minor: int, whole_minor: int) -> bool:
         """Return whether an amount is so small a part of another that it can be a fee or a rest."""

@@ -150,6 +150,8 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
                 settlement_account=event.settlement_account,
                 bank_line_id=event.bank_line_id,
                 deposit_minor=event.deposit_minor,
+                bank_minor=match_.deposit.bank_minor,
+                bank_currency=match_.deposit.bank_currency,
                 records_minor=event.records_minor,
                 fee_minor=event.fee_minor,
                 tax_minor=event.tax_minor,
@@ -214,6 +216,8 @@ def _announced(event: DepositReportRecorded) -> DepositReported:
 
 def _on_bank_line(state: State, seen: BankLineObserved, policy: Policy) -> tuple[Event, ...]:
     """Take a line of the bank: a customer's payment, the return of one, or a deposit."""
+    if seen.currency != seen.settlement_account.rpartition("/")[2]:
+        return _on_reported_line(state, _of_converted(state, seen, policy), policy)
     line = _of_bank(seen)
     _check(line)
     transfer = transfer_of(state, seen, line, policy) if line.amount_minor and not _is_known(state, line) else None
@@ -536,6 +540,33 @@ def _of_bank(seen: BankLineObserved) -> SettlementLineRecorded:
         text=seen.text,
         occurred_at=seen.observed_at,
     )
+
+
+def _of_converted(state: State, seen: BankLineObserved, policy: Policy) -> SettlementLineRecorded:
+    """Read a bank line in another currency: what it pays out, as the line or the report of its deposit says it.
+
+    Raises: Unreadable for an account that may not be paid out in it, and for a line of which nothing says what it pays.
+    """
+    account, what = seen.settlement_account, f"line {seen.bank_line_id} of {seen.settlement_account}"
+    currency = account.rpartition("/")[2]
+    if seen.currency not in policy.paid_out_in.get(account, ()):
+        raise Unreadable(
+            f"{what} is in {seen.currency!r}; the key is <merchant>/<currency>, or adopt deposit-matching with "
+            f"paid_out_in: {{{account}: [{seen.currency}]}} and replay it"
+        )
+    if seen.fee_included_minor or seen.fee_excluded_minor:
+        raise Unreadable(f"{what} has charges of the bank in {seen.currency}; bring them as a line of their own")
+    report = state.reports.get(seen.deposit_id or "")
+    settled = seen.settled_minor
+    if settled is None and report is not None:
+        settled = abs(report.reported.net_minor)
+    if settled is None:
+        raise Unreadable(
+            f"{what} does not say what it pays out in {currency}; import the processor's report of deposit "
+            f"{seen.deposit_id or '(none is named)'} and replay it"
+        )
+    line = _of_bank(replace(seen, amount_minor=settled, currency=currency))
+    return replace(line, bank_minor=seen.amount_minor, bank_currency=seen.currency)
 
 
 def _of_entry(seen: ProcessorEntryObserved) -> SettlementLineRecorded:

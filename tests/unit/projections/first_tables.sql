@@ -891,6 +891,30 @@ ORDER BY (vault_customer_id, source_topic, source_partition, source_offset, row_
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each hold of charges by a code, and each release by a person'
 ;
+CREATE TABLE IF NOT EXISTS fct_rates
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    currency_pair LowCardinality(String),
+    rate_provider LowCardinality(String),
+    rate_on Nullable(Date32),
+    rate String,
+    shown_rate String,
+    previous_rate String,
+    paytrace_transaction_id String,
+    value_on Nullable(Date32),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (currency_pair, rate_provider, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each rate that was recorded or corrected, each payment that was valued by one, and each that waits for one'
+;
 CREATE TABLE IF NOT EXISTS saldo_positions
 (
     source_topic LowCardinality(String),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from projections.store.client import Store
-from schemas.records.payments import CodeKind, NextStep, TransactionStatus
+from schemas.records.payments import CaptureReversalReason, CodeKind, NextStep, PaymentMethod, TransactionStatus
 from schemas.records.settlement import ProcessorEntryKind
 from schemas.topic import Topic
 from tests.support.examples import example
@@ -171,3 +173,40 @@ def test_codes_say_what_is_next_who_is_held_and_how_near_a_limit_is(engine: Stor
     fill(engine, script.messages)
     (person,) = [row for row in asked(engine, "what_needs_a_person") if row["kind"] == "charges held"]
     assert person["item_count"] == 1
+
+
+def test_known_rates_say_who_changed_them_and_what_they_valued(engine: Store) -> None:
+    script = Script()
+    same = {"currency_pair": "USD/EUR", "rate_on": date(2026, 3, 4), "rate_provider": "ecb"}
+    topic = Topic.RATES_EVENTS
+    script.write(topic, example("RateRecorded", **same, rate="0.92"))
+    answered = {**same, "rate": "0.92", "value_on": date(2026, 3, 4)}
+    script.write(topic, example("RateAnswered", **answered, paytrace_transaction_id="1"))
+    script.write(topic, example("RateCorrected", **same, rate="1/1.0857", previous_rate="0.92"))
+    script.write(topic, example("RateAnswered", **{**answered, "rate": "1/1.0857"}, paytrace_transaction_id="2"))
+    script.command("1", 125_00)
+    script.posted("1", 125_00)
+    fill(engine, script.messages)
+    (row,) = asked(engine, "known_rates", as_of="2026-03-10")
+    assert (row["shown_rate"], row["previous_rate"], row["change_count"]) == ("0.921065", "0.92", 1)
+    assert (row["age_days"], row["provider"], row["payment_count"], row["used_before_change"]) == (6, "ecb", 2, 1)
+    assert (row["payments"], row["documents"]) == (["1", "2"], ["PT1"])
+
+
+def test_what_customers_pay_into_the_bank_account_stands_apart(engine: Store) -> None:
+    script = Script()
+    captured = {"method": PaymentMethod.BANK_TRANSFER, "currency": "USD", "value_on": date(2026, 3, 4)}
+    topic = Topic.PAYMENTS_EVENTS
+    script.write(topic, example("PaymentCaptured", **captured, paytrace_transaction_id="BTA", amount_minor=90_00))
+    script.write(topic, example("PaymentCaptured", **captured, paytrace_transaction_id="BTB", amount_minor=5_00))
+    reason = CaptureReversalReason.ACH_RETURN
+    script.write(
+        topic,
+        example("CaptureReversed", **captured, paytrace_transaction_id="BTB", amount_minor=5_00, reason=reason),
+    )
+    fill(engine, script.messages)
+    states = {row["paytrace_transaction_id"]: row["state"] for row in asked(engine, "bank_transfers")}
+    assert states == {"BTA": "waiting", "BTB": "returned"}
+    (day,) = asked(engine, "cash_flow", as_of="2026-03-05")
+    assert (day["transfers"], day["deposited"]) == ("90.00", "0.00")
+    assert [row for row in asked(engine, "clearing_reconciliation") if row["amount_minor"]] == []

@@ -50,6 +50,8 @@ NOTHING_OF_IT_THAT_DAY = {
     "next_steps",
     "deposits_due",
     "days_to_cash",
+    "bank_transfers",
+    "known_rates",
     "refunds_that_came_back",
 }
 

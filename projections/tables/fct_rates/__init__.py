@@ -1,0 +1,1 @@
+"""fct_rates: its columns and the function that fills it."""
