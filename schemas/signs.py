@@ -24,6 +24,8 @@ _MOVEMENTS: Mapping[Movement, int] = MappingProxyType(
         Movement.RETURNED: -1,
         Movement.REFUNDED: -1,
         Movement.REFUND_VOIDED: 1,
+        Movement.CHARGED_BACK: -1,
+        Movement.CHARGEBACK_REVERSED: 1,
         Movement.CHARGEBACK_LOST: 0,  # it was gone before
         Movement.CHARGEBACK_LOST_REVERSED: 0,
     }
@@ -44,8 +46,6 @@ _LOST = frozenset({Movement.CHARGEBACK_LOST, Movement.CHARGEBACK_LOST_REVERSED})
 _SETTLEMENT: Mapping[SettlementLineKind, int] = MappingProxyType(
     {
         **{SettlementLineKind(movement.value): sign for movement, sign in _MOVEMENTS.items() if movement not in _LOST},
-        SettlementLineKind.CHARGED_BACK: -1,
-        SettlementLineKind.CHARGEBACK_REVERSED: 1,
         SettlementLineKind.FEE: -1,
         SettlementLineKind.FEE_GIVEN_BACK: 1,
         SettlementLineKind.CHARGEBACK_FEE: -1,

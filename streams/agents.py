@@ -98,7 +98,7 @@ FOLLOW_DISPUTES = _decider(
     Topic.DISPUTES_INBOX,
     Topic.DISPUTES_EVENTS,
     disputes,
-    rules=RulesUsed((DISPUTE_DEADLINES.name,), disputes_policy),
+    rules=RulesUsed((DISPUTE_DEADLINES.name, ACCOUNT_MAPPING.name), disputes_policy),
     is_order_free=True,
 )
 # Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole

@@ -1,7 +1,7 @@
 -- Is every cent that PayTrace holds in abas, or waiting, or parked?
 -- One row for each currency. net = captured - refunded - voided - returned - charged back must be posted + waiting +
--- parked + what was handed over to finance, and residual, what is left over, must be 0. No document in abas takes a chargeback out yet, so it waits with a
--- minus until somebody has booked it or the dispute is won. Behind it stands what explains a residual: money still on its
+-- parked + what was handed over to finance, and residual, what is left over, must be 0. A chargeback waits with a minus
+-- until abas holds its document, then it is posted with a minus. Behind it stands what explains a residual: money still on its
 -- way between two contexts, and money that an operator discarded. Unexplained money is lost or doubled. Beside the bridge
 -- stands what PayTrace holds in words or amounts that can't be read: how many transactions, and what they come to as far
 -- as their amounts can be read. Nothing of it is proved, so it is no part of captured; `saldo waiting` lists it.

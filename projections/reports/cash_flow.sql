@@ -5,17 +5,11 @@
 -- period day: day
 WITH
 {as_of:Date} AS today,
-paid_out AS
-(
-    SELECT settlement_account, booked_on, arrayJoin(line_ids) AS line_id
-    FROM rpt_bank_lines_now
-    WHERE status = 'matched'
-),
 usual AS
 (
     SELECT toInt32(ifNull(ceil(avgOrNull(dateDiff('day', lines.moved_on, paid_out.booked_on))), 2)) AS days
     FROM fct_settlement_lines AS lines FINAL
-    INNER JOIN paid_out ON paid_out.settlement_account = lines.settlement_account AND paid_out.line_id = lines.line_id
+    INNER JOIN rpt_paid_out_lines AS paid_out ON paid_out.settlement_account = lines.settlement_account AND paid_out.line_id = lines.line_id
 ),
 flows AS
 (
@@ -26,7 +20,7 @@ flows AS
     SELECT
         greatest(moved_on + (SELECT days FROM usual), today), toString(currency), 0, toInt128(signed_minor), 0, 0
     FROM fct_settlement_lines FINAL
-    WHERE term != 'deposited' AND (settlement_account, line_id) NOT IN (SELECT settlement_account, line_id FROM paid_out)
+    WHERE term != 'deposited' AND (settlement_account, line_id) NOT IN (SELECT settlement_account, line_id FROM rpt_paid_out_lines)
     UNION ALL
     SELECT greatest(assumeNotNull(due_on), today), toString(currency), 0, 0, toInt128(open_minor), 0
     FROM rpt_open_items_now

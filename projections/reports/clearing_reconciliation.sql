@@ -57,7 +57,9 @@ deposits AS
         sumIf(minor, term = 'charged_back') AS charged_back,
         sumIf(minor, term IN ('fees', 'adjusted')) AS fees,
         sumIf(minor, term = 'reserve') AS reserve,
-        sumIf(minor, term NOT IN ('captured', 'refunded', 'returned', 'charged_back', 'fees', 'adjusted', 'reserve', 'deposited')) AS others,
+        sumIf(minor, term = 'rest') AS rest,
+        sumIf(minor, term NOT IN
+            ('captured', 'refunded', 'returned', 'charged_back', 'fees', 'adjusted', 'reserve', 'rest', 'deposited')) AS others,
         sumIf(minor, term = 'deposited') AS deposited,
         sum(minor) AS closing
     FROM rpt_deposit_bridge
@@ -85,10 +87,11 @@ FROM
             (9, '- charged back', charged_back),
             (10, '- fees', fees),
             (11, '- reserve', reserve),
-            (12, '- others', others),
-            (13, '- deposited by the bank', deposited),
-            (14, '= on its way to the bank', closing),
-            (15, 'residual', net - unsettled - differs - moved)
+            (12, '- rests of deposits', rest),
+            (13, '- others', others),
+            (14, '- deposited by the bank', deposited),
+            (15, '= on its way to the bank', closing),
+            (16, 'residual', net - unsettled - differs - moved)
         ]) AS term
     FROM sums
     FULL OUTER JOIN deposits ON deposits.settlement_account = sums.settlement_account

@@ -4,10 +4,6 @@
 -- largest first.
 -- period day: book day
 WITH
-paid AS
-(
-    SELECT settlement_account, arrayJoin(line_ids) AS line_id FROM rpt_bank_lines_now WHERE status = 'matched'
-),
 missing AS
 (
     SELECT settlement_account, detail, currency, open_minor, source_topic, source_partition, source_offset, book_on,
@@ -69,7 +65,7 @@ FROM
         source_partition,
         source_offset
     FROM missing
-    LEFT ANTI JOIN paid USING (settlement_account, line_id)
+    LEFT ANTI JOIN rpt_paid_out_lines USING (settlement_account, line_id)
     GROUP BY settlement_account, source_topic, source_partition, source_offset
     UNION ALL
     SELECT

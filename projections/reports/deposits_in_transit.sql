@@ -3,12 +3,6 @@
 -- clearing that the bank still owes; money that is refunded, charged back or kept as fee stands with a minus.
 -- parameter as_of Date = today: days are counted up to this day
 -- period moved_on: day of the money
-WITH paid_out AS
-(
-    SELECT settlement_account, arrayJoin(line_ids) AS line_id
-    FROM rpt_bank_lines_now
-    WHERE status = 'matched'
-)
 SELECT
     settlement_account,
     moved_on,
@@ -18,6 +12,6 @@ SELECT
     toString(currency) AS currency,
     dateDiff('day', moved_on, {as_of:Date}) AS days
 FROM fct_settlement_lines AS lines FINAL
-WHERE term != 'deposited' AND (settlement_account, line_id) NOT IN (SELECT settlement_account, line_id FROM paid_out)
+WHERE term != 'deposited' AND (settlement_account, line_id) NOT IN (SELECT settlement_account, line_id FROM rpt_paid_out_lines)
 GROUP BY settlement_account, moved_on, batch_number, currency
 ORDER BY moved_on, settlement_account, batch_number

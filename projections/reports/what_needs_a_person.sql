@@ -2,10 +2,6 @@
 -- One row for each kind and currency: money that waits, payments whose words can't be read, disputes whose last day for an answer is near or over, chargebacks, deposits that
 -- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops, documents and records that the ERP refused, documents without an account, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
-paid AS
-(
-    SELECT settlement_account, arrayJoin(line_ids) AS line_id FROM rpt_bank_lines_now WHERE status = 'matched'
-),
 missing AS
 (
     SELECT settlement_account, currency, open_minor, source_topic, source_partition, source_offset, recorded_at,
@@ -60,7 +56,7 @@ FROM
         toString(currency),
         count(),
         sum(toInt128(disputed_minor)),
-        toDateTime64(min(first_at), 3, 'UTC')
+        toDateTime64(min(warned_at), 3, 'UTC')
     FROM rpt_dispute_cases
     WHERE deadline IN ('near', 'passed')
     GROUP BY currency
@@ -122,7 +118,7 @@ FROM
         SELECT toString(any(currency)) AS currency, any(open_minor) AS open_minor,
             toDateTime64(any(recorded_at), 3, 'UTC') AS since
         FROM missing
-        LEFT ANTI JOIN paid USING (settlement_account, line_id)
+        LEFT ANTI JOIN rpt_paid_out_lines USING (settlement_account, line_id)
         GROUP BY settlement_account, source_topic, source_partition, source_offset
     )
     GROUP BY currency

@@ -32,7 +32,7 @@ WORDS: Mapping[str, str] = {
     "KIND_UNKNOWN": "PayTrace's kind is not one that we know",
     "AMOUNT_UNREADABLE": "its amount can't be read",
     "ROW_UNREADABLE": "its row at PayTrace can't be read",
-    "CHARGEBACK_NOT_BOOKED": "charged back, the invoice still counts as paid",
+    "CHARGEBACK_NOT_BOOKED": "a dispute moved money that is not booked in abas yet",
     "CHARGEBACK_OF_UNKNOWN_PAYMENT": "charged back, but nobody saw the payment captured",
     "CHARGEBACK_NAMES_NO_PAYMENT": "charged back, but the dispute names no payment",
     # what happens in a dispute

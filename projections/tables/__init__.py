@@ -96,6 +96,7 @@ VIEWS: tuple[str, ...] = (
     "fct_waiting",
     "rpt_money",
     "rpt_bank_lines_now",
+    "rpt_paid_out_lines",
     "rpt_deposit_bridge",
     "rpt_proposals_now",
     "rpt_alerts_now",

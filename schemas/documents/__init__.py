@@ -124,6 +124,7 @@ class Kind(Entry):
     lines: tuple[LineKind, ...] = ()
     money: Literal["payer"] | None = None  # what a payer paid: the bridge of PayTrace and the ERP counts it
     reversed_by: str | None = None
+    charged_back_by: str | None = None  # where a dispute takes it back, by the policy reopen
     row_values: Mapping[Name, ValueType] = {}
     address: Mapping[AddressPart, str] = {}  # which values are one postal address: they are compared as a place
 
@@ -131,6 +132,11 @@ class Kind(Entry):
     def is_document(self) -> bool:
         """Whether it is posted once, or else a record that may change."""
         return bool(self.lines)
+
+    @property
+    def reversals(self) -> tuple[str, ...]:
+        """The kinds that take this one back."""
+        return tuple(one for one in (self.reversed_by, self.charged_back_by) if one is not None)
 
     @property
     def required(self) -> frozenset[str]:
@@ -152,8 +158,8 @@ class Kind(Entry):
             line.role == PAYER_MONEY[0] and line.side != "either" for line in self.lines
         ):
             raise ValueError(f"money of a payer goes through a line {PAYER_MONEY[0]}, on one side; write that line")
-        if not self.is_document and self.reversed_by is not None:
-            raise ValueError("a record is changed, not reversed; drop reversed_by")
+        if not self.is_document and self.reversals:
+            raise ValueError("a record is changed, not reversed; drop reversed_by and charged_back_by")
         names = [role for line in self.lines for role in line.roles]
         if len(set(names)) < len(names):
             raise ValueError("two lines have one role; give each line a role of its own")
@@ -228,21 +234,23 @@ def _read_kind(path: Path, known: Mapping[str, Role], bad: list[BadKind]) -> Kin
 
 
 def _bad_reversal(kind: Kind, found: Mapping[str, Kind], names: AbstractSet[str]) -> Iterator[BadKind]:
-    if kind.reversed_by is None:
-        return
-    file, other = f"{kind.kind}.yaml", found.get(kind.reversed_by)
-    if other is None:
-        if kind.reversed_by not in names:  # else that file has its own finding
-            remedy = near(kind.reversed_by, [k.kind for k in found.values() if k.is_document and k is not kind])
-            yield BadKind(file, f"reversed_by is {kind.reversed_by}, which has no file here; write it, or {remedy}")
-        return
-    turned = {" or ".join(line.roles): (_TURNED[line.side], line.optional, line.by_category) for line in kind.lines}
-    if {" or ".join(line.roles): (line.side, line.optional, line.by_category) for line in other.lines} != turned:
-        wanted = ", ".join(
-            f"{role} {side}{' optional' if may else ''}{' by_category' if each else ''}"
-            for role, (side, may, each) in turned.items()
-        )
-        yield BadKind(file, f"{other.kind} doesn't turn its lines; there they are {wanted}")
+    file = f"{kind.kind}.yaml"
+    for field in ("reversed_by", "charged_back_by"):
+        named = getattr(kind, field)
+        other = found.get(named or "")
+        if named is None or (other is None and named in names):  # that file has its own finding
+            continue
+        if other is None:
+            remedy = near(named, [k.kind for k in found.values() if k.is_document and k is not kind])
+            yield BadKind(file, f"{field} is {named}, which has no file here; write it, or {remedy}")
+            continue
+        turned = {" or ".join(line.roles): (_TURNED[line.side], line.optional, line.by_category) for line in kind.lines}
+        if {" or ".join(line.roles): (line.side, line.optional, line.by_category) for line in other.lines} != turned:
+            wanted = ", ".join(
+                f"{role} {side}{' optional' if may else ''}{' by_category' if each else ''}"
+                for role, (side, may, each) in turned.items()
+            )
+            yield BadKind(file, f"{other.kind} doesn't turn its lines; there they are {wanted}")
 
 
 _TURNED: Mapping[str, Literal["debit", "credit", "either"]] = {"debit": "credit", "credit": "debit", "either": "either"}
@@ -272,7 +280,7 @@ def kinds() -> Mapping[str, Kind]:
 @cache
 def reversals() -> frozenset[str]:
     """Kinds that take another one back."""
-    return frozenset(kind.reversed_by for kind in kinds().values() if kind.reversed_by is not None)
+    return frozenset(one for kind in kinds().values() for one in kind.reversals)
 
 
 @cache

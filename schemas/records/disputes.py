@@ -137,6 +137,7 @@ class DisputeMoneyMoved(Record):
     reason_code: str
     raw_stage: str
     moved_on: date
+    reopens_invoice: bool
     occurred_at: datetime
 
 
@@ -178,6 +179,7 @@ class DisputeRecorded(Record):
     respond_by_on: date | None = None
     entered_on: date
     origin: str
+    reopens_invoice: bool
     occurred_at: datetime
     stage: DisputeFact
     previous_minor: int

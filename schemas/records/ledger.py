@@ -181,6 +181,7 @@ class LedgerDocumentRequested(Record):
 
     settlement_account: str
     posting_reference: str
+    kind: str
     subject: str
     lines: tuple[DocumentLine, ...]
     text: str | None = None

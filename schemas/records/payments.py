@@ -203,6 +203,7 @@ class DisputeReported(Record):
     currency: str
     reason_code: str
     entered_on: date
+    reopens_invoice: bool
     occurred_at: datetime
 
 
@@ -288,9 +289,11 @@ class PaymentChargebackReversed(Record):
     raw_stage: str
     previous_minor: int
     amount_minor: int
+    change_number: int
     currency: str
     reason_code: str
     entered_on: date
+    reopens_invoice: bool
     occurred_at: datetime
 
 
@@ -304,9 +307,11 @@ class PaymentChargedBack(Record):
     raw_stage: str
     previous_minor: int
     amount_minor: int
+    change_number: int
     currency: str
     reason_code: str
     entered_on: date
+    reopens_invoice: bool
     occurred_at: datetime
 
 

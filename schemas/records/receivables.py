@@ -180,6 +180,7 @@ class EntryMoved(Record):
     card_token: str | None = None
     invoice_number: str | None = None
     takes_back: str | None = None
+    dispute_id: str | None = None
     money_at: datetime
     value_on: date | None = None
     occurred_at: datetime

@@ -388,6 +388,7 @@ class DepositRestExplained(Record):
     line_ids: tuple[str, ...]
     records_minor: int
     fee_minor: int
+    expected_fee_minor: int = 0
     tax_minor: int = 0
     rest_minor: int
     currency: str
@@ -433,6 +434,7 @@ class DepositUnmatched(Record):
     records_minor: int = 0
     deposit_minor: int = 0
     fee_minor: int
+    expected_fee_minor: int = 0
     rest_minor: int = 0
     currency: str
     requested_by: str

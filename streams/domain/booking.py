@@ -60,14 +60,14 @@ def of_processor(kind: SettlementLineKind, amount_minor: int, tax_minor: int) ->
     return document, _lines(**amounts, clearing=sign * amount_minor)
 
 
-def of_dispute(movement: DisputeMovement, amount_minor: int, policy: Literal["receivable", "reopen"]) -> Lines:
+def of_dispute(movement: DisputeMovement, amount_minor: int, *, reopens_invoice: bool) -> Lines:
     """Return the lines of money that a dispute took or gave back.
 
-    By the policy `reopen` it is the customer's money again, which a document of receivables takes off the invoice.
+    Where it opens the invoice again it is the customer's money, which a document of receivables takes off it.
     """
     signed = {DisputeMovement.CHARGED_BACK: -amount_minor, DisputeMovement.CHARGEBACK_REVERSED: amount_minor}
     minor = signed.get(movement, 0)
-    return _lines(**{"chargeback_receivable" if policy == "receivable" else "unapplied": -minor, "clearing": minor})
+    return _lines(**{"unapplied" if reopens_invoice else "chargeback_receivable": -minor, "clearing": minor})
 
 
 def of_deposit(deposit_minor: int, rest_minor: int) -> Lines:

@@ -15,7 +15,7 @@ PARKED_REMEDY = "reopen the period and post again, or adopt a mapping with close
 def redated_to(choice: str, refused_on: date, at: datetime) -> date | None:
     """Return the day that a document is asked for again whose period is closed; None if it waits for a person.
 
-    choice is the mapping's for its kind: `redate` or `park`. at is when the ERP refused refused_on.
+    choice is the mapping's for its kind. at is when the ERP refused refused_on.
     """
     return None if choice == "park" else next_period(refused_on, business_day(at))
 

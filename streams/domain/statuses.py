@@ -16,6 +16,7 @@ class PaymentStatus(StrEnum):
     REFUNDED = "REFUNDED"
     VOIDED = "VOIDED"
     RETURNED = "RETURNED"  # an ACH return
+    CHARGED_BACK = "CHARGED_BACK"  # a dispute took it, and its invoice is open again
     REVERSED = "REVERSED"  # taken off this invoice by a correction, or by a person
     WAITING = "WAITING"  # another fact, or a person's decision, is needed
     ON_ACCOUNT = "ON_ACCOUNT"

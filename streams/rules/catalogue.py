@@ -142,9 +142,8 @@ def _deposit_matching(text: str, file: str) -> DepositPolicy:
     )
 
 
-def _dispute_deadlines(text: str, file: str) -> DisputesPolicy:
-    found = parse_owned(text, _Deadlines, file=file)
-    return DisputesPolicy(found.version, found.warn_days)
+def _dispute_deadlines(text: str, file: str) -> _Deadlines:
+    return parse_owned(text, _Deadlines, file=file)
 
 
 def _exchange_rates(text: str, file: str) -> RatesPolicy:
@@ -208,7 +207,7 @@ EXCHANGE_RATES = RulesKind(
 ACCOUNT_MAPPING = RulesKind(
     "account-mapping",
     "which accounts documents get, and what finance chose",
-    (Topic.RECEIVABLES_INBOX, Topic.PAYMENTS_OBSERVATIONS, Topic.LEDGER_INBOX),
+    (Topic.RECEIVABLES_INBOX, Topic.PAYMENTS_OBSERVATIONS, Topic.LEDGER_INBOX, Topic.DISPUTES_INBOX),
     account_mapping,
 )
 DISPUTE_DEADLINES = RulesKind(
@@ -270,9 +269,11 @@ def deposit_policy(matching: str) -> DepositPolicy:
 
 
 @lru_cache(maxsize=16)
-def disputes_policy(deadlines: str) -> DisputesPolicy:
-    """Return the policy of follow-disputes from the text of its rules; raises FileInvalid."""
-    return _dispute_deadlines(deadlines, DISPUTE_DEADLINES.name)
+def disputes_policy(deadlines: str, mapping: str) -> DisputesPolicy:
+    """Return the policy of follow-disputes from the texts of its rules; raises FileInvalid."""
+    found = _dispute_deadlines(deadlines, DISPUTE_DEADLINES.name)
+    chargeback = account_mapping(mapping, ACCOUNT_MAPPING.name).policies.chargeback
+    return DisputesPolicy(found.version, found.warn_days, chargeback)
 
 
 @lru_cache(maxsize=16)

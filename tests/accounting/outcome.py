@@ -31,6 +31,10 @@ _COUNTED_AS = {
     "on_account_receipt": "on_account",
     "on_account_application": "on_account",
     "credit_memo_application": "on_account",
+    "cash_receipt_chargeback": "chargeback",
+    "on_account_chargeback": "chargeback",
+    "cash_receipt_chargeback_returned": "chargeback_reversal",
+    "on_account_chargeback_returned": "chargeback_reversal",
     "cash_discount": "write_off",
     "converted_receipt": "cash_receipt",
     "conversion_difference": "exchange_difference",
@@ -38,7 +42,7 @@ _COUNTED_AS = {
     "cash_discount_reversal": "reversal",
 }
 # Documents of one transaction that the stories count as one: a capture over several invoices, a refund that is divided.
-_ONE_PER_TRANSACTION = frozenset({"cash_receipt", "reversal"})
+_ONE_PER_TRANSACTION = frozenset({"cash_receipt", "reversal", "chargeback", "chargeback_reversal"})
 # The stories list no document for a claim that moves from one account to the other (docs/adr/0093).
 _NOT_COUNTED = frozenset({"chargeback_lost", "chargeback_lost_reversal"})
 _ITEM, _CREDIT = "item", "credit"
@@ -193,13 +197,17 @@ def _documents(translation: Translation) -> Iterator[str]:
     if strangers:
         yield f"documents: {strangers} that nobody asked for"
     found: Counter[str] = Counter()
-    seen: set[tuple[str, str, str]] = set()
+    seen: set[tuple[str, ...]] = set()
     for command, _ in posted:
         kind = _COUNTED_AS.get(command.kind, command.kind)
         if kind in _NOT_COUNTED:
             continue
         transaction = command.values.get("paytrace_transaction_id", "")
-        group = (kind, transaction, command.lines[0].side.value)  # a refund that comes back is one of its own
+        # A dispute takes and gives more than once.
+        dispute = command.values.get("dispute", "")
+        moved_on = command.values["value_on"] if dispute else ""
+        # A refund that comes back is one of its own.
+        group = (kind, transaction, command.lines[0].side.value, dispute, moved_on)
         if kind in _ONE_PER_TRANSACTION and transaction and group in seen:
             continue
         seen.add(group)

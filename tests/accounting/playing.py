@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from projections.store.client import Store
@@ -9,12 +10,17 @@ from tests.accounting.meanings import Seen, unmet
 from tests.accounting.outcome import Roles, balances, differences
 from tests.accounting.stories import Story
 from tests.accounting.translation import NotTranslated, Translation
-from tests.accounting.world import world_of
+from tests.accounting.world import World, world_of
 from tests.support.abas_sandbox import AbasSandboxProcess
 
 
-async def played(story: Story, sandbox: AbasSandboxProcess, store: Store) -> list[str]:
-    """Return the differences in words; none if the story holds. The store is for the tables of the story alone."""
+async def played(
+    story: Story, sandbox: AbasSandboxProcess, store: Store, look: Callable[[World], None] | None = None
+) -> list[str]:
+    """Return the differences in words; none if the story holds. The store is for the tables of the story alone.
+
+    look is shown the world at the end.
+    """
     async with world_of(story, sandbox) as world:
         translation = Translation(world)
         translation.begin()
@@ -34,4 +40,7 @@ async def played(story: Story, sandbox: AbasSandboxProcess, store: Store) -> lis
             return [f"not translated: {error}"]
         found += [f"parked: {why}" for why in world.parked()]
         found += differences(translation, at)
-        return [*found, *[phrase async for phrase in unmet(seen)]]
+        found += [phrase async for phrase in unmet(seen)]
+        if look is not None:
+            look(world)
+        return found

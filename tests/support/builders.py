@@ -41,6 +41,8 @@ SIGNS = {
     Movement.VOIDED: -1,
     Movement.RETURNED: -1,
     Movement.REFUNDED: -1,
+    Movement.CHARGED_BACK: -1,
+    Movement.CHARGEBACK_REVERSED: 1,
     Movement.CHARGEBACK_LOST: 0,
     Movement.CHARGEBACK_LOST_REVERSED: 0,
 }

@@ -35,7 +35,7 @@ RECEIVABLES = receivables_policy(
 )
 LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
-DISPUTES = disputes_policy(text_of(DISPUTE_DEADLINES.shipped))
+DISPUTES = disputes_policy(*(text_of(kind.shipped) for kind in (DISPUTE_DEADLINES, ACCOUNT_MAPPING)))
 PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES)))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 _SHIPPED: Mapping[Any, Any] = {

@@ -231,6 +231,7 @@ def disputed_money(id_: str, amount_minor: int, on: int) -> DisputeMoneyMoved:
         currency="USD",
         reason_code="10.4",
         raw_stage=movement.value,
+        reopens_invoice=False,
         moved_on=day(on),
         occurred_at=noon(on),
     )

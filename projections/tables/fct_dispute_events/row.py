@@ -33,6 +33,7 @@ class DisputeEventRow:
     charged_back_minor: Annotated[int, "what the dispute takes since then"]
     lost_minor: Annotated[int, "what of that is lost for good since then"]
     currency: Word
+    reopens_invoice: Annotated[bool, "whether the customer's invoice is open again at once (policy reopen)"]
     entered_on: date
     deadline_on: Annotated[date | None, "last day on which an answer counts since then"]
     origin: str
@@ -69,6 +70,7 @@ def project(record: Any, at: Coordinates) -> tuple[DisputeEventRow, ...]:
             charged_back_minor=now_minor,
             lost_minor=lost_minor,
             currency=record.currency,
+            reopens_invoice=record.reopens_invoice,
             entered_on=record.entered_on,
             deadline_on=deadline_on,
             origin=origin,

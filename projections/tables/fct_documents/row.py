@@ -6,8 +6,8 @@ The same outcomes travel back through the inbox of receivables; counting them th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
 
 from projections.messages.coordinates import Coordinates
 from projections.tables.about import DOCUMENT_RECORDS
@@ -29,6 +29,8 @@ class DocumentRow:
     subject_kind: Word
     subject: str
     abas_customer_id: str
+    settlement_account: Word
+    dispute_id: str
     is_payer_money: bool
     signed_minor: int
     amount_minor: int
@@ -40,6 +42,8 @@ class DocumentRow:
     code: Word
     message: str
     field_name: Word
+    value_on: Annotated[date | None, "the day that the document bears"]
+    posted_on: Annotated[date | None, "the day it was to be posted on, where the period of value_on is closed"]
     occurred_at: datetime
 
 
@@ -61,6 +65,8 @@ def project(record: Any, at: Coordinates) -> tuple[DocumentRow, ...]:
             subject_kind=record.subject_kind.value,
             subject=record.subject,
             abas_customer_id=record.subject if record.subject_kind is SubjectKind.CUSTOMER else "",
+            settlement_account=record.settlement_account or "",
+            dispute_id=record.values.get("dispute", ""),
             is_payer_money=bool(sign),
             signed_minor=sign * amount if isinstance(record, DocumentPosted) else 0,
             amount_minor=amount,
@@ -72,9 +78,15 @@ def project(record: Any, at: Coordinates) -> tuple[DocumentRow, ...]:
             code=getattr(record, "code", ""),
             message=getattr(record, "message", ""),
             field_name=getattr(record, "field_name", None) or "",
+            value_on=_day(record.values.get("value_on")),
+            posted_on=getattr(record, "posted_on", None),
             occurred_at=record.occurred_at,
         ),
     )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 TABLE = FactTable(

@@ -18,6 +18,34 @@ captured AS
     SELECT paytrace_transaction_id
     FROM fct_payment_events FINAL
     WHERE record_type = 'PaymentCaptured'
+),
+-- Of these what a dispute takes off the customer at once goes the way of their other money.
+moved AS
+(
+    SELECT paytrace_transaction_id
+    FROM fct_payment_events FINAL
+    GROUP BY paytrace_transaction_id
+    HAVING countIf(record_type = 'PaymentCaptured') > 0
+        AND (countIf(record_type = 'ValuationAsked') = 0 OR countIf(record_type = 'PaymentValued') > 0)
+),
+booked AS
+(
+    SELECT
+        settlement_account, dispute_id,
+        sumIf(if(kind = 'chargeback', -1, 1) * toInt128(minor), is_posted) AS booked_minor,
+        countIf(NOT is_answered) > 0 AS is_asked
+    FROM
+    (
+        SELECT
+            any(facts.settlement_account) AS settlement_account, any(facts.dispute_id) AS dispute_id,
+            any(facts.kind) AS kind, any(facts.amount_minor) AS minor,
+            countIf(record_type = 'DocumentPosted') > 0 AS is_posted,
+            uniqExactIf(event_id, record_type = 'PostDocument') <= countIf(record_type != 'PostDocument') AS is_answered
+        FROM fct_documents AS facts FINAL
+        WHERE facts.kind IN ('chargeback', 'chargeback_reversal')
+        GROUP BY posting_reference
+    )
+    GROUP BY settlement_account, dispute_id
 )
 SELECT
     'identification' AS waits_in,
@@ -26,6 +54,7 @@ SELECT
     paytrace_transaction_id,
     '' AS posting_reference,
     movement IN ('AMOUNT_INCREASED', 'AMOUNT_DECREASED') AS is_correction,
+    movement IN ('CHARGED_BACK', 'CHARGEBACK_REVERSED') AS is_chargeback,
     '' AS abas_customer_id,
     invoice_number,
     signed_minor,
@@ -46,6 +75,7 @@ SELECT
     paytrace_transaction_id,
     posting_reference,
     match(posting_reference, '[CU][0-9]'),
+    match(posting_reference, '[KR](-[0-9]+)?(S[0-9]+)*$'),
     abas_customer_id,
     invoice_number,
     signed_minor,
@@ -68,6 +98,7 @@ SELECT
     concat('no exchange rate ', pair, ' is young enough for ', toString(asked_for)),
     paytrace_transaction_id,
     '',
+    0,
     0,
     '',
     invoice,
@@ -99,10 +130,12 @@ FROM
     HAVING countIf(record_type = 'ValuationAsked') > 0 AND countIf(record_type = 'PaymentValued') = 0
 )
 UNION ALL
--- No document takes a chargeback out of abas yet, so a person books it; it waits until the dispute is won back.
+-- What a dispute takes, less what abas holds of it as documents of the merchant account. Of one that opens the invoice
+-- again only what no payment has heard of yet.
 SELECT
     'disputes',
     multiIf(
+        booked.is_asked, 'POSTING_IN_PROGRESS',
         disputes.paytrace_transaction_id = '', 'CHARGEBACK_NAMES_NO_PAYMENT',
         disputes.paytrace_transaction_id NOT IN captured, 'CHARGEBACK_OF_UNKNOWN_PAYMENT',
         'CHARGEBACK_NOT_BOOKED'
@@ -115,9 +148,10 @@ SELECT
     disputes.paytrace_transaction_id,
     '',
     0,
+    0,
     entries.abas_customer_id,
     entries.invoice_number,
-    -disputes.charged_back_minor,
+    -disputes.charged_back_minor - booked.booked_minor AS waiting_minor,
     disputes.currency,
     disputes.first_at,
     disputes.occurred_at,
@@ -125,7 +159,16 @@ SELECT
     disputes.source_topic,
     disputes.source_partition,
     disputes.source_offset
-FROM rpt_disputes_now AS disputes
+FROM
+(
+    -- One that named another payment before has a line for each; its documents belong to the one that it names now.
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY settlement_account, dispute_id ORDER BY occurred_at DESC, charged_back_minor DESC
+        ) = 1 AS is_latest
+    FROM rpt_disputes_now
+) AS disputes
 LEFT JOIN
 (
     SELECT paytrace_transaction_id, any(abas_customer_id) AS abas_customer_id, any(invoice_number) AS invoice_number
@@ -133,5 +176,8 @@ LEFT JOIN
     WHERE paytrace_transaction_id != ''
     GROUP BY paytrace_transaction_id
 ) AS entries ON entries.paytrace_transaction_id = disputes.paytrace_transaction_id
-WHERE disputes.charged_back_minor != 0
+LEFT JOIN booked
+    ON booked.settlement_account = disputes.settlement_account AND booked.dispute_id = disputes.dispute_id
+    AND disputes.is_latest
+WHERE waiting_minor != 0 AND NOT (disputes.reopens_invoice AND disputes.paytrace_transaction_id IN moved)
 COMMENT 'Money that should be in abas and is not yet: where it waits, why, and since when'

@@ -6,7 +6,6 @@ recorded AS
     SELECT
         *,
         min(entered_on) OVER one AS opened_on,
-        min(occurred_at) OVER one AS first_at,
         countIf(fact NOT IN ('RETRIEVAL_REQUESTED', 'EVIDENCE_SUBMITTED', 'CLOSED')) OVER one > 0 AS is_chargeback
     FROM fct_dispute_events FINAL
     WHERE record_type = 'DisputeRecorded'
@@ -42,9 +41,6 @@ SELECT
         'set'
     ) AS deadline,
     warned.occurred_at AS warned_at,
-    recorded.first_at AS first_at,
-    recorded.occurred_at AS occurred_at,
-    recorded.recorded_at AS recorded_at,
     recorded.source_topic AS source_topic,
     recorded.source_partition AS source_partition,
     recorded.source_offset AS source_offset

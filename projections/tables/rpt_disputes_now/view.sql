@@ -28,6 +28,7 @@ SELECT
     reason_code,
     charged_back_minor,
     currency,
+    reopens_invoice,
     entered_on,
     min(entered_on) OVER one AS first_on,
     min(occurred_at) OVER one AS first_at,

@@ -20,6 +20,11 @@ documents AS
         anyIf(facts.document_number, record_type = 'DocumentPosted') AS document_number,
         argMaxIf(facts.code, facts.source_offset, record_type = 'DocumentRefused') AS code,
         argMaxIf(facts.message, facts.source_offset, record_type = 'DocumentRefused') AS message,
+        argMinIf(facts.kind, facts.source_offset, record_type = 'PostDocument') AS first_kind,
+        any(facts.value_on) AS value_on,
+        argMaxIf(facts.posted_on, facts.source_offset, record_type = 'PostDocument') AS posted_on,
+        countIf(record_type = 'DocumentRefused' AND startsWith(facts.code, 'PERIOD_CLOSED')) > 0 AS is_period_closed,
+        argMaxIf(facts.message, facts.source_offset, startsWith(facts.code, 'PERIOD_CLOSED')) AS closed_message,
         min(facts.occurred_at) AS asked_at,
         max(facts.recorded_at) AS recorded_at
     FROM fct_documents AS facts FINAL
@@ -42,7 +47,8 @@ SELECT
         'refused'
     ) AS state,
     kind, subject_kind, subject, paytrace_transaction_id, is_payer_money, amount_minor, currency, open_item,
-    reverses_reference, document_number, code, message, asked_at, recorded_at
+    reverses_reference, document_number, code, message, value_on, posted_on, first_kind, is_period_closed, closed_message,
+    asked_at, recorded_at
 FROM documents
 LEFT JOIN stopped ON stopped.reference = documents.posting_reference
 COMMENT 'Each document of any kind once: posted, refused, waiting for the ERP, parked or discarded'

@@ -65,12 +65,13 @@ class Entered:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One dispute: its facts in their order, and how many lines of the account each direction of its money made.
+    """One dispute: its facts in their order, how it is booked, and how many lines each direction of its money made.
 
     All questions are answered from the facts alone, so the order in which they came makes no difference.
     """
 
     facts: tuple[Entered, ...] = ()
+    reopens_invoice: bool | None = None  # by the policy of its first fact; None before it
     taken_lines: int = 0
     returned_lines: int = 0
 

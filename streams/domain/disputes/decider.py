@@ -59,9 +59,9 @@ def decide(state: State, record: DisputesInbox, policy: Policy) -> tuple[Event, 
     """
     match record:
         case DisputeObserved():
-            return _on_fact(state.case, record)
+            return _on_fact(state.case, record, policy)
         case RecordDisputeFact():
-            return _on_command(state, record)
+            return _on_command(state, record, policy)
         case DisputeDeadlineSet() | DayBegan():
             return on_calendar(state.calendar, record, policy)
         case _:
@@ -72,7 +72,7 @@ def evolve(state: State, event: DisputesEvents) -> State:
     """Remember one event; accepts any event in any state."""
     match event:
         case DisputeRecorded():
-            case_ = state.case.with_fact(entered(event))
+            case_ = replace(state.case.with_fact(entered(event)), reopens_invoice=event.reopens_invoice)
             if event.moved_minor < 0:
                 case_ = replace(case_, taken_lines=case_.taken_lines + 1)
             elif event.moved_minor > 0:
@@ -98,14 +98,14 @@ def route(_state: State, event: DisputesEvents) -> tuple[Output, ...]:
             assert_never(event)
 
 
-def _on_fact(case: Case, seen: DisputeObserved) -> tuple[Event, ...]:
+def _on_fact(case: Case, seen: DisputeObserved, policy: Policy) -> tuple[Event, ...]:
     if problem := _problem(seen):
         raise Unreadable(problem)
     fact = entered(seen)
-    return () if case.knows(fact) else (_recorded(case, seen, fact),)
+    return () if case.knows(fact) else (_recorded(case, seen, fact, policy),)
 
 
-def _on_command(state: State, command: RecordDisputeFact) -> tuple[Event, ...]:
+def _on_command(state: State, command: RecordDisputeFact, policy: Policy) -> tuple[Event, ...]:
     """Return the fact that a person states, or why it is not taken: a person gets an answer in each case."""
     if command.command_id in state.command_ids:
         return ()
@@ -145,10 +145,12 @@ def _on_command(state: State, command: RecordDisputeFact) -> tuple[Event, ...]:
                 occurred_at=command.occurred_at,
             ),
         )
-    return (replace(_recorded(state.case, seen, entered(seen)), command_id=command.command_id),)
+    return (replace(_recorded(state.case, seen, entered(seen), policy), command_id=command.command_id),)
 
 
-def _recorded(case: Case, seen: DisputeObserved, fact: Entered) -> DisputeRecorded:
+def _recorded(case: Case, seen: DisputeObserved, fact: Entered, policy: Policy) -> DisputeRecorded:
+    """Return the fact and what it changes; a case is booked to its end as it was begun, whatever is adopted then."""
+    reopens = policy.chargeback == "reopen" if case.reopens_invoice is None else case.reopens_invoice
     after = case.with_fact(fact)
     moved = after.position_minor - case.position_minor
     lines = case.taken_lines if moved < 0 else case.returned_lines
@@ -179,6 +181,7 @@ def _recorded(case: Case, seen: DisputeObserved, fact: Entered) -> DisputeRecord
         previous_deadline_on=case.deadline_on,
         deadline_on=after.deadline_on,
         disputed_minor=after.disputed_minor,
+        reopens_invoice=reopens,
     )
 
 
@@ -216,6 +219,7 @@ def _to_account(event: DisputeRecorded) -> tuple[Output, ...]:
         reason_code=event.reason_code,
         raw_stage=event.raw_stage,
         moved_on=event.entered_on,
+        reopens_invoice=event.reopens_invoice,
         occurred_at=event.occurred_at,
     )
     return Output(Topic.SETTLEMENT_INBOX, moved), Output(Topic.LEDGER_INBOX, moved)
@@ -247,6 +251,7 @@ def _disputed(event: DisputeRecorded, transaction_id: str, charged_back_minor: i
         currency=event.currency,
         reason_code=event.reason_code,
         entered_on=event.entered_on,
+        reopens_invoice=event.reopens_invoice,
         occurred_at=event.occurred_at,
     )
     return Output(Topic.PAYMENTS_OBSERVATIONS, reported)

@@ -26,6 +26,8 @@ Event: TypeAlias = LedgerEntries
 
 # A repeat of a record comes within hours, after a crash or from a second poll; two months leave room for a restore.
 KNOWN_DAYS = 60
+# Kinds of fees by the role of their expense, which a fee that is given back credits.
+FEE_ROLES = {"fee": "fees", "chargeback_fee": "chargeback_fees"}
 # reconcile-deposits takes a match apart for 16 days of its bridge, which may run behind the bank.
 DEPOSIT_DAYS = 60
 
@@ -36,10 +38,12 @@ class Document:
 
     Shapes: lines of one currency. waits_for is None while it is asked for; mapping_version is that of the last try.
             posted_on is the posting date that it was asked for with, where the period of its value date is closed.
+            first_kind is the kind of its entry; kind is adjustment instead where that turns what a closed period holds.
     """
 
     entry_id: str
     kind: str
+    first_kind: str
     posting_reference: str
     reverses_reference: str | None
     values: dict[str, str]
@@ -49,6 +53,14 @@ class Document:
     waits_for: BookingWaits | None = None
     mapping_version: str = ""
     posted_on: date | None = None
+
+    @property
+    def turns_another(self) -> bool:
+        """Whether it takes a document back or, as a fee that is given back, a part of one."""
+        of_fee = FEE_ROLES.get(self.first_kind)
+        return self.reverses_reference is not None or any(
+            line.role == of_fee and line.amount_minor < 0 for line in self.lines
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +124,7 @@ def evolve(state: State, event: LedgerEntries) -> State:
             if known is None:
                 return state
             asked = replace(known, waits_for=None, mapping_version=event.mapping_version, posted_on=event.posted_on)
+            asked = replace(asked, kind=event.kind)
             waiting = _without(state.waiting, event.posting_reference)
             return replace(state, waiting=waiting, asked={**state.asked, event.posting_reference: asked})
         case LedgerDocumentWaiting():
@@ -164,6 +177,7 @@ def _booked(state: State, event: JournalEntryMade) -> State:
     document = Document(
         entry_id=event.entry_id,
         kind=event.kind,
+        first_kind=event.kind,
         posting_reference=event.posting_reference,
         reverses_reference=event.reverses_reference,
         values=dict(event.values),

@@ -13,7 +13,7 @@ from functools import reduce
 from typing import assert_never
 
 from schemas.checks.attribution import why_not_attributed
-from schemas.documents import kinds
+from schemas.documents import kinds, reversals
 from schemas.records.by_topic import LedgerInbox
 from schemas.records.disputes import DisputeMoneyMoved, DisputeMovement
 from schemas.records.erp import DocumentLine, PostDocument, SubjectKind
@@ -129,14 +129,15 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
     if not isinstance(event, LedgerDocumentRequested):
         return ()
     document = state.asked[event.posting_reference]
+    kind = kinds()[document.kind]
     command = PostDocument(
-        kind=document.kind,
+        kind=kind.kind,
         posting_reference=document.posting_reference,
-        reverses_reference=document.reverses_reference,
+        reverses_reference=document.reverses_reference if kind.kind in reversals() else None,
         subject_kind=SubjectKind.ACCOUNT,
         subject=event.subject,
         settlement_account=event.settlement_account,
-        values=document.values,
+        values={name: value for name, value in document.values.items() if name in kind.values},
         text=event.text,
         posted_on=event.posted_on,
         lines=event.lines,
@@ -179,16 +180,16 @@ def _on_processor_line(state: State, line: SettlementLineRecorded, policy: Accou
 
 
 def _on_dispute(state: State, moved: DisputeMoneyMoved, policy: AccountMapping) -> tuple[Event, ...]:
-    """Book what a dispute took or gave back; by the policy `reopen` its document is one of the customer's."""
-    choice, name = policy.policies.chargeback, f"dispute:{moved.line_id}"
-    lines = of_dispute(moved.movement, moved.amount_minor, choice)
+    """Book what a dispute took or gave back; where it opens the invoice again its document is one of the customer's."""
+    name = f"dispute:{moved.line_id}"
+    lines = of_dispute(moved.movement, moved.amount_minor, reopens_invoice=moved.reopens_invoice)
     if not lines or state.knows(name, moved.occurred_at):
         return ()
     kind = "chargeback" if moved.movement is DisputeMovement.CHARGED_BACK else "chargeback_reversal"
     named = {} if moved.paytrace_transaction_id is None else {"paytrace_transaction_id": moved.paytrace_transaction_id}
     account, about = moved.settlement_account, moved.line_id
     entry = _entry(account, name, kind, about, lines, moved, moved.moved_on, policy, dispute=moved.dispute_id, **named)
-    if choice == "reopen":
+    if moved.reopens_invoice:
         return (replace(entry, posting_reference=None, is_asked_for=False, values={}),)
     if kind == "chargeback":
         return (entry,)
@@ -351,10 +352,11 @@ def _on_not_booked(state: State, outcome: DocumentNotBooked, policy: AccountMapp
         return ()
     detail = f"{outcome.code}: {outcome.message}"
     if is_period_closed(outcome.code):
-        choice = policy.policies.for_closed_period(asked.kind)
+        choice = policy.policies.for_closed_period(asked.first_kind)
         day = redated_to(choice, asked.posted_on or asked.value_on, outcome.occurred_at)
         if day is not None:
-            return tuple(_tried(state, replace(asked, posted_on=day), policy, outcome.occurred_at))
+            kind = "adjustment" if choice == "adjust" and asked.turns_another else asked.kind
+            return tuple(_tried(state, replace(asked, posted_on=day, kind=kind), policy, outcome.occurred_at))
         detail += f"; {PARKED_REMEDY}"
     return (_waiting(state.account, asked, BookingWaits.REFUSED, detail, asked.mapping_version, outcome.occurred_at),)
 
@@ -438,13 +440,22 @@ def _tried(state: State, document: Document, policy: AccountMapping, at: datetim
     yield LedgerDocumentRequested(
         settlement_account=state.account,
         posting_reference=document.posting_reference,
+        kind=document.kind,
         subject=subject,
         lines=lines,
-        text=f"PayTrace {document.kind.replace('_', ' ')} {document.value_on.isoformat()}",
+        text=_text(document),
         posted_on=document.posted_on,
         mapping_version=_version(policy),
         occurred_at=at,
     )
+
+
+def _text(document: Document) -> str:
+    """Return what the document says for people; an adjustment names what it sets right."""
+    what = f"PayTrace {document.first_kind.replace('_', ' ')} {document.value_on.isoformat()}"
+    if document.kind == document.first_kind:
+        return what
+    return f"{what}, adjusted{f': {document.reverses_reference}' if document.reverses_reference else ''}"
 
 
 def _resolved(document: Document, policy: AccountMapping) -> tuple[str, tuple[DocumentLine, ...]] | Unmapped:
@@ -504,7 +515,7 @@ def _entry(
 
 
 def _journal(lines: Lines, currency: str, policy: AccountMapping) -> tuple[JournalLine, ...]:
-    """Return the lines of an entry; base amounts are known where the currency is that of the books."""
+    """Return the lines of an entry; in the currency of the books they are their own value."""
     base = policy.policies.base_currency
     return tuple(
         JournalLine(

@@ -84,6 +84,20 @@ from streams.domain.payments.valuation import Move, Valuation, booked_by
 from streams.domain.payments.value_dates import Days, reversed_on
 
 Event: TypeAlias = PaymentsEvents
+DisputeEvent: TypeAlias = PaymentChargedBack | PaymentChargebackReversed | PaymentChargebackLost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a dispute takes of this payment now, by its last change. Units: minor units of the payment's currency."""
+
+    paytrace_transaction_id: str
+    dispute_id: str
+    amount_minor: int
+    change_number: int
+    reopens_invoice: bool
+    value_on: date
+    occurred_at: datetime
 
 
 class Fact(StrEnum):
@@ -196,8 +210,8 @@ class State:
     vault_customer_id: str | None = None
     codes: frozenset[tuple[CodeKind, str]] = frozenset()
     unheld: tuple[NextStepFound, ...] = ()
-    # What each dispute takes now, by account and case number; one that was won back stands at 0.
-    disputes: dict[str, int] = field(default_factory=dict)
+    # What each dispute takes now, by account and case number: its last change; one that was won back stands at 0.
+    disputes: dict[str, Taken] = field(default_factory=dict)
     # The base currency in which a value was asked for, the valuation once there is one, and what waited for it.
     asked_in: str = ""
     valuation: Valuation | None = None
@@ -223,7 +237,7 @@ class State:
     @property
     def charged_back_minor(self) -> int:
         """Sum of what disputes take of this payment now."""
-        return sum(self.disputes.values())
+        return sum(one.amount_minor for one in self.disputes.values())
 
     @property
     def stage(self) -> Stage:
@@ -387,7 +401,7 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
         case RefundApplied():
             return replace(state, refunds={**state.refunds, event.refund_transaction_id: event.amount_minor})
         case PaymentChargedBack() | PaymentChargebackReversed():
-            return replace(state, disputes={**state.disputes, _case_of(event): event.amount_minor})
+            return replace(state, disputes={**state.disputes, _case_of(event): _taken(event)})
         case PaymentChargebackLost():
             return replace(state, lost={**state.lost, _case_of(event): event})
         case PaymentStatusUnrecognized():
@@ -439,7 +453,7 @@ def _moves_now(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
 def _moves(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
     if state.identity is None:
         return ()
-    return _to_identification(state, event) + _lost(state, event) + _to_settlement(state, event)
+    return _to_identification(state, event) + _disputed(state, event) + _to_settlement(state, event)
 
 
 def _to_identification(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -460,24 +474,46 @@ def _to_identification(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
             return ()
 
 
-def _lost(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
-    """Return what disputes lose for good, for the customer who owes it again; also where the payment comes later."""
+def _disputed(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
+    """Return what disputes take of the customer at once or for good; also where the payment comes later."""
     match event:
+        case PaymentChargedBack() | PaymentChargebackReversed() if event.reopens_invoice:
+            return (_taken_move(_taken(event), event.previous_minor),)
         case PaymentChargebackLost():
             return (_lost_move(event, event.previous_minor),)
         case PaymentCaptured():
-            return tuple(_lost_move(one, 0) for one in state.lost.values() if one.lost_minor)
+            taken = [one for one in state.disputes.values() if one.reopens_invoice and one.amount_minor]
+            lost = [one for one in state.lost.values() if one.lost_minor]
+            return (*(_taken_move(one, 0) for one in taken), *(_lost_move(one, 0) for one in lost))
         case _:
             return ()
 
 
+def _taken(event: PaymentChargedBack | PaymentChargebackReversed) -> Taken:
+    return Taken(
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        dispute_id=event.dispute_id,
+        amount_minor=event.amount_minor,
+        change_number=event.change_number,
+        reopens_invoice=event.reopens_invoice,
+        value_on=event.entered_on,
+        occurred_at=event.occurred_at,
+    )
+
+
+def _taken_move(taken: Taken, from_minor: int) -> Move:
+    movement = Movement.CHARGED_BACK if taken.amount_minor > from_minor else Movement.CHARGEBACK_REVERSED
+    return _dispute_move(taken, movement, from_minor, taken.amount_minor)
+
+
 def _lost_move(lost: PaymentChargebackLost, from_minor: int) -> Move:
     movement = Movement.CHARGEBACK_LOST if lost.lost_minor > from_minor else Movement.CHARGEBACK_LOST_REVERSED
-    suffix = f":{lost.dispute_id}:{lost.change_number}"
-    return replace(
-        _movement(lost, movement, from_minor, lost.lost_minor, suffix=suffix),
-        dispute_id=lost.dispute_id,
-    )
+    return _dispute_move(lost, movement, from_minor, lost.lost_minor)
+
+
+def _dispute_move(event: Taken | PaymentChargebackLost, movement: Movement, from_minor: int, to_minor: int) -> Move:
+    suffix = f":{event.dispute_id}:{event.change_number}"
+    return replace(_movement(event, movement, from_minor, to_minor, suffix=suffix), dispute_id=event.dispute_id)
 
 
 def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -754,7 +790,8 @@ def _on_refund_linked(state: State, link: RefundLinked) -> tuple[Event, ...]:
 
 def _on_dispute(state: State, reported: DisputeReported) -> tuple[Event, ...]:
     """Return what is new of a dispute, which its case reports in order; a payment that nobody saw counts too."""
-    known_minor = state.disputes.get(_case_of(reported), 0)
+    known = state.disputes.get(_case_of(reported))
+    known_minor = 0 if known is None else known.amount_minor
     events: tuple[Event, ...] = ()
     if reported.charged_back_minor != known_minor:
         moved = PaymentChargedBack if reported.charged_back_minor > known_minor else PaymentChargebackReversed
@@ -766,15 +803,17 @@ def _on_dispute(state: State, reported: DisputeReported) -> tuple[Event, ...]:
                 raw_stage=reported.raw_stage,
                 previous_minor=known_minor,
                 amount_minor=reported.charged_back_minor,
+                change_number=1 + max((one.change_number for one in state.disputes.values()), default=0),
                 currency=reported.currency,
                 reason_code=reported.reason_code,
                 entered_on=reported.entered_on,
+                reopens_invoice=reported.reopens_invoice,
                 occurred_at=reported.occurred_at,
             ),
         )
     lost = state.lost.get(_case_of(reported))
     lost_minor = 0 if lost is None else lost.lost_minor
-    if reported.lost_minor != lost_minor:
+    if reported.lost_minor != lost_minor and not reported.reopens_invoice:
         events += (
             PaymentChargebackLost(
                 paytrace_transaction_id=reported.paytrace_transaction_id,
@@ -793,9 +832,7 @@ def _on_dispute(state: State, reported: DisputeReported) -> tuple[Event, ...]:
     return events
 
 
-def _case_of(
-    reported: DisputeReported | PaymentChargedBack | PaymentChargebackReversed | PaymentChargebackLost,
-) -> str:
+def _case_of(reported: DisputeReported | DisputeEvent) -> str:
     return f"{reported.settlement_account} {reported.dispute_id}"
 
 

@@ -30,7 +30,7 @@ class Move:
 
     Units: from_minor and to_minor are minor units of the transaction's currency: what the amount was and became.
     settled_at is set where it is a line for the bank, which has a batch and counts on value_on.
-    dispute_id is set where a dispute is lost, or is not any more.
+    dispute_id is set where a dispute takes it off the customer, or gives it back.
     """
 
     movement: Movement

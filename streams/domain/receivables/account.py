@@ -22,6 +22,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 
+from schemas.documents import kinds
 from schemas.records.erp import DocumentLine, Side
 from schemas.records.identification import WaitingReason
 from schemas.records.payments import PaymentMethod
@@ -58,6 +59,8 @@ class EntryKind(StrEnum):
     APPLICATION_REVERSAL = "ON_ACCOUNT_APPLICATION_REVERSAL"
     CREDIT_APPLICATION = "CREDIT_MEMO_APPLICATION"
     CREDIT_APPLICATION_REVERSAL = "CREDIT_MEMO_APPLICATION_REVERSAL"
+    CHARGEBACK = "CHARGEBACK"
+    CHARGEBACK_RETURNED = "CHARGEBACK_RETURNED"
     CHARGEBACK_LOST = "CHARGEBACK_LOST"
     CHARGEBACK_LOST_REVERSAL = "CHARGEBACK_LOST_REVERSAL"
     EXCHANGE = "EXCHANGE_DIFFERENCE"
@@ -76,7 +79,15 @@ class EntryStatus(StrEnum):
     HANDED_OVER = "HANDED_OVER"
 
 
-RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFUND_VOID, EntryKind.RELEASED})
+RECEIPT_KINDS = frozenset(
+    {
+        EntryKind.CAPTURE,
+        EntryKind.INCREASE,
+        EntryKind.REFUND_VOID,
+        EntryKind.RELEASED,
+        EntryKind.CHARGEBACK_RETURNED,
+    }
+)
 # What gives up a part of an open item, and what reverses it.
 CREDIT_MEMO_REFUND = "credit_memo_refund"
 GIVEN_UP = {
@@ -188,20 +199,25 @@ class Entry:
             return self.kind.value.lower()
         if self.is_credited:
             return CREDIT_MEMO_REFUND if not self.is_receipt else f"{CREDIT_MEMO_REFUND}_reversal"
+        if self.kind in (EntryKind.CHARGEBACK, EntryKind.CHARGEBACK_RETURNED):
+            place = "on_account" if self.on_account else "cash_receipt"
+            return f"{place}_{self.kind.value.lower()}"
         if self.on_account:
             return "on_account_receipt" if self.is_receipt else "on_account_refund"
         receipt = "cash_receipt" if self.item_minor is None else "converted_receipt"
         return receipt if self.is_receipt else f"{receipt}_reversal"
 
-    @property
-    def reversed_by(self) -> str:
-        """The document that takes this one back."""
-        return f"{self.document_kind}_reversal"
+    def taken_back_by(self, other: Entry) -> str:
+        """Return the kind of document by which another entry takes this one back."""
+        kind = kinds()[self.document_kind]
+        taken_by = kind.charged_back_by if other.kind is EntryKind.CHARGEBACK else kind.reversed_by
+        return taken_by or f"{self.document_kind}_reversal"
 
     @property
     def reversal_reason(self) -> str | None:
         """Why its document takes another one back, by the codes of schemas/documents; None if it reverses none."""
-        is_of_none = self.kind in (*APPLIES.values(), EntryKind.CHARGEBACK_LOST, *EXCHANGE_KINDS)
+        says_so_itself = (*APPLIES.values(), EntryKind.CHARGEBACK, EntryKind.CHARGEBACK_LOST)
+        is_of_none = self.kind in (*says_so_itself, *EXCHANGE_KINDS)
         if self.side is Side.CREDIT or self.on_account or is_of_none:
             return None
         is_correction = self.kind is EntryKind.UNMATCH or not self.moves_money
@@ -487,6 +503,17 @@ class State:
                 shares.append((entry.posting_reference, share))
                 due -= share
         return () if due else tuple(shares)
+
+    # -- disputes that take money at once ------------------------------------------------------------------------------
+
+    def chargebacks_of(self, dispute_id: str | None) -> tuple[tuple[Entry, int], ...]:
+        """Return what a dispute took and has not given back, latest first, with what is left of each in minor units."""
+        taken = [
+            (entry, self.unclaimed_minor(entry))
+            for entry in self.entries.values()
+            if entry.kind is EntryKind.CHARGEBACK and entry.dispute_id == dispute_id and entry.is_live
+        ]
+        return tuple(pair for pair in reversed(taken) if pair[1] > 0)
 
     # -- lost disputes -------------------------------------------------------------------------------------------------
 

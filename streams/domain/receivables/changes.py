@@ -183,6 +183,7 @@ def _taken_over(state: State, event: EntryMoved) -> State:
         currency=event.currency,
         base_minor=event.base_minor,
         base_currency=event.base_currency,
+        dispute_id=event.dispute_id,
         method=event.method,
         invoice_number=event.invoice_number,
         settlement_account=event.settlement_account,
@@ -214,6 +215,7 @@ def _unmatched(state: State, event: EntryUnmatched) -> State:
         amount_minor=event.amount_minor,
         base_minor=entry.value_of(entry.amount_minor - event.amount_minor, entry.amount_minor),
         takes_back=None,
+        dispute_id=None,
         released_by=event.reversal_reference,
         options=(),
         posted_at=None,
@@ -320,6 +322,10 @@ def _moved(state: State, movement: MovementRecorded) -> State:
             refund = state.refund(payment)
             linked = refund.payment_id if refund else None
             return _added(state, movement, EntryKind.REFUND_VOID, f"{main}V", amount, payment_id=linked)
+        case Movement.CHARGED_BACK:
+            return _reversed(state, movement, EntryKind.CHARGEBACK, f"{main}K")
+        case Movement.CHARGEBACK_REVERSED:
+            return _charged_back_no_more(state, movement)
         case Movement.CHARGEBACK_LOST:
             return _lost(state, movement, amount)
         case Movement.CHARGEBACK_LOST_REVERSED:
@@ -328,6 +334,31 @@ def _moved(state: State, movement: MovementRecorded) -> State:
             return state
         case _:
             assert_never(movement.movement)
+
+
+def _charged_back_no_more(state: State, movement: MovementRecorded) -> State:
+    """Give back what a dispute took, the latest first: what still waits takes less, the rest is money in again.
+
+    Ensures: what comes in and what waits no more sum to the movement.
+    """
+    payment, left = movement.paytrace_transaction_id, movement.amount_minor
+    shares: list[tuple[str | None, int]] = []
+    for taken, able in state.chargebacks_of(movement.dispute_id):
+        share = min(able, left)
+        left -= share
+        if taken.is_waiting:
+            value = taken.value_of(taken.amount_minor - share, taken.amount_minor)
+            state = state.with_entries(_resized(taken, -share, None if value is None else -value))
+        elif share:
+            shares.append((taken.posting_reference, share))
+    if left:  # it was taken of another customer, to whom this goes as well
+        shares.append((None, left))
+    before = movement.amount_minor - sum(share for _, share in shares)
+    for takes_back, share in shares:
+        kind, base = EntryKind.CHARGEBACK_RETURNED, f"PT{payment}R"
+        state = _added(state, movement, kind, base, share, before, takes_back=takes_back)
+        before += share
+    return state
 
 
 def _lost(state: State, movement: MovementRecorded, minor: int) -> State:
@@ -440,5 +471,6 @@ def _added(
         value_on=movement.value_on or business_day(movement.occurred_at),
         occurred_at=movement.occurred_at,
         takes_back=takes_back,
+        dispute_id=movement.dispute_id,
     )
     return state.with_entries(entry)

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import reduce
 from typing import assert_never
 
+from schemas.documents import kinds
 from schemas.failures import Unreadable
 from schemas.records.by_topic import ReceivablesInbox
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, SubjectKind
@@ -119,7 +120,7 @@ def _document(state: State, entry: Entry, event: PostingRequested) -> PostDocume
         "invoice_number": event.invoice_number,
         "method": entry.method.value if entry.moves_money else None,
         "reason": entry.reversal_reason,
-        "dispute": event.dispute_id,
+        "dispute": event.dispute_id if "dispute" in kinds()[event.document_kind].values else None,
         "credit_number": None if credit is None else credit.invoice_number,
     }
     return PostDocument(

@@ -276,7 +276,9 @@ class Posting:
         receipt = self.state.receipt_to_reverse(entry) if is_reversal else None
         reverses = None if entry.moves_money and not entry.is_credited else entry.reverses
         reversed_one = receipt or self.state.entries.get(reverses or "")
-        kind = entry.document_kind if reversed_one is None or entry.is_credited else reversed_one.reversed_by
+        kind = entry.document_kind
+        if reversed_one is not None and not entry.is_credited:
+            kind = reversed_one.taken_back_by(entry)
         if reversed_one is not None:
             entry = replace(entry, item_minor=self.state.item_minor_back(reversed_one, entry.amount_minor))
         booked = self._booked(entry, item_id, reversed_one)
@@ -381,7 +383,7 @@ class Posting:
             item_minor=entry.item_minor,
             direction=entry.direction,
             abas_open_item_id=item_id,
-            document_kind=entry.document_kind if bearer is entry else bearer.reversed_by,
+            document_kind=entry.document_kind if bearer is entry else bearer.taken_back_by(entry),
             settlement_account=entry.settlement_account,
             invoice_number=bearer.item_invoice_number or None if item_id else None,
             reverses_reference=entry.reverses,
@@ -483,7 +485,7 @@ class Posting:
         return next(((self._netted(entry, entry),) for entry in nothing), ())
 
     def _net_voided_refund(self) -> tuple[Event, ...]:
-        """Net a refund that was voided before its reversal was requested with its void."""
+        """Net what went back with what brings it in again, where it was never asked for: a refund with its void."""
         for entry in self.state.waiting:
             refund = self._voided_refund(entry)
             # What was handed over is not in abas, so its void must not get there either.
@@ -496,7 +498,7 @@ class Posting:
         """Divide what came back of a refund as the refund was divided."""
         for entry in self.state.waiting:
             refund = self._voided_refund(entry)
-            if refund is None or refund.status is not EntryStatus.SPLIT:
+            if refund is None or refund.kind is EntryKind.CHARGEBACK or refund.status is not EntryStatus.SPLIT:
                 continue
             family = self.state.family(refund.payment_id)
             parts = [one for one in family if one.transaction_id == refund.transaction_id and one.is_live]
@@ -550,7 +552,7 @@ class Posting:
         return next(((self.requested(receipt, None),) for receipt in stays), ())
 
     def _request_again(self) -> tuple[Event, ...]:
-        """Apply the money of a refund that was voided after its reversal was posted to the same item as before."""
+        """Apply money that came back after its reversal was posted, of a refund or a dispute, to the item of before."""
         for receipt in self._receipts():
             if receipt.is_refused or self._unmapped(receipt):
                 continue
@@ -565,7 +567,16 @@ class Posting:
             with contextlib.suppress(NoAccount):
                 if isinstance(again, Option):
                     return self.applied(receipt, again)
+                if self._comes_back_on_account(receipt, refund):
+                    return self.on_account(receipt, "a dispute gave it back; it was on account before")
         return ()
+
+    def _comes_back_on_account(self, receipt: Entry, taken: Entry | None) -> bool:
+        """Say whether a dispute gives back money that it took off the customer's account."""
+        if receipt.kind is not EntryKind.CHARGEBACK_RETURNED or taken is None or not taken.is_posted:
+            return False
+        before = self.state.entries.get(taken.reverses or "")
+        return before is not None and before.on_account
 
     def _request_matched(self) -> tuple[Event, ...]:
         matching, unmapped = self._matching(), frozenset[str]()
@@ -801,6 +812,7 @@ class Posting:
             settlement_account=entry.settlement_account,
             card_token=entry.card_token,
             takes_back=entry.takes_back,
+            dispute_id=entry.dispute_id,
             money_at=entry.occurred_at,
             value_on=entry.value_on,
         )
@@ -921,7 +933,7 @@ class Posting:
         return ""
 
     def _item_again(self, receipt: Entry) -> Option | Waits | None:
-        """Find the item that a refund's reversal opened again, for the receipt of its void; None for other receipts."""
+        """Find the item that a reversal opened again, for money that comes back of it; None for other receipts."""
         state, refund = self.state, self._voided_refund(receipt)
         if refund is None or not refund.is_at_abas:
             return None
@@ -940,7 +952,8 @@ class Posting:
             return Waits(WaitingReason.NO_OPEN_ITEM, detail)
         found = evidence(state, receipt, (item.abas_open_item_id,))
         said = (f"reversal {refund.posting_reference} took it back", *found.agrees)
-        return Option((Part(item, receipt.amount_minor),), "refund-voided", said, found.differs)
+        rule = "chargeback-returned" if refund.kind is EntryKind.CHARGEBACK else "refund-voided"
+        return Option((Part(item, receipt.amount_minor),), rule, said, found.differs)
 
     def _memo_owed_again(self, receipt: Entry, refund: Entry) -> str | None:
         """Return the credit memo that what came back of a refund is owed for again; None where the invoice is.
@@ -950,6 +963,8 @@ class Posting:
         """
         if refund.is_credited:
             return refund.abas_open_item_id
+        if refund.kind is not EntryKind.REFUND:
+            return None
         reversed_receipt = self.state.entries.get(refund.reverses or "")
         item = self.state.items.get((reversed_receipt.abas_open_item_id if reversed_receipt else None) or "")
         if item is None or not _is_closed_since(item, refund, receipt.amount_minor):
@@ -958,7 +973,10 @@ class Posting:
         return next((memo_id for memo_id, minor in memos if minor >= receipt.amount_minor), None)
 
     def _voided_refund(self, entry: Entry) -> Entry | None:
-        """Return the refund that this entry voids, or the part of one that it is meant for."""
+        """Return the refund that this entry voids, or the chargeback that it gives back; the part that it means."""
+        if entry.kind is EntryKind.CHARGEBACK_RETURNED:
+            taken = (one for one, left in self.state.chargebacks_of(entry.dispute_id) if left >= entry.amount_minor)
+            return self.state.entries.get(entry.takes_back or "") or next(taken, None)
         if entry.kind is not EntryKind.REFUND_VOID:
             return None
         return self.state.entries.get(entry.takes_back or "") or self.state.refund(entry.transaction_id)

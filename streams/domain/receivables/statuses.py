@@ -25,6 +25,7 @@ _ALL_WENT_BACK = {
     EntryKind.REFUND: PaymentStatus.REFUNDED,
     EntryKind.VOID: PaymentStatus.VOIDED,
     EntryKind.ACH_RETURN: PaymentStatus.RETURNED,
+    EntryKind.CHARGEBACK: PaymentStatus.CHARGED_BACK,
 }
 
 

@@ -142,7 +142,8 @@ class OpenDeposit:
 class Match:
     """A bank line and what it paid out, kept so that an operator can take it apart.
 
-    Units: fee_minor is what of the lines is fee now, after what was explained later; tax_minor is the tax in it.
+    Units: fee_minor is what of the lines is fee now, after what was explained later; tax_minor is the tax in it,
+           expected_fee_minor what the schedule expects of it.
     """
 
     reported: DepositMatched
@@ -150,6 +151,7 @@ class Match:
     lines: tuple[OpenLine, ...]
     fee_minor: int
     tax_minor: int = 0
+    expected_fee_minor: int = 0
     statement: FeeStatementRecorded | None = None
 
     @cached_property
@@ -491,6 +493,7 @@ def _matched(state: State, event: DepositMatched) -> State:
         lines=tuple(lines),
         fee_minor=event.fee_minor,
         tax_minor=event.tax_minor,
+        expected_fee_minor=event.expected_fee_minor,
         statement=statement,
     )
     opened = _closed(state.open, lines)
@@ -552,6 +555,7 @@ def _explained(state: State, event: DepositRestExplained) -> State:
             lines=(*match.lines, *lines),
             fee_minor=match.fee_minor + event.fee_minor,
             tax_minor=match.tax_minor + event.tax_minor,
+            expected_fee_minor=match.expected_fee_minor + event.expected_fee_minor,
         )
         matches = {**matches, event.bank_line_id: more}
     return replace(

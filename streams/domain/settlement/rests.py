@@ -18,6 +18,7 @@ from schemas.records.settlement import (
     SettlementLineRecorded,
 )
 from schemas.values.counting import counted
+from schemas.values.exchange import leaves
 from schemas.values.money import shown
 from streams.domain.settlement.books import BY_RULE, FEE_KINDS, Match, OpenLine, Rest, State
 from streams.domain.settlement.explaining import REACH, schedule_of
@@ -35,11 +36,15 @@ RestFinding = DepositRestExplained | DepositRestSuggested
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """One explanation of a rest. Units: fee_minor is what of the lines was kept, tax_minor the tax in it."""
+    """One explanation of a rest.
+
+    Units: fee_minor is what of the lines was kept, tax_minor the tax in it, expected_minor what the schedule expects.
+    """
 
     lines: tuple[OpenLine, ...]
     fee_minor: int
     tax_minor: int = 0
+    expected_minor: int = 0
 
     @property
     def line_ids(self) -> tuple[str, ...]:
@@ -88,7 +93,9 @@ def after_schedule(state: State, at: datetime, policy: Policy) -> tuple[DepositR
             continue
         evidence = (f"schedule {schedule.version} expects a fee of {shown(expected, state.currency)}",)
         events.append(
-            _explained(state, rest, _Way((), rest.rest_minor), rest.rest_minor, BY_SCHEDULE, evidence, at, policy)
+            _explained(
+                state, rest, _Way((), rest.rest_minor, 0, expected), rest.rest_minor, BY_SCHEDULE, evidence, at, policy
+            )
         )
     return tuple(events)
 
@@ -118,7 +125,8 @@ def _ways(state: State, rest: Rest, policy: Policy) -> Iterator[_Way]:
     for line in lines:
         fee = line.net_minor + rest.rest_minor
         if line.kind is SettlementLineKind.CAPTURED and fee > 0 and policy.is_small(fee, line.amount_minor):
-            yield _Way((line,), fee)
+            expected = schedule_of(state).fee_minor([(line.card_type, line.amount_minor)])
+            yield _Way((line,), fee, 0, expected)
 
 
 def _fee_told(
@@ -132,7 +140,8 @@ def _fee_told(
         if match.statement is None and kept >= line.amount_minor and _is_fee_of(match, line):
             evidence = (f"the fee {line.line_id} of {line.moved_on} was counted with its deposit before it was told",)
             rest = Rest(matched=match.reported, deposit=match.deposit)
-            way = _Way((line,), -line.amount_minor, -min(tax_minor, match.tax_minor))
+            expected = leaves(match.expected_fee_minor, kept, 0, line.amount_minor)
+            way = _Way((line,), -line.amount_minor, -min(tax_minor, match.tax_minor), -expected)
             return (_explained(state, rest, way, 0, FEE_TOLD, evidence, at, policy),)
     return ()
 
@@ -198,6 +207,7 @@ def _explained(
         records_minor=way.fee_minor - rest_minor,
         fee_minor=way.fee_minor,
         tax_minor=way.tax_minor,
+        expected_fee_minor=way.expected_minor,
         rest_minor=rest_minor,
         currency=state.currency,
         rule=rule,

@@ -239,6 +239,8 @@ CREATE TABLE IF NOT EXISTS fct_documents
     subject_kind LowCardinality(String),
     subject String,
     abas_customer_id String,
+    settlement_account LowCardinality(String),
+    dispute_id String,
     is_payer_money Bool,
     signed_minor Int64,
     amount_minor Int64,
@@ -250,6 +252,8 @@ CREATE TABLE IF NOT EXISTS fct_documents
     code LowCardinality(String),
     message String,
     field_name LowCardinality(String),
+    value_on Nullable(Date32) COMMENT 'the day that the document bears',
+    posted_on Nullable(Date32) COMMENT 'the day it was to be posted on, where the period of value_on is closed',
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree
@@ -452,6 +456,7 @@ CREATE TABLE IF NOT EXISTS fct_dispute_events
     charged_back_minor Int64 COMMENT 'what the dispute takes since then',
     lost_minor Int64 COMMENT 'what of that is lost for good since then',
     currency LowCardinality(String),
+    reopens_invoice Bool COMMENT 'whether the customer\'s invoice is open again at once (policy reopen)',
     entered_on Date32,
     deadline_on Nullable(Date32) COMMENT 'last day on which an answer counts since then',
     origin String,

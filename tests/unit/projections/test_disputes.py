@@ -97,7 +97,7 @@ def test_a_chargeback_is_gone_from_the_gateway_and_waits_until_it_is_booked_or_w
     show(asked(store, "waiting_with_candidates", abas_customer_id=""))
     reported = capsys.readouterr().out
     assert "1  -100.00 USD" in reported
-    assert "charged back, the invoice still counts as paid: dispute CB1, DEBITED, reason code 10.4" in reported
+    assert "a dispute moved money that is not booked in abas yet: dispute CB1, DEBITED, reason code 10.4" in reported
 
 
 def test_what_flips_ends_with_the_last_fact(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from projections.store.client import Store
 from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
@@ -104,3 +105,34 @@ def test_a_record_is_waiting_refused_or_saved_and_a_refused_one_is_counted_until
     }
     (counted,) = [row for row in asked(store, "what_needs_a_person") if row["kind"] == "erp records refused"]
     assert counted["item_count"] == 2
+
+
+def test_what_met_a_closed_period_is_parked_re_dated_or_adjusted_and_the_document_shows_both_days(store: Store) -> None:
+    script, march = Script(), date(2026, 3, 1)
+    for command in (fee("FEE-1"), fee("FEE-2"), fee("FEE-3"), fee("FEE-4"), fee("FEE-5")):
+        script.write(COMMANDS, command)
+        if command.posting_reference != "FEE-5":
+            script.write(OUTCOMES, refused(command, "PERIOD_CLOSED/2202"))
+    values = {"merchant_account": "main", "value_on": fee("FEE-3").values["value_on"]}
+    again = (
+        replace(fee("FEE-2"), posted_on=march),
+        replace(fee("FEE-3"), kind="adjustment", values=values, posted_on=march, lines=fee("FEE-3").lines[::-1]),
+        fee("FEE-4"),
+    )
+    for command in again:
+        script.write(COMMANDS, command)
+        script.write(OUTCOMES, done(command))
+    project(store, script.messages)
+    rows = asked(store, "closed_periods")
+    assert [(one["posting_reference"], one["happened"], one["state"], one["posted_on"]) for one in rows] == [
+        ("FEE-1", "parked", "refused", None),
+        ("FEE-3", "adjusted", "posted", "2026-03-01"),
+        ("FEE-2", "re-dated", "posted", "2026-03-01"),
+        ("FEE-4", "reopened", "posted", None),
+    ]
+    assert {(one["kind"], one["why"], str(one["value_on"])) for one in rows} == {
+        ("fee", "posting period is closed", values["value_on"])
+    }
+    assert [one["posting_reference"] for one in asked(store, "closed_periods", happened="parked")] == ["FEE-1"]
+    shown = {one["posting_reference"]: (one["kind"], one["posted_on"]) for one in asked(store, "documents")}
+    assert shown["FEE-3"] == ("adjustment", "2026-03-01")

@@ -39,6 +39,7 @@ VALUES = {
 }
 
 NOTHING_OF_IT_THAT_DAY = {
+    "closed_periods",
     "alerts",
     "unreadable_records",
     "payments_that_do_not_balance",

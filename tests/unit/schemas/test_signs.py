@@ -20,6 +20,8 @@ def test_every_movement_and_direction_has_a_sign() -> None:
         "VOIDED": -1,
         "RETURNED": -1,
         "REFUNDED": -1,
+        "CHARGED_BACK": -1,
+        "CHARGEBACK_REVERSED": 1,
         "CHARGEBACK_LOST": 0,
         "CHARGEBACK_LOST_REVERSED": 0,
     }
@@ -48,7 +50,9 @@ def test_every_kind_of_settlement_line_has_a_sign() -> None:
         SettlementLineKind.WITHDRAWN: -1,
     }
     assert {kind.value: settlement_sign(kind) for kind in PAYMENT_KINDS} == {
-        movement.value: movement_sign(movement) for movement in Movement if movement_sign(movement)
+        movement.value: movement_sign(movement)
+        for movement in Movement
+        if movement_sign(movement) and movement not in (Movement.CHARGED_BACK, Movement.CHARGEBACK_REVERSED)
     }
 
 

@@ -37,6 +37,7 @@ from schemas.records.payments import PaymentMethod
 from schemas.records.settlement import DepositRestExplained, SettlementLineKind, SettlementLineRecorded
 from schemas.signs import movement_sign, settlement_sign
 from streams.domain.accounts import Account, AccountMapping, AccountRule, Accounts
+from streams.domain.choices import ClosedPeriod
 from streams.domain.ledger import INITIAL, Event, State, decide, evolve, reminder, route
 from tests.support.policies import LEDGER
 
@@ -102,7 +103,9 @@ def line(name: str, kind: SettlementLineKind, minor: int) -> SettlementLineRecor
     )
 
 
-def disputed(name: str, movement: DisputeMovement, minor: int, number: int = 1) -> DisputeMoneyMoved:
+def disputed(
+    name: str, movement: DisputeMovement, minor: int, number: int = 1, *, reopens: bool = False
+) -> DisputeMoneyMoved:
     return DisputeMoneyMoved(
         settlement_account=ACCOUNT,
         dispute_case=f"{ACCOUNT}/{name}",
@@ -115,6 +118,7 @@ def disputed(name: str, movement: DisputeMovement, minor: int, number: int = 1) 
         reason_code="10.4",
         raw_stage="CB",
         moved_on=DAY,
+        reopens_invoice=reopens,
         occurred_at=AT,
     )
 
@@ -348,8 +352,8 @@ def test_a_dispute_is_a_receivable_until_it_is_won_and_may_flip() -> None:
 
 
 def test_a_dispute_by_the_policy_reopen_is_the_customers_money_and_no_document_of_the_ledger() -> None:
-    ledger = Ledger(replace(LEDGER, policies=replace(LEDGER.policies, chargeback="reopen")))
-    ledger.hears(disputed("X1", DisputeMovement.CHARGED_BACK, 80_00))
+    ledger = Ledger()
+    ledger.hears(disputed("X1", DisputeMovement.CHARGED_BACK, 80_00, reopens=True))
     assert ledger.balances == {"clearing": -80_00, "unapplied": 80_00}
     assert ledger.commands == []
 
@@ -462,6 +466,33 @@ def test_a_document_of_a_closed_period_is_parked_or_posted_in_the_next_one_by_po
     assert isinstance(waits, LedgerDocumentWaiting)
 
 
+def test_what_turns_a_document_of_a_closed_period_is_an_adjustment_in_the_open_one_by_policy() -> None:
+    kinds = ("fee", "chargeback_fee", "deposit_reversal", "chargeback_reversal")
+    choices: dict[str, ClosedPeriod] = dict.fromkeys(kinds, "adjust")
+    adjusting = replace(LEDGER, policies=replace(LEDGER.policies, closed_period=choices))
+    ledger = Ledger(adjusting)
+    ledger.hears(deposit("b1", 96_80))
+    ledger.hears(*map(outcome, ledger.commands))
+    ledger.hears(reopened("b1", 1), line("l1", SettlementLineKind.FEE_GIVEN_BACK, 30))
+    ledger.hears(
+        line("l2", SettlementLineKind.CHARGEBACK_FEE_GIVEN_BACK, 15_00), line("l3", SettlementLineKind.FEE, 40)
+    )
+    asked = ledger.commands[1:]
+    assert [one.kind for one in asked] == ["deposit_reversal", "fee", "chargeback_fee", "fee"]
+    for command in asked:
+        ledger.hears(replace(refusal(command, "PERIOD_CLOSED/17"), occurred_at=AT + timedelta(days=40)))
+    again = ledger.commands[5:]
+    assert [one.kind for one in again] == ["adjustment", "adjustment", "adjustment", "fee"]
+    assert [one.posting_reference for one in again] == [one.posting_reference for one in asked]
+    assert {one.posted_on for one in again} == {date(2026, 12, 1)}
+    assert [signed(one) for one in again] == [signed(one) for one in asked]
+    assert [list(faults(one)) for one in again] == [[]] * 4
+    assert again[0].text == f"PayTrace deposit reversal 2026-11-25, adjusted: {ledger.commands[0].posting_reference}"
+    assert again[1].text == "PayTrace fee 2026-11-25, adjusted"
+    ledger.hears(replace(refusal(again[1], "PERIOD_CLOSED/17"), occurred_at=AT + timedelta(days=40)))
+    assert (ledger.commands[-1].kind, ledger.commands[-1].posted_on) == ("adjustment", date(2027, 1, 1))
+
+
 def test_who_asks_without_a_reason_is_refused() -> None:
     ledger = Ledger()
     (refused,) = ledger.hears(again("L1", why="ok"))
@@ -490,8 +521,9 @@ EXPLAINED = st.builds(
 )  # fmt: skip
 REOPENED = st.builds(reopened, NAMES, st.integers(0, 9))
 DISPUTES = st.builds(
-    lambda name, movement, number, minor: disputed(name, movement, minor, number), NAMES,
+    lambda name, movement, number, minor, reopens: disputed(name, movement, minor, number, reopens=reopens), NAMES,
     st.sampled_from([DisputeMovement.CHARGED_BACK, DisputeMovement.CHARGEBACK_REVERSED]), st.integers(1, 2), AMOUNTS,
+    st.booleans(),
 )  # fmt: skip
 RECEIPTS = st.builds(receipt, NAMES, AMOUNTS)
 

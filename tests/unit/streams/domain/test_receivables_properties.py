@@ -188,8 +188,8 @@ def step(day: Day, move: tuple[Any, ...]) -> None:
         case ("movement", movement, payment, amount, invoice):
             name = str(len(day.taken_in)) if movement in (Movement.AMOUNT_INCREASED, Movement.AMOUNT_DECREASED) else ""
             moved = identified(movement, amount, payment=payment, invoice=invoice, minute=day.minute, name=name)
-            is_lost = movement in (Movement.CHARGEBACK_LOST, Movement.CHARGEBACK_LOST_REVERSED)
-            day.take(replace(moved, dispute_id=f"X{payment}") if is_lost else moved)
+            is_of_dispute = movement.value.startswith("CHARGE")
+            day.take(replace(moved, dispute_id=f"X{payment}") if is_of_dispute else moved)
         case ("item", item_id, is_open, invoice):
             amount = ITEM_AMOUNTS[item_id]
             day.take(open_item(item_id, amount, invoice=invoice, minute=day.minute, is_open=is_open))
@@ -294,10 +294,10 @@ def nothing_is_asked_for_twice(day: Day) -> None:
     on_item: dict[str | None, int] = defaultdict(int)
     of_receipt: dict[str, int] = defaultdict(int)
     for command in at_abas:
-        if command.kind == "cash_receipt":
+        if command.kind in ("cash_receipt", "cash_receipt_chargeback_returned"):
             on_item[command.abas_open_item_id] += command.amount_minor
             of_receipt[command.posting_reference] += command.amount_minor
-        elif command.kind == "on_account_receipt":
+        elif command.kind in ("on_account_receipt", "on_account_chargeback_returned"):
             of_receipt[command.posting_reference] += command.amount_minor
         elif command.kind == "chargeback_lost_reversal":
             lost = entries[command.reverses_reference or ""]
