@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 INBOX = Topic.RECEIVABLES_INBOX
 # What open items took of a receipt on account bears its reference, P and a number.
 _APPLICATION = re.compile(r"(?P<receipt>.+)P\d+$")
+_OF_CREDIT = re.compile(r"C[A-P]{14}P\d+$")
 
 ReferenceArgument = Annotated[str, typer.Argument(help="Posting reference or payment, as `saldo waiting` shows it.")]
 CodeArgument = Annotated[str | None, typer.Argument(help="Code of the suggestion, as `saldo waiting` shows it.")]
@@ -44,6 +45,7 @@ def register(app: typer.Typer) -> None:
             "reverse-write-off": reverse_write_off,
             "on-account": on_account,
             "apply": apply,
+            "apply-credit": apply_credit,
             "unmatch": unmatch,
             "post-again": post_again,
             **assign.COMMANDS,
@@ -224,6 +226,35 @@ def apply(
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("ApplyCreditMemo")
+def apply_credit(
+    credit: Annotated[str, typer.Argument(help="Number or open item id; `saldo report open_credits`.")],
+    parts: Annotated[list[str], typer.Argument(help="INVOICE=AMOUNT for each open item.")],
+    why: WhyOption,
+    customer: Annotated[str, typer.Option("--customer", help="Whose, if several have this number.")] = "",
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Give a credit memo or credit balance of abas to open items, wholly or in part.
+
+    For example: saldo decide apply-credit GS-1 RE-2=20.00 --why "as agreed"; `saldo decide unmatch` undoes it.
+    """
+    from schemas.records.receivables import ApplyCreditMemo
+
+    memo = _item(credit, customer)
+    owner, currency = memo["abas_customer_id"], memo["currency"]
+    items, amounts = _parts(parts, owner, currency)
+    command = ApplyCreditMemo(
+        **_reported(ApplyCreditMemo, why, owner),
+        abas_credit_item_id=memo["abas_open_item_id"],
+        abas_open_item_ids=tuple(items),
+        part_amounts=tuple(amounts),
+        currency=currency,
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
 @needs("UnmatchEntry")
 def unmatch(
     reference: ReferenceArgument,
@@ -243,7 +274,8 @@ def unmatch(
     from schemas.records.receivables import UnmatchEntry
 
     if application := _APPLICATION.match(reference):
-        customer = _entry_of(application["receipt"])["abas_customer_id"]
+        of_credit = _OF_CREDIT.match(reference)
+        customer = _entry_of(reference if of_credit else application["receipt"])["abas_customer_id"]
         command = UnmatchEntry(**_reported(UnmatchEntry, why, customer), posting_reference=reference)
         return _ask(command, wait_s, bootstrap_servers, schema_registry_url)
     over = ("EntrySplit", "EntryNetted", "EntryUnmatched")
@@ -506,10 +538,12 @@ def _said(event: Any) -> str:
         case PostingRequested(document_kind="write_off"):
             amount = Money(event.amount_minor, event.currency)
             return f"{event.posting_reference}: write-off of {amount} of invoice {event.invoice_number} asked of abas"
-        case PostingRequested(document_kind="on_account_application"):
+        case PostingRequested(document_kind="on_account_application" | "credit_memo_application"):
             amount = Money(event.amount_minor, event.currency)
             return f"{event.posting_reference}: {amount} applied to invoice {event.invoice_number}, asked of abas"
-        case PostingRequested(document_kind="write_off_reversal" | "on_account_application_reversal"):
+        case PostingRequested(
+            document_kind="write_off_reversal" | "on_account_application_reversal" | "credit_memo_application_reversal"
+        ):
             amount = Money(event.amount_minor, event.currency)
             return (
                 f"{event.reverses_reference} is reversed by {event.posting_reference}: {amount} of invoice "

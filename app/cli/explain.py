@@ -138,6 +138,7 @@ _WITHOUT_MONEY = {
         "book the exchange difference of",
         "paid at another rate, difference booked",
     ),
+    "credit_memo_application": ("application of a credit memo", "apply", "applied from the credit memo"),
     "on_account_application": ("application of money on account", "apply", "applied from the account"),
 }
 

@@ -39,6 +39,7 @@ from connectors.abas.posting import Lock, Opening, Saving, act, save_by_editor, 
 from connectors.abas.profile import (
     BASE_AMOUNT,
     COUNTER_ACCOUNT,
+    COUNTER_OPEN_ITEM,
     NATURAL_KEY,
     REVERSES_DOCUMENT,
     DocumentWay,
@@ -546,6 +547,8 @@ def _document_head(command: PostDocument, way: DocumentWay, formats: Formats) ->
         for counter in counters if len(counters) == 1 else ():
             if roles()[counter.role].of is None:
                 head[COUNTER_ACCOUNT] = Put(counter.account)
+            elif counter.open_item is not None:
+                head[COUNTER_OPEN_ITEM] = Put(counter.open_item)
             of_counter = {"cost_centre": counter.cost_centre, "tax_code": counter.tax_code}
             head |= {role: Put(text) for role, text in of_counter.items() if text is not None}
         sign = _sign_of_head(command, way)

@@ -14,7 +14,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, model_validator
 
 from connectors.abas.errors import ProfileUnreadable
-from schemas.documents import HEAD_ROLES, Kind, kinds, reversals, roles
+from schemas.documents import HEAD_ROLES, Kind, LineKind, kinds, reversals, roles
 from schemas.files.owned import Entry, parse_with_lines, text_of
 from schemas.files.yaml_lines import Lines, Misfits, near
 from schemas.files.yaml_lines import Path as YamlPath
@@ -307,8 +307,9 @@ _OUTPUTS = frozenset({"id", "number", "created", "posting_reference", "amount", 
 REVERSES_DOCUMENT = "reverses_document"
 
 
-# The account of the other line, of a document that goes into the head alone.
+# Account, or open item, of the other line of a document that goes into the head alone.
 COUNTER_ACCOUNT = "counter_account"
+COUNTER_OPEN_ITEM = "counter_open_item"
 # What a record is found by where Saldo makes it.
 NATURAL_KEY = "natural_key"
 
@@ -318,13 +319,21 @@ def may_be_flat(kind: Kind) -> bool:
     return len(kind.lines) == 2 and roles()[kind.lines[0].role].of is not None
 
 
+def _of_counter(line: LineKind) -> set[str]:
+    """Return what the head needs of the other line besides cost centre and tax code."""
+    if roles()[line.role].of is None:
+        return {COUNTER_ACCOUNT}
+    return {COUNTER_OPEN_ITEM} if "open_item" in line.takes else set()
+
+
 class DocumentWay(_Way):
     """A document: posted by an editor for a new record or by a posting infosystem, found by its reference.
 
     One of two lines, the first of them the customer's own, may go into the head alone, without rows: amount and open
-    item of that line are roles of the head then, counter_account, cost_centre and tax_code those of the other one, and
-    amount_side says which side of the first is a positive amount there. Where the other side has several lines, one for
-    each product category, these are counter_rows: rows of account and amount, which is signed as the head's.
+    item of that line are roles of the head then, counter_account (or counter_open_item, where the other line is the
+    customer's as well), cost_centre and tax_code those of the other one, and amount_side says which side of the first
+    is a positive amount there. Where the other side has several lines, one for each product category, these are
+    counter_rows: rows of account and amount, which is signed as the head's.
     """
 
     created: FieldName
@@ -345,7 +354,7 @@ class DocumentWay(_Way):
         needed = {*kind.values, "posting_reference"}
         always = {*kind.required, "posting_reference", "subject"}
         taken = frozenset[str]().union(*(line.takes for line in kind.lines)) - {"text"}
-        counter = {COUNTER_ACCOUNT} if is_flat and roles()[kind.lines[1].role].of is None else set[str]()
+        counter = _of_counter(kind.lines[1]) if is_flat else set[str]()
         if is_reversal and REVERSES_DOCUMENT in self.inputs:
             head.add(REVERSES_DOCUMENT)
         elif is_reversal:

@@ -49,6 +49,8 @@ steps AS
         -- Which kind of document, where it is none of the payer's money.
         multiIf(
             direction != 'NONE', '',
+            match(posting_reference, '^C[A-P]{14}P[0-9]+U[0-9]+$'), 'credit_memo_application_reversal',
+            match(posting_reference, '^C[A-P]{14}P[0-9]+$'), 'credit_memo_application',
             match(posting_reference, 'P[0-9]+U[0-9]+$'), 'on_account_application_reversal',
             match(posting_reference, 'P[0-9]+$'), 'on_account_application',
             match(posting_reference, 'W[0-9]+U[0-9]+$'), 'write_off_reversal', 'write_off') AS rule, toInt32(0) AS rule_version, emptyArrayString() AS agrees, emptyArrayString() AS differs,

@@ -95,6 +95,7 @@ from schemas.records.gateway import (
 )
 from schemas.records.identification import (
     AssignCustomer,
+    CardMoneyKnown,
     CustomerReferenced,
     CustomerUnreferenced,
     ForgetReference,
@@ -190,6 +191,7 @@ from schemas.records.privacy import (
 )
 from schemas.records.rates import RateAnswered, RateAsked, RateAwaited, RateCorrected, RateObserved, RateRecorded
 from schemas.records.receivables import (
+    ApplyCreditMemo,
     ApplyOnAccount,
     ConfirmMatch,
     DecideAgain,
@@ -327,6 +329,7 @@ IdentificationEvents: TypeAlias = (
     | PaymentAwaitsReference
     | PaymentIdentified
     | ReferenceAnswered
+    | CardMoneyKnown
     | ReferenceAnswerRecorded
     | IdentificationReviewed
     | ReferenceRemembered
@@ -340,6 +343,7 @@ IdentificationInbox: TypeAlias = (
     | CustomerReferenced
     | CustomerUnreferenced
     | PaymentPassedOn
+    | CardMoneyKnown
     | ReferenceAsked
     | ReferenceAnswered
     | AssignCustomer
@@ -448,6 +452,7 @@ ReceivablesInbox: TypeAlias = (
     | RejectMatch
     | SplitEntry
     | ApplyOnAccount
+    | ApplyCreditMemo
     | WriteOffRest
     | PutOnAccount
     | UnmatchEntry

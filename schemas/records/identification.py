@@ -69,6 +69,24 @@ class AssignCustomer(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardMoneyKnown(Record):
+    """Money of a card has a customer: by it a refund that names nobody finds whose payments its card could be of.
+
+    Input and journal event of the token. Key: token.
+    """
+
+    token: str
+    movement_id: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    movement: Movement
+    amount_minor: int
+    currency: str
+    value_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerReferenced(Record):
     """An abas customer is known by this reference. Key: token."""
 
@@ -138,6 +156,7 @@ class PaymentAwaitsReference(Record):
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None
+    card_token: str | None = None
     vault_customer_id: str | None = None
     token: str
     reason: WaitingReason
@@ -163,6 +182,7 @@ class PaymentIdentified(Record):
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None
+    card_token: str | None = None
     vault_customer_id: str | None = None
     abas_customer_id: str
     identified_by: str
@@ -188,11 +208,13 @@ class PaymentPassedOn(Record):
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None
+    card_token: str | None = None
     vault_customer_id: str | None = None
     payment_token: str
     tokens: tuple[str, ...]
     token: str
     abas_customer_ids: tuple[str, ...]
+    detail: str = ""
     value_on: date | None = None
     occurred_at: datetime
     dispute_id: str | None = None
@@ -212,6 +234,7 @@ class PaymentToIdentify(Record):
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None
+    card_token: str | None = None
     vault_customer_id: str | None = None
     tokens: tuple[str, ...]
     value_on: date | None = None
@@ -241,6 +264,10 @@ class ReferenceAnswered(Record):
     paytrace_transaction_id: str
     token: str
     abas_customer_ids: tuple[str, ...]
+    asked_minor: int | None = None
+    currency: str | None = None
+    asked_on: date | None = None
+    detail: str = ""
     occurred_at: datetime
 
 
@@ -251,6 +278,9 @@ class ReferenceAsked(Record):
     token: str
     payment_token: str
     paytrace_transaction_id: str
+    asked_minor: int | None = None
+    currency: str | None = None
+    asked_on: date | None = None
     occurred_at: datetime
 
 

@@ -48,6 +48,23 @@ class EntryDirection(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyCreditMemo(Record):
+    """Command of a person: give an open credit memo or credit balance of abas to open items. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    abas_credit_item_id: str
+    abas_open_item_ids: tuple[str, ...]
+    part_amounts: tuple[int, ...]
+    currency: str
+    decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOnAccount(Record):
     """Command of a person: give money on account to open items. Key: abas_customer_id."""
 
@@ -160,6 +177,7 @@ class EntryMoved(Record):
     base_currency: str | None = None
     method: PaymentMethod
     settlement_account: str | None = None
+    card_token: str | None = None
     invoice_number: str | None = None
     takes_back: str | None = None
     dispute_id: str | None = None
@@ -348,6 +366,7 @@ class MovementRecorded(Record):
     method: PaymentMethod
     invoice_number: str | None = None
     settlement_account: str | None = None
+    card_token: str | None = None
     value_on: date | None = None
     occurred_at: datetime
     dispute_id: str | None = None
@@ -495,6 +514,7 @@ class PostingRequested(Record):
     invoice_number: str | None = None
     reverses_reference: str | None = None
     takes_from_reference: str | None = None
+    abas_credit_item_id: str | None = None
     text: str | None = None
     rule: str = ""
     tax_minor: int = 0

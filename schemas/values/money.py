@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from functools import cache
 from typing import Any
 
 from babel.core import get_global
 
-from schemas.values.rounding import half_up
+from schemas.values.shares import shares_of
 
 # The first day that schemas.checks.plausibility takes for a day of money.
 _CENTURY = date(2000, 1, 1)
@@ -67,7 +66,7 @@ class Money:
         return Decimal((sign, digits, -exponent(self.currency)))
 
     def split(self, weights: Sequence[int]) -> tuple[Money, ...]:
-        """Divide by weights: each part half up, and what rounding leaves or lacks goes to the largest.
+        """Divide by weights: each part rounded down, and what that leaves goes to the largest.
 
         Shapes:  weights is (n,), n >= 1, non-negative, not all zero; the result is (n,) in the same order.
         Ensures: the parts sum to the whole, so no cent is lost or invented, and none has another sign than the whole.
@@ -76,13 +75,8 @@ class Money:
         total = sum(weights)
         if not weights or total <= 0 or min(weights) < 0:
             raise ValueError(f"weights must be non-negative and not all zero, got {list(weights)!r}")
-        sign, minor = (-1, -self.minor) if self.minor < 0 else (1, self.minor)
-        largest = weights.index(max(weights))
-        shares = [half_up(Fraction(minor * weight, total)) for weight in weights]
-        if sum(shares) - shares[largest] > minor:  # fewer cents than parts: rounding up would take more than there is
-            shares = [minor * weight // total for weight in weights]
-        shares[largest] += minor - sum(shares)
-        return tuple(Money(sign * share, self.currency) for share in shares)
+        sign = -1 if self.minor < 0 else 1
+        return tuple(Money(sign * share, self.currency) for share in shares_of(abs(self.minor), weights))
 
     def _same(self, other: Money) -> int:
         if other.currency != self.currency:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 NO_REFERENCE = "none:"
 # What a reference token begins with; one that begins otherwise would be asked for by no payment, ever.
-TOKEN_PREFIXES = ("vault:", "invoice:", "order:", NO_REFERENCE)
+CARD = "card:"  # the last four digits of a card, at one merchant account
+TOKEN_PREFIXES = ("vault:", "invoice:", "order:", CARD, NO_REFERENCE)
 REFERENCE_REMEDY = (
     "begin it with what it is, as payments ask for it: invoice:RE-100451 (an invoice number), order:SO-4711 (a sales "
     "order), vault:acme-inc (a customer of PayTrace's vault)"
@@ -40,6 +41,11 @@ def order_token(number: str) -> str:
     return f"order:{normalised_invoice(number)}"
 
 
+def card_token(settlement_account: str, last_four: str | None) -> str | None:
+    """Return the token of a card by its last four digits; None where they are not known."""
+    return f"{CARD}{settlement_account}/{last_four}" if last_four else None
+
+
 def payment_token(paytrace_transaction_id: str) -> str:
     """Return the key under which a payment decides whose it is; no reference, and never asked."""
     return f"payment:{paytrace_transaction_id}"
@@ -50,12 +56,14 @@ def tokens_of(
     vault_customer_id: str | None,
     invoice_number: str | None,
     customer_reference: str | None = None,
+    refunded_card: str | None = None,
 ) -> tuple[str, ...]:
     """Return the reference tokens of a payment in order of priority.
 
     Shapes:  vault customer, invoice, the same number as an order's, because a shop writes its order number where an
              invoice goes, each of several invoices with commas between, and the number that the payer or shop gave as
-             its own, which is an order's too; a payment that names nothing gets a token of its own.
+             its own, which is an order's too; of a refund last that of its card; a payment that names nothing gets a
+             token of its own.
     Ensures: never empty, so each payment waits somewhere; no token twice.
     """
     vault = (vault_customer_id or "").strip()
@@ -66,5 +74,6 @@ def tokens_of(
         order_token(invoice) if invoice else "",
         *(invoice_token(one) for one in (invoice or "").split(",") if one.strip() and one != invoice),
         order_token(order) if order else "",
+        refunded_card,
     )
     return tuple(dict.fromkeys(filter(None, tokens))) or (f"{NO_REFERENCE}{paytrace_transaction_id}",)

@@ -45,6 +45,7 @@ class Choices:
     chargeback_lost              the invoice is open again, or it is written off
     unapplied                    money that no open item takes waits, or goes on the customer's account
     apply_on_account             money on account is applied to new open items: never by rule, or oldest first
+    apply_credit                 open credit memos and credit balances of the ERP likewise
     write_off                    small rests that are written off by rule; None: never
     skonto                       cash discounts taken by rule; None: never
     base_currency                the currency of the books
@@ -59,6 +60,7 @@ class Choices:
     write_off: SmallRests | None
     skonto: CashDiscount | None
     base_currency: str
+    apply_credit: Literal["off", "oldest_first"] = "off"
 
     def for_closed_period(self, kind: str) -> ClosedPeriod:
         """Return what becomes of a document of this kind whose period is closed."""

@@ -34,6 +34,8 @@ Number = Annotated[str, Field(min_length=1, max_length=40)]
 Word = Annotated[str, Field(min_length=1, max_length=40)]
 _OFF = BeforeValidator(lambda given: None if given is False or given == "off" else given)  # YAML reads off as false
 
+_Applies = Annotated[Literal["off", "oldest_first"], BeforeValidator(lambda given: "off" if given is False else given)]
+
 
 def limits_of_money(limits: Mapping[str, int]) -> Mapping[str, int]:
     """Return limits in minor units by currency; raises Misfits naming each that is none."""
@@ -96,9 +98,8 @@ class _Choices(Entry):
     chargeback: Literal["receivable", "reopen"]
     chargeback_lost: Literal["reopen", "write_off"]
     unapplied: Literal["wait", "on_account"]
-    apply_on_account: Annotated[
-        Literal["off", "oldest_first"], BeforeValidator(lambda given: "off" if given is False else given)
-    ]
+    apply_on_account: _Applies
+    apply_credit: _Applies = "off"
     write_off: Annotated[_WriteOff | None, _OFF]
     skonto: Annotated[_Skonto | None, _OFF]
     base_currency: str
@@ -128,6 +129,7 @@ class _Choices(Entry):
             chargeback_lost=self.chargeback_lost,
             unapplied=self.unapplied,
             apply_on_account=self.apply_on_account,
+            apply_credit=self.apply_credit,
             write_off=None if rests is None else SmallRests(rests.percent, rests.limits_minor),
             skonto=None if skonto is None else CashDiscount(skonto.grace_days, skonto.tax_unknown),
             base_currency=self.base_currency,

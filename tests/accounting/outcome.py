@@ -30,6 +30,7 @@ _COUNTED_AS = {
     "write_off_reversal": "reversal",
     "on_account_receipt": "on_account",
     "on_account_application": "on_account",
+    "credit_memo_application": "on_account",
     "cash_receipt_chargeback": "chargeback",
     "on_account_chargeback": "chargeback",
     "cash_receipt_chargeback_returned": "chargeback_reversal",

@@ -23,7 +23,7 @@ from schemas.records.payments import (
     TransactionStatus,
 )
 from schemas.records.rates import RateKind, RateObserved
-from schemas.records.receivables import ApplyOnAccount, MatchRefund, SplitEntry, WriteOffRest
+from schemas.records.receivables import ApplyCreditMemo, ApplyOnAccount, MatchRefund, SplitEntry, WriteOffRest
 from schemas.records.settlement import (
     BankDirection,
     BankLineObserved,
@@ -695,18 +695,18 @@ class Translation:
             ),
             None,
         )
-        if receipt is None:
-            raise NotTranslated(
-                f"applying {'money' if event.of in self.money else 'a credit memo'} that is not on account"
-            )
-        command = ApplyOnAccount(
+        about = {
             **self._decided(self.owners.get(event.to, _CUSTOMER)),
-            posting_reference=receipt,
-            abas_open_item_ids=(self.items[event.to],),
-            part_amounts=(event.amount,),
-            currency=self.story.currency,
-        )
-        await self._decide(command)
+            "abas_open_item_ids": (self.items[event.to],),
+            "part_amounts": (event.amount,),
+            "currency": self.story.currency,
+        }
+        if event.of in self.items:
+            await self._decide(ApplyCreditMemo(**about, abas_credit_item_id=self.items[event.of]))
+        elif receipt is not None:
+            await self._decide(ApplyOnAccount(**about, posting_reference=receipt))
+        else:
+            raise NotTranslated("applying money that is not on account")
 
     async def _write_off_wanted(self, event: stories.WriteOffWanted) -> None:
         await self._propose(event.of, event.amount, event.by)

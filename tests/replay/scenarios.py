@@ -513,10 +513,11 @@ def assigned_and_remembered() -> Sequence[Reported]:
 
 
 def refunds_without_payment() -> Sequence[Reported]:
-    """One is matched by hand, one goes on account, one to finance, whose void cancels out with it."""
+    """To another card than the payment's: one is matched by hand, one goes on account, one to finance and is voided."""
 
     def refunded(payment: str, minor: int, minute: int, status: Status = Status.PENDING_SETTLEMENT) -> Reported:
-        return seen(status, minor, kind=Kind.REFUND, payment=payment, minute=minute, invoice=None)
+        refund = observation(status, minor, kind=Kind.REFUND, payment=payment, minute=minute, invoice=None)
+        return PAYTRACE, replace(refund, card_last_four="1881")
 
     return [
         *sale_posted(),
@@ -528,6 +529,33 @@ def refunds_without_payment() -> Sequence[Reported]:
         decided(PutRefundOnAccount, 14, posting_reference="PT9002"),
         decided(HandToFinance, 15, posting_reference="PT9003"),
         refunded("9003", 10_00, 16, Status.VOIDED),
+    ]
+
+
+def refund_found_by_its_card() -> Sequence[Reported]:
+    """A refund that names nobody is of the one payment of its card; of two customers' payments a person says whose."""
+
+    def refunded(payment: str, minor: int, minute: int) -> Reported:
+        return seen(Status.SETTLED, minor, kind=Kind.REFUND, payment=payment, minute=minute, invoice=None, vault=None)
+
+    return [
+        *sale_posted(),
+        refunded("9001", 30_00, 10),
+        *invoiced("i2", 70_00, "RE-2", minute=11, customer="70002"),
+        seen(Status.SETTLED, 70_00, payment="2", minute=12, invoice="RE-2", vault=None),
+        refunded("9002", 60_00, 13),
+        (
+            PAYERS,
+            AssignCustomer(
+                command_id="assign-14",
+                abas_customer_id="70002",
+                payment_token="payment:9002",
+                paytrace_transaction_id="9002",
+                decided_by="mweber",
+                reason="customer called",
+                occurred_at=at(14),
+            ),
+        ),
     ]
 
 
@@ -626,6 +654,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     reassigned_after_posting,
     assigned_and_remembered,
     refunds_without_payment,
+    refund_found_by_its_card,
     deposit_of_a_batch,
     chargeback_after_posting,
     chargeback_that_flips,

@@ -64,6 +64,7 @@ DOCUMENTS = {
     "assigned_and_remembered": ["PT1", "PT2"],
     "rates_known_asked_for_and_corrected": [],
     "reassigned_after_posting": ["PT79388123", "PT79388123A1", "PT79388123U1", "PT79388123V"],
+    "refund_found_by_its_card": ["PT2", "PT79388123", "PT9001", "PT9002"],
     "refunds_without_payment": ["PT79388123", "PT9001", "PT9002"],
     "sale_posted": ["PT79388123"],
     "seen_four_weeks_late": ["PT79388123", "PT79388123A1", "PT79388123U1", "PT9001"],

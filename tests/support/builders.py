@@ -219,7 +219,7 @@ def asked(document: PostDocument) -> Asked:
     reported = Asked(
         kind=document.kind,
         posting_reference=document.posting_reference,
-        paytrace_transaction_id=values.pop("paytrace_transaction_id"),
+        paytrace_transaction_id=values.pop("paytrace_transaction_id", ""),
         abas_customer_id=document.subject,
         abas_open_item_id=line.open_item,
         invoice_number=values.pop("invoice_number", None),
@@ -234,7 +234,8 @@ def asked(document: PostDocument) -> Asked:
         occurred_at=document.occurred_at,
         document=document,
     )
-    values.pop("dispute", None)  # of the kinds of disputes; the document has it
+    for role in ("dispute", "credit_number"):  # of kinds of their own; the document has it
+        values.pop(role, None)
     assert values == {}
     assert list(faults(document)) == [], "the kind allows it"
     return reported

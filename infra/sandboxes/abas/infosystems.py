@@ -58,6 +58,7 @@ def _post(store: Store, faults: Faults, head: dict[str, Stored], given: Rows) ->
             "ypaytraceid": head.get("ypaytraceid", ""),
             "customer": head.get("ycustomer", ""),
             "item": head.get("yitem", ""),
+            "credit": head.get("ycredit", ""),
             "amount": head.get("yamount", "0"),
             "curr": head.get("ycurr", ""),
             "method": head.get("ymethod", ""),
@@ -95,6 +96,7 @@ def _show(store: Store, document: Record, head: dict[str, Stored]) -> None:
 _POSTING_NAMES = {
     "customer": "ycustomer",
     "item": "yitem",
+    "credit": "ycredit",
     "curr": "ycurr",
     "amount": "yamount",
     "valDate": "yvaldate",
@@ -150,6 +152,7 @@ POSTING = InfosystemDef(
         _column("ypaytraceid", Kind.STRING),
         _column("ycustomer", Kind.REFERENCE, "0:1"),
         _column("yitem", Kind.REFERENCE, "900:1"),
+        _column("ycredit", Kind.REFERENCE, "900:1"),
         _column("yamount", Kind.DOUBLE),
         _column("ycurr", Kind.REFERENCE, "900:5"),
         _column("ymethod", Kind.ENUMERATION),

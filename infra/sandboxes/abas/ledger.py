@@ -53,11 +53,14 @@ def post_payment(
     item, receipt = _check(store, faults, values, names)
     _check_counter_rows(store, values, rows or [], names)
     amount = Decimal(str(values["amount"]))
+    credit = _credit(store, values, amount, names)
     open_after = None if item is None else Decimal(str(item.values["openAmt"])) - amount
     with store.transaction():
         payment = store.add(PAYMENT, {**values, "reverses": receipt.id if receipt else ""}, rows)
         if item is not None and open_after is not None:
             carry(store, item, open_after)
+        if credit is not None:
+            carry(store, credit, Decimal(str(credit.values["openAmt"])) + amount)
         customer = store.record(str(values["customer"]))
         if customer is not None and values.get("ykind") != APPLICATION:
             balance = Decimal(str(customer.values.get("bal") or "0")) - amount
@@ -245,6 +248,22 @@ def _check(
     return item, receipt
 
 
+def _credit(store: Store, values: dict[str, Stored], amount: Decimal, names: dict[str, str]) -> Record | None:
+    """Return the credit memo that an application gives to its item; None for any other payment."""
+    if not values.get("credit"):
+        return None
+    credit = store.record(str(values["credit"]))
+    is_credit = credit is not None and Decimal(str(credit.values["totalAmt"])) < 0
+    if credit is None or not is_credit or credit.values["customer"] != values["customer"]:
+        raise business_refusal("Credit memo of this customer does not exist", UNKNOWN_ITEM, names["credit"])
+    if values.get("ykind") != APPLICATION:
+        raise business_refusal("Only an application takes a credit memo", UNKNOWN_KIND, names["ykind"])
+    if credit.values["curr"] != values.get("curr"):
+        raise business_refusal("Currency differs from the credit memo", CURRENCY_DIFFERS, names["curr"])
+    _refuse_beyond_credit(credit, -amount, names)
+    return credit
+
+
 def _check_counter_rows(
     store: Store, values: dict[str, Stored], rows: Sequence[dict[str, Stored]], names: dict[str, str]
 ) -> None:
@@ -258,9 +277,9 @@ def _check_counter_rows(
 
 
 def _refuse_beyond_credit(credit: Record, amount: Decimal, names: dict[str, str]) -> None:
-    """Let a credit memo be paid out to what is left of it, and come back to what was paid out of it."""
-    total, lowered, left = (Decimal(str(credit.values[name])) for name in ("totalAmt", "loweredAmt", "openAmt"))
-    if not total + lowered <= left - amount <= 0:
+    """Let a credit memo be paid out to what is left of it, and come back to its amount."""
+    total, left = (Decimal(str(credit.values[name])) for name in ("totalAmt", "openAmt"))
+    if not total <= left - amount <= 0:
         raise business_refusal("Amount exceeds the credit", AMOUNT_TOO_LARGE, names["amount"])
 
 

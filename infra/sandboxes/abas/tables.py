@@ -204,6 +204,7 @@ PAYMENT = TableDef(
         *_GENERIC,
         Column("customer", "kunde", Kind.REFERENCE, "0:1"),
         Column("item", "op", Kind.REFERENCE, "900:1"),
+        Column("credit", "opgut", Kind.REFERENCE, "900:1"),  # the credit memo that an application takes
         Column("amount", "betrag", Kind.DOUBLE),
         Column("curr", "waehr", Kind.REFERENCE, "900:5"),
         Column("method", "zart", Kind.ENUMERATION),

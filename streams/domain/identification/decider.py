@@ -12,6 +12,11 @@ remembers who asked, and answers again when it can. What protects the money (doc
 - a token of several customers waits for a person, and so does every token behind it: a tie is never broken;
 - a token of higher priority that names another customer afterwards is reported as a contest; nothing is moved unseen;
 - a person's decision stands before everything that tokens say.
+
+A refund that was made by hand may name nobody. Its last token is its card: the last four digits at one merchant
+account. A card is told of all money of it that has a customer, and answers with the customers whose payments could be
+refunded by this amount on this day; one of the same amount goes before larger ones. It is an answer like any other: one
+customer is, several are a tie (docs/adr/0099).
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from typing import assert_never
 from schemas.records.by_topic import IdentificationEvents, IdentificationInbox
 from schemas.records.identification import (
     AssignCustomer,
+    CardMoneyKnown,
     CustomerReferenced,
     CustomerUnreferenced,
     ForgetReference,
@@ -63,6 +69,8 @@ def decide(state: State, record: IdentificationInbox) -> tuple[Event, ...]:
             return payer_reference.on_fact(state.reference, record)
         case ReferenceAsked():
             return payer_reference.on_question(state.reference, record)
+        case CardMoneyKnown():
+            return payer_reference.on_card_money(state.reference, record)
         case RememberReference() | ForgetReference() | AssignCustomer() if record.command_id in state.command_ids:
             return ()
         case RememberReference() | ForgetReference():
@@ -91,6 +99,7 @@ def evolve(state: State, event: IdentificationEvents) -> State:
             | ReferenceForgotten()
             | ReferenceAnswered()
             | PaymentPassedOn()
+            | CardMoneyKnown()
         ):
             return replace(state, reference=payer_reference.evolve(state.reference, event))
         case _:
@@ -107,6 +116,8 @@ def route(state: State, event: IdentificationEvents) -> tuple[Output, ...]:
                 Output(Topic.IDENTIFICATION_INBOX, payer_payment.question(event, token)) for token in event.asks
             )
         case PaymentIdentified():
-            return (Output(Topic.RECEIVABLES_INBOX, event),)
+            of_card = payer_payment.card_money(event)
+            to_card = () if of_card is None else (Output(Topic.IDENTIFICATION_INBOX, of_card),)
+            return (Output(Topic.RECEIVABLES_INBOX, event), *to_card)
         case _:
             return ()

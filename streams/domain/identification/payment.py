@@ -7,6 +7,7 @@ from typing import Any
 from schemas.checks.attribution import why_not_attributed
 from schemas.records.identification import (
     AssignCustomer,
+    CardMoneyKnown,
     IdentificationReviewed,
     PaymentAwaitsReference,
     PaymentIdentified,
@@ -18,7 +19,8 @@ from schemas.records.identification import (
     WaitingReason,
 )
 from schemas.records.receivables import Decision
-from schemas.values.references import NO_REFERENCE, payment_token
+from schemas.signs import movement_sign
+from schemas.values.references import CARD, NO_REFERENCE, payment_token
 from schemas.values.replacing import replace
 from streams.domain.decided import decided
 from streams.domain.identification.state import Event, Payment, PaymentEvent
@@ -35,6 +37,7 @@ _MOVEMENT_FIELDS = (
     "invoice_number",
     "vault_customer_id",
     "settlement_account",
+    "card_token",
     "value_on",
     "dispute_id",
     "occurred_at",
@@ -53,7 +56,8 @@ def on_movement(payment: Payment, movement: PaymentPassedOn) -> tuple[Event, ...
         return (_awaits(movement, first.tokens, first.token, first.reason, first.detail),)
     if len(answer) == 1:
         return (_identified(movement, answer[0], movement.token),)
-    waits = _tied(movement, movement.tokens, movement.token, answer) if answer else _unknown(movement, movement.tokens)
+    tied = _tied(movement, movement.tokens, movement.token, answer, movement.detail)
+    waits = tied if answer else _unknown(movement, movement.tokens)
     return (waits, _recorded(movement, movement.token, answer))
 
 
@@ -136,10 +140,31 @@ def evolve(payment: Payment, event: PaymentEvent) -> Payment:
             return replace(payment, reviewed_by=event.token, is_contested=not event.agrees)
 
 
+def card_money(event: PaymentIdentified) -> CardMoneyKnown | None:
+    """Return what the card of identified money hears of it; None where it has none, or no money moved."""
+    if event.card_token is None or not movement_sign(event.movement):
+        return None
+    return CardMoneyKnown(
+        token=event.card_token,
+        movement_id=event.movement_id,
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        abas_customer_id=event.abas_customer_id,
+        movement=event.movement,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        value_on=event.value_on,
+        occurred_at=event.occurred_at,
+    )
+
+
 def question(event: PaymentAwaitsReference, token: str) -> ReferenceAsked:
-    """Return what a payment that waits asks one of its tokens."""
+    """Return what a payment that waits asks one of its tokens; a card is asked by what went back, and when."""
+    by_card = token.startswith(CARD)
     return ReferenceAsked(
         token=token,
+        asked_minor=event.amount_minor if by_card else None,
+        currency=event.currency if by_card else None,
+        asked_on=event.value_on if by_card else None,
         payment_token=payment_token(event.paytrace_transaction_id),
         paytrace_transaction_id=event.paytrace_transaction_id,
         occurred_at=event.occurred_at,
@@ -168,7 +193,8 @@ def _answered(payment: Payment, answer: ReferenceAnswered) -> tuple[Event, ...]:
         if len(said) == 1:
             return tuple(_identified(one, said[0], known) for one in payment.waiting)
         if said:
-            tied = tuple(_tied(one, one.tokens, known, said) for one in payment.waiting)
+            detail = answer.detail if known == token else ""
+            tied = tuple(_tied(one, one.tokens, known, said, detail) for one in payment.waiting)
             return (recorded, *(tied if tied[0].detail != payment.waiting[0].detail else ()))
     return (recorded,)
 
@@ -188,6 +214,9 @@ def _recorded(
 def _unknown(movement: PaymentPassedOn, tokens: tuple[str, ...]) -> PaymentAwaitsReference:
     if tokens[0].startswith(NO_REFERENCE):
         reason, detail = WaitingReason.NO_REFERENCE, "the payment names neither an invoice nor a vault customer"
+    elif tokens[0].startswith(CARD):
+        detail = f"the refund names neither an invoice nor a vault customer, and no payment of {tokens[0]} fits it"
+        reason = WaitingReason.NO_REFERENCE
     else:
         reason, detail = WaitingReason.REFERENCE_UNKNOWN, f"no abas customer is known by {', '.join(tokens)}"
     return _awaits(movement, tokens, tokens[0], reason, detail, asks=tokens[1:])
@@ -198,8 +227,9 @@ def _tied(
     tokens: tuple[str, ...],
     token: str,
     customers: tuple[str, ...],
+    detail: str,
 ) -> PaymentAwaitsReference:
-    detail = f"{token} is known by customers {', '.join(customers)}"
+    detail = detail or f"{token} is known by customers {', '.join(customers)}"
     return _awaits(movement, tokens, token, WaitingReason.REFERENCE_AMBIGUOUS, detail)
 
 

@@ -7,12 +7,15 @@ alone decides whose they are.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TypeAlias
 
 from schemas.records.by_topic import IdentificationEvents
 from schemas.records.identification import (
+    CardMoneyKnown,
     IdentificationReviewed,
     PaymentAwaitsReference,
     PaymentIdentified,
@@ -32,27 +35,70 @@ ReferenceEvent: TypeAlias = (
     | ReferenceForgotten
     | ReferenceAnswered
     | PaymentPassedOn
+    | CardMoneyKnown
 )
 PaymentEvent: TypeAlias = PaymentAwaitsReference | ReferenceAnswerRecorded | PaymentIdentified | IdentificationReviewed
 Event: TypeAlias = IdentificationEvents
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A payment that asked a token; of a refund that asks its card, how much went back on which day (minor units)."""
+
+    transaction_id: str
+    amount_minor: int | None = None
+    currency: str | None = None
+    on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardMoney:
+    """What moved on a card by one transaction of a customer. Units: minor units, refunds below zero."""
+
+    customer: str
+    minor: int
+    on: date | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """A token.
 
-    Shapes: customers are those of whom abas says so; owed is transaction id by payment token: the payments that did
-            not get one customer as an answer yet, in order of arrival.
+    Shapes: customers are those of whom abas says so; owed is by payment token: the payments that did not get one
+            customer as an answer yet, in order of arrival. Of a card, money is by transaction.
     """
 
     customers: frozenset[str] = frozenset()
     remembered: str | None = None
-    owed: Mapping[str, str] = field(default_factory=dict)
+    owed: Mapping[str, Asker] = field(default_factory=dict)
+    money: Mapping[str, CardMoney] = field(default_factory=dict)
+    movement_ids: frozenset[str] = frozenset()
 
-    @property
-    def answer(self) -> tuple[str, ...]:
-        """For whom the token stands: what a person said alone, else all that abas says, in order."""
-        return (self.remembered,) if self.remembered else tuple(sorted(self.customers))
+    def answer(self, asker: Asker) -> tuple[str, ...]:
+        """For whom the token stands: what a person said alone, else all that abas says, or the card's money, in order.
+
+        Of a card: the customers who have so much left of its payments, and one of them that is no smaller and no later;
+        those with a payment of exactly this amount alone, if there are any.
+        """
+        if asker.amount_minor is None:
+            return (self.remembered,) if self.remembered else tuple(sorted(self.customers))
+        fitting = self.payments_for(asker)
+        exact = {one.customer for one in fitting.values() if one.minor == asker.amount_minor}
+        return tuple(sorted(exact or {one.customer for one in fitting.values()}))
+
+    def payments_for(self, asker: Asker) -> Mapping[str, CardMoney]:
+        """Return the payments of a card that a refund could be of, by transaction, in order of arrival."""
+        left: dict[str, int] = defaultdict(int)
+        for one in self.money.values():
+            left[one.customer] += one.minor
+        least = asker.amount_minor or 0
+        return {
+            transaction: one
+            for transaction, one in self.money.items()
+            if one.minor >= max(least, 1)
+            and left[one.customer] >= least
+            and (one.on is None or asker.on is None or one.on <= asker.on)
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,7 @@ from schemas.records.settlement import MoneySettled
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.exchange import pair_of
-from schemas.values.references import tokens_of
+from schemas.values.references import card_token, tokens_of
 from schemas.values.replacing import replace
 from streams.domain.output import Output
 from streams.domain.payments.codes import banking_day_after
@@ -521,7 +521,7 @@ def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
 
     A card payment is settled with its latest amount; what a later observation changes is reported as a difference, so
     that any order of observations ends in the same sum. A settled card payment can't be voided, so a void of one is a
-    contradiction and not reported.
+    contradiction and not reported. A settled refund can come back, from a closed card say, and is then paid out again.
     """
     is_ach = state.identity is not None and state.identity.method is PaymentMethod.ACH
     match event:
@@ -529,7 +529,9 @@ def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
             amount_minor = state.captured_minor if Fact.CAPTURED in state.facts else event.amount_minor
             return _settled(event, Movement.CAPTURED, 0, amount_minor, event.batch_number)
         case RefundSettled():
-            return _settled(event, Movement.REFUNDED, 0, event.amount_minor, event.batch_number)
+            refunded = _settled(event, Movement.REFUNDED, 0, event.amount_minor, event.batch_number)
+            came_back = Fact.REFUND_REVERSED in state.facts  # as was seen before it was seen to be settled
+            return refunded + (_settled(event, Movement.REFUND_VOIDED, 0, state.refund_minor) if came_back else ())
         case CaptureAmountChanged() if is_ach or Fact.SETTLED in state.facts:
             suffix = _change_suffix(state, event)
             return _settled(event, _change(event), event.previous_minor, event.amount_minor, suffix=suffix)
@@ -539,7 +541,7 @@ def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
             return _settled(event, _reversal(event), 0, event.amount_minor)
         case RefundIssued() if is_ach:
             return _settled(event, Movement.REFUNDED, 0, event.amount_minor)
-        case RefundReversed() if is_ach:
+        case RefundReversed() if is_ach or Fact.REFUND_SETTLED in state.facts:
             return _settled(event, Movement.REFUND_VOIDED, 0, event.amount_minor)
         case _:
             return ()
@@ -1204,8 +1206,13 @@ def _outputs(state: State, move: Move) -> tuple[Output, ...]:
         "occurred_at": move.occurred_at,
     }
     if move.settled_at is None:
+        card = card_token(identity.settlement_account, identity.card_last_four)
         tokens = tokens_of(
-            move.transaction_id, identity.vault_customer_id, identity.invoice_number, identity.customer_reference
+            move.transaction_id,
+            identity.vault_customer_id,
+            identity.invoice_number,
+            identity.customer_reference,
+            refunded_card=card if move.movement in (Movement.REFUNDED, Movement.REFUND_VOIDED) else None,
         )
         to_identify = PaymentToIdentify(
             **about,
@@ -1213,6 +1220,7 @@ def _outputs(state: State, move: Move) -> tuple[Output, ...]:
             invoice_number=identity.invoice_number,
             vault_customer_id=identity.vault_customer_id,
             settlement_account=identity.settlement_account,
+            card_token=card,
             tokens=tokens,
             value_on=move.value_on,
             dispute_id=move.dispute_id,

@@ -57,6 +57,8 @@ class EntryKind(StrEnum):
     CASH_DISCOUNT_REVERSAL = "CASH_DISCOUNT_REVERSAL"
     APPLICATION = "ON_ACCOUNT_APPLICATION"
     APPLICATION_REVERSAL = "ON_ACCOUNT_APPLICATION_REVERSAL"
+    CREDIT_APPLICATION = "CREDIT_MEMO_APPLICATION"
+    CREDIT_APPLICATION_REVERSAL = "CREDIT_MEMO_APPLICATION_REVERSAL"
     CHARGEBACK = "CHARGEBACK"
     CHARGEBACK_RETURNED = "CHARGEBACK_RETURNED"
     CHARGEBACK_LOST = "CHARGEBACK_LOST"
@@ -93,6 +95,11 @@ GIVEN_UP = {
     EntryKind.CASH_DISCOUNT: EntryKind.CASH_DISCOUNT_REVERSAL,
 }
 WRITE_OFF_KINDS = frozenset({*GIVEN_UP, *GIVEN_UP.values()})
+# What gives an open item money that is here already, and what reverses it.
+APPLIES = {
+    EntryKind.APPLICATION: EntryKind.APPLICATION_REVERSAL,
+    EntryKind.CREDIT_APPLICATION: EntryKind.CREDIT_APPLICATION_REVERSAL,
+}
 EXCHANGE_KINDS = (EntryKind.EXCHANGE, EntryKind.EXCHANGE_REVERSAL)
 LOST_KINDS = frozenset({EntryKind.CHARGEBACK_LOST, EntryKind.CHARGEBACK_LOST_REVERSAL})
 # Entries by which no money of the payer moves, by their kind of document.
@@ -100,8 +107,8 @@ WITHOUT_MONEY = {
     kind.value.lower(): kind
     for kind in (
         *WRITE_OFF_KINDS,
-        EntryKind.APPLICATION,
-        EntryKind.APPLICATION_REVERSAL,
+        *APPLIES,
+        *APPLIES.values(),
         *EXCHANGE_KINDS,
         *LOST_KINDS,
     )
@@ -119,7 +126,7 @@ class Entry:
     movement's own.
     takes_back is the receipt that a reversal is meant for, reverses the document that it was requested against.
     takes_from is the receipt on account whose money an application gives to an open item; of an exchange difference the
-    document whose difference it is.
+    document whose difference it is. abas_credit_item_id is the credit memo that an application gives instead.
     base_minor is what the money is worth in base_currency, None where it is in that currency or nobody valued it;
     booked_base_minor is what its document takes off the item's, or the account's, booked value, or gives back to it.
     item_minor is what it clears of an open item in the base currency; None where the money is in that of the item.
@@ -145,6 +152,7 @@ class Entry:
     method: PaymentMethod
     invoice_number: str | None
     settlement_account: str | None
+    card_token: str | None = None
     value_on: date
     occurred_at: datetime
     takes_back: str | None = None
@@ -155,6 +163,7 @@ class Entry:
     item_invoice_number: str = ""
     reverses: str | None = None
     takes_from: str | None = None
+    abas_credit_item_id: str | None = None
     is_credited: bool = False
     dispute_id: str | None = None
     rule: str = ""
@@ -207,7 +216,7 @@ class Entry:
     @property
     def reversal_reason(self) -> str | None:
         """Why its document takes another one back, by the codes of schemas/documents; None if it reverses none."""
-        says_so_itself = (EntryKind.APPLICATION_REVERSAL, EntryKind.CHARGEBACK, EntryKind.CHARGEBACK_LOST)
+        says_so_itself = (*APPLIES.values(), EntryKind.CHARGEBACK, EntryKind.CHARGEBACK_LOST)
         is_of_none = self.kind in (*says_so_itself, *EXCHANGE_KINDS)
         if self.side is Side.CREDIT or self.on_account or is_of_none:
             return None
@@ -219,7 +228,7 @@ class Entry:
         """The side of the customer's account that its document is on."""
         if self.kind in EXCHANGE_KINDS and self.lines:
             return self.lines[0].side
-        clears = self.is_receipt or self.kind in (*GIVEN_UP, EntryKind.APPLICATION, EntryKind.CHARGEBACK_LOST_REVERSAL)
+        clears = self.is_receipt or self.kind in (*GIVEN_UP, *APPLIES, EntryKind.CHARGEBACK_LOST_REVERSAL)
         return Side.CREDIT if clears else Side.DEBIT
 
     @property
@@ -333,10 +342,10 @@ class State:
     """One customer.
 
     Shapes: items by abas_open_item_id, entries by posting reference, in order of arrival.
-    ruled_out are pairs of payment and open item that a person said don't belong together; narrowed are pairs of payment
-    and open item where the item was among several that were suggested for the payment until a person gave it to
-    something else; held are the payments of either, and those of which a person has unmatched anything, so that only a
-    person matches their money.
+    ruled_out are pairs of payment, or credit memo, and open item that a person said don't belong together; narrowed are
+    pairs of payment and open item where the item was among several that were suggested for the payment until a person
+    gave it to something else; held are the payments and memos of either, and those of which a person has unmatched
+    anything, so that only a person matches their money.
     decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
     moved_to is by owner of the money; moves_taken are pairs of command and posting reference, of the entries that came
     from another customer. statuses are those that were written back last, by status_key.
@@ -416,7 +425,8 @@ class State:
             receipt = entry.reverses or entry.takes_back
             if entry.is_credited and entry.is_receipt:  # a refund that came back gives its receipt back what it took
                 refund = self.entries.get(entry.reverses or "")
-                taken[refund.takes_back or "" if refund else ""] -= entry.amount_minor if entry.is_posted else 0
+                receipt = "" if refund is None else refund.reverses or refund.takes_back or ""
+                taken[receipt] -= entry.amount_minor if entry.is_posted else 0
             elif receipt is not None and counts(entry):
                 taken[receipt] += entry.amount_minor
             if entry.kind is EntryKind.CHARGEBACK_LOST and entry.takes_from is not None and entry.is_live:
@@ -533,9 +543,9 @@ class State:
         return applications
 
     def application(self, reference: str) -> Entry | None:
-        """Return the application of this reference, if there is one."""
+        """Return the application of this reference, of money on account or of a credit memo, if there is one."""
         entry = self.entries.get(reference)
-        return entry if entry is not None and entry.kind is EntryKind.APPLICATION else None
+        return entry if entry is not None and entry.kind in APPLIES else None
 
     def applied_minor(self, receipt: Entry) -> int:
         """Return what of a receipt on account is with open items, in minor units, what abas refused included."""
@@ -610,12 +620,14 @@ class State:
         ours_minor = ours_value = 0
         for entry in self.entries.values():
             bearer = entry if entry.reverses is None or entry.is_credited else self.entries.get(entry.reverses, entry)
-            sign = 1 if (entry.side is Side.CREDIT) == (item.amount_minor > 0) else -1
+            is_given = entry.abas_credit_item_id == item_id  # what an application took of it is what the money is worth
+            is_of_item = item_id in (bearer.abas_open_item_id, entry.abas_credit_item_id)
+            sign = 1 if (entry.side is Side.CREDIT) == (is_given or item.amount_minor > 0) else -1
             counts = entry.is_at_abas if sign > 0 else entry.is_posted  # as in what may still be asked for
-            if bearer.abas_open_item_id != item_id or entry.kind in EXCHANGE_KINDS or not counts:
+            if not is_of_item or entry.kind in EXCHANGE_KINDS or not counts:
                 continue
-            ours_minor += sign * entry.on_item_minor
-            ours_value += sign * (entry.booked_base_minor or 0)
+            ours_minor += sign * (entry.amount_minor if is_given else entry.on_item_minor)
+            ours_value += sign * ((entry.base_minor if is_given else entry.booked_base_minor) or 0)
         others = max(0, whole - left - ours_minor)  # what people cleared in abas took its share as well
         gone = leaves(booked, whole, 0, others) + ours_value
         return _next_value(booked, whole, whole - left, gone, part_minor)
@@ -660,27 +672,42 @@ class State:
         return {item_id: minor for item_id, minor in left.items() if minor > 0}
 
     @cached_property
+    def _given_of_credits(self) -> Mapping[str, tuple[int, int]]:
+        """What we paid out or gave of each credit memo, and what of that abas cannot have shown yet; minor units."""
+        given: dict[str, tuple[int, int]] = {}
+        for entry in self.entries.values():
+            item = self.items.get((entry.abas_open_item_id if entry.is_credited else entry.abas_credit_item_id) or "")
+            gives_back = entry.is_receipt or entry.kind in APPLIES.values()
+            if item is None or (not entry.is_posted if gives_back else not entry.is_at_abas):
+                continue
+            minor = -entry.amount_minor if gives_back else entry.amount_minor
+            is_unseen = entry.posted_at is None or entry.posted_at >= item.occurred_at
+            whole, unseen = given.get(item.abas_open_item_id, (0, 0))
+            given[item.abas_open_item_id] = whole + minor, unseen + (minor if is_unseen else 0)
+        return given
+
+    def netted_credits_of(self, invoice: OpenItemRecorded) -> Mapping[str, int]:
+        """Return what abas has netted of the credit memos of an invoice, in minor units, in order of their ids."""
+        number, netted = number_of(invoice), dict[str, int]()
+        for item_id, memo in sorted(self.items.items()):
+            if number and memo.amount_minor < 0 and _credits(memo, invoice, number):
+                whole, unseen = self._given_of_credits.get(item_id, (0, 0))
+                netted[item_id] = memo.open_minor - memo.amount_minor - (whole - unseen)
+        return netted
+
+    @cached_property
     def credits(self) -> Mapping[str, int]:
-        """What may still be paid out of credit memos, by abas_open_item_id: they are items with negative amounts.
+        """What is left of credit memos, by abas_open_item_id: they are items with negative amounts.
 
         Units:   minor units of the item's currency, above zero.
-        Ensures: never more than the memo less what we paid out of it, and never more than abas showed open of it less
-                 what it cannot have shown yet.
+        Ensures: never more than the memo less what we paid out or gave of it, and never more than abas showed open of
+                 it less what it cannot have shown yet.
         """
-        paid: dict[str, int] = defaultdict(int)
-        unseen: dict[str, int] = defaultdict(int)
-        for entry in self.entries.values():
-            item = self.items.get(entry.abas_open_item_id or "") if entry.is_credited else None
-            if item is None or (not entry.is_posted if entry.is_receipt else not entry.is_at_abas):
-                continue
-            minor = -entry.amount_minor if entry.is_receipt else entry.amount_minor
-            paid[item.abas_open_item_id] += minor
-            if entry.posted_at is None or entry.posted_at >= item.occurred_at:
-                unseen[item.abas_open_item_id] += minor
         left = {
-            item_id: min(-item.open_minor - max(0, unseen[item_id]), -item.amount_minor - paid[item_id])
+            item_id: min(-item.open_minor - max(0, unseen), -item.amount_minor - given)
             for item_id, item in self.items.items()
-            if item.amount_minor < 0 and (item.is_open or unseen[item_id])
+            for given, unseen in (self._given_of_credits.get(item_id, (0, 0)),)
+            if item.amount_minor < 0 and (item.is_open or unseen)
         }
         return {item_id: minor for item_id, minor in left.items() if minor > 0}
 

@@ -19,10 +19,11 @@ from schemas.records.identification import WaitingReason
 from schemas.records.receivables import OpenItemRecorded
 from schemas.values.exchange import leaves
 from schemas.values.money import Money
+from schemas.values.references import normalised_invoice
 from schemas.values.replacing import replace
 from schemas.values.rounding import half_up
 from streams.domain.choices import Choices
-from streams.domain.receivables.account import Entry, EntryKind, State, number_of
+from streams.domain.receivables.account import APPLIES, Entry, EntryKind, State, number_of
 from streams.domain.receivables.matching import Found, Option, Part, evidence, named_invoices
 
 _WORDS = re.compile(r"[^\s,;+&/|]+")
@@ -229,13 +230,43 @@ def oldest_first(state: State, asked_about: frozenset[str]) -> tuple[Entry, Part
     Ensures: never more than the item has open and than there is; an item that is asked about is left to a person, and
              so is one of which abas refused an application, and money about which a person said no.
     """
-    refused = {entry.abas_open_item_id for entry in state.waiting if entry.kind is EntryKind.APPLICATION}
-    items = (state.items[item_id] for item_id in state.available if item_id not in asked_about | refused)
-    for item in sorted(items, key=_age):
+    for item in _due_first(state, asked_about):
         for receipt, minor in state.on_account:
             if receipt.currency == item.currency and _is_free(receipt, item, state):
                 return receipt, Part(item, min(minor, state.available[item.abas_open_item_id]))
     return None
+
+
+def credit_oldest_first(state: State, asked_about: frozenset[str]) -> tuple[OpenItemRecorded, Part] | None:
+    """Find the open item that is due first and takes a credit memo, the oldest memo first; None if nothing fits.
+
+    Ensures: as oldest_first; a memo of an invoice that payments of ours paid is left to the refund that may follow, or
+             to a person.
+    """
+    free = (state.items[memo_id] for memo_id in state.credits if memo_id not in state.held)
+    memos = sorted((memo for memo in free if not _may_be_refunded(memo, state)), key=_booked)
+    for item in _due_first(state, asked_about):
+        for memo in memos:
+            if memo.currency == item.currency:
+                minor = min(state.credits[memo.abas_open_item_id], state.available[item.abas_open_item_id])
+                return memo, Part(item, minor)
+    return None
+
+
+def _due_first(state: State, asked_about: frozenset[str]) -> list[OpenItemRecorded]:
+    """List the items that a rule may give something, without those of which abas refused it."""
+    refused = {entry.abas_open_item_id for entry in state.waiting if entry.kind in APPLIES}
+    return sorted((state.items[one] for one in state.available if one not in asked_about | refused), key=_age)
+
+
+def _may_be_refunded(memo: OpenItemRecorded, state: State) -> bool:
+    number = normalised_invoice(memo.credits_invoice)
+    credited = (item_id for item_id, item in state.items.items() if number and number_of(item) == number)
+    return any(state.holders_of(item_id) for item_id in credited)
+
+
+def _booked(memo: OpenItemRecorded) -> tuple[date, str, str]:
+    return memo.invoiced_on or date.max, memo.invoice_number, memo.abas_open_item_id
 
 
 def _is_free(receipt: Entry, item: OpenItemRecorded, state: State) -> bool:

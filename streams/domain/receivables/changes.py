@@ -187,6 +187,7 @@ def _taken_over(state: State, event: EntryMoved) -> State:
         method=event.method,
         invoice_number=event.invoice_number,
         settlement_account=event.settlement_account,
+        card_token=event.card_token,
         occurred_at=event.money_at,
         value_on=event.value_on or business_day(event.money_at),
         takes_back=event.takes_back,
@@ -247,8 +248,9 @@ def _decided(state: State, event: DecisionTaken | DecisionRefused) -> State:
         return replace(state, narrowed=state.narrowed | narrowed, held=held)
     if entry is None:
         return state
-    pairs = frozenset((entry.owner, item) for item in items)
-    return replace(state, ruled_out=state.ruled_out | pairs, held=state.held | {entry.owner})
+    whose = entry.owner or entry.abas_credit_item_id or ""
+    pairs = frozenset((whose, item) for item in items)
+    return replace(state, ruled_out=state.ruled_out | pairs, held=state.held | {whose})
 
 
 def _narrowed(state: State, taken: set[str], by: str) -> frozenset[tuple[str, str]]:
@@ -289,6 +291,7 @@ def _without_money(event: PostingRequested) -> Entry:
         lines=event.lines,
         by_category=_by_category(event),
         takes_from=event.takes_from_reference,
+        abas_credit_item_id=event.abas_credit_item_id,
         dispute_id=event.dispute_id,
         rule=event.rule,
         tax_minor=event.tax_minor,
@@ -464,6 +467,7 @@ def _added(
         method=movement.method,
         invoice_number=movement.invoice_number,
         settlement_account=movement.settlement_account,
+        card_token=movement.card_token,
         value_on=movement.value_on or business_day(movement.occurred_at),
         occurred_at=movement.occurred_at,
         takes_back=takes_back,

@@ -90,7 +90,7 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return (Output(Topic.RECEIVABLES_INBOX, replace(event, abas_customer_id=event.to_customer_id)),)
         case PostingRequested():
             entry = state.entries.get(event.posting_reference)
-            return () if entry is None else (Output(Topic.ERP_COMMANDS, _document(entry, event)),)
+            return () if entry is None else (Output(Topic.ERP_COMMANDS, _document(state, entry, event)),)
         case PaymentStatusChanged():
             return (Output(Topic.ERP_COMMANDS, save_status(event)),)
         case RefundMatched():
@@ -107,19 +107,21 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return ()
 
 
-def _document(entry: Entry, event: PostingRequested) -> PostDocument:
+def _document(state: State, entry: Entry, event: PostingRequested) -> PostDocument:
     """Return the document of an entry: the customer's line, and that of the other side.
 
     Its value date is the business day on which the money moved, however late it is seen, identified or posted; of what
     moves none, the day of the decision.
     """
+    credit = state.items.get(event.abas_credit_item_id or "")
     values = {
-        "paytrace_transaction_id": event.paytrace_transaction_id,
+        "paytrace_transaction_id": event.paytrace_transaction_id or None,  # a credit memo comes of no transaction
         "value_on": entry.value_on.isoformat(),
         "invoice_number": event.invoice_number,
         "method": entry.method.value if entry.moves_money else None,
         "reason": entry.reversal_reason,
         "dispute": event.dispute_id if "dispute" in kinds()[event.document_kind].values else None,
+        "credit_number": None if credit is None else credit.invoice_number,
     }
     return PostDocument(
         kind=event.document_kind,
@@ -160,6 +162,7 @@ def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
         method=payment.method,
         invoice_number=payment.invoice_number,
         settlement_account=payment.settlement_account,
+        card_token=payment.card_token,
         value_on=payment.value_on,
         dispute_id=payment.dispute_id,
         occurred_at=payment.occurred_at,

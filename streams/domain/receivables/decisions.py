@@ -15,6 +15,7 @@ from typing import TypeAlias, assert_never
 
 from schemas.checks.attribution import why_not_attributed
 from schemas.records.receivables import (
+    ApplyCreditMemo,
     ApplyOnAccount,
     ConfirmMatch,
     Decision,
@@ -37,7 +38,7 @@ from schemas.values.business_day import business_day
 from schemas.values.money import Money
 from schemas.values.replacing import replace
 from streams.domain.decided import decided
-from streams.domain.receivables.account import GIVEN_UP, Entry, EntryKind, EntryStatus, State
+from streams.domain.receivables.account import APPLIES, GIVEN_UP, Entry, EntryKind, EntryStatus, State
 from streams.domain.receivables.by_rule import OnAccount
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.lines import NoAccount
@@ -46,12 +47,14 @@ from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.posting import Posting, about
 from streams.domain.receivables.refusals import (
     Refused,
-    application_to_undo,
+    application_to_end,
+    check_credit,
     check_fit,
     check_limit,
     check_room,
     check_unchanged,
     check_waits,
+    credit_to_apply,
     decided_before,
     free_refund,
     live_entry,
@@ -69,6 +72,7 @@ Command: TypeAlias = (
     | WriteOffRest
     | PutOnAccount
     | ApplyOnAccount
+    | ApplyCreditMemo
     | UnmatchEntry
     | PostAgain
     | ReverseWriteOff
@@ -78,7 +82,7 @@ Command: TypeAlias = (
     | HandToFinance
 )
 BY_HAND = "by-hand"
-_NAMING_ITEMS = (ConfirmMatch, RejectMatch, SplitEntry, ApplyOnAccount)
+_NAMING_ITEMS = (ConfirmMatch, RejectMatch, SplitEntry, ApplyOnAccount, ApplyCreditMemo)
 
 _DECISIONS: Mapping[type, Decision] = {
     ConfirmMatch: Decision.CONFIRM,
@@ -87,6 +91,7 @@ _DECISIONS: Mapping[type, Decision] = {
     WriteOffRest: Decision.WRITE_OFF,
     PutOnAccount: Decision.ON_ACCOUNT,
     ApplyOnAccount: Decision.APPLY,
+    ApplyCreditMemo: Decision.APPLY,
     UnmatchEntry: Decision.UNMATCH,
     PostAgain: Decision.POST_AGAIN,
     ReverseWriteOff: Decision.REVERSE_WRITE_OFF,
@@ -141,8 +146,10 @@ def _carried_out(state: State, command: Command, posting: Posting) -> tuple[Even
             return posting.on_account(receipt, command.reason)
         case ApplyOnAccount():
             return _applied(state, command, posting)
+        case ApplyCreditMemo():
+            return _credit_applied(state, command, posting)
         case UnmatchEntry() if (application := state.application(command.posting_reference)) is not None:
-            return (posting.application_undone(application_to_undo(state, application)),)
+            return (posting.application_ended(application_to_end(state, application)),)
         case UnmatchEntry():
             return (posting.unmatched(receipt_to_unmatch(state, command.posting_reference)),)
         case PostAgain():
@@ -186,7 +193,7 @@ def _items_of_entry(state: State, command: Command) -> tuple[str, ...]:
 
 def _reference(command: Command, events: Sequence[Event]) -> str:
     match command:
-        case WriteOffRest():
+        case WriteOffRest() | ApplyCreditMemo():
             return next((event.posting_reference for event in events if isinstance(event, PostingRequested)), "")
         case ReassignPayment():
             return f"PT{command.paytrace_transaction_id}"
@@ -263,6 +270,19 @@ def _applied(state: State, command: ApplyOnAccount, posting: Posting) -> tuple[E
     return events
 
 
+def _credit_applied(state: State, command: ApplyCreditMemo, posting: Posting) -> tuple[Event, ...]:
+    """Give a credit memo to open items: never more than is left of it, nor than an item has open."""
+    memo = credit_to_apply(state, command)
+    named = zip(command.abas_open_item_ids, command.part_amounts, strict=True)
+    parts = [Part(state.items[item], minor) for item, minor in named]
+    check_room(state, parts)
+    events: tuple[Event, ...] = ()
+    for part in parts:
+        later = replace(posting, state=reduce(evolve, events, state))
+        events += (later.applied_from_credit(memo, part, command.reason),)
+    return events
+
+
 def _posted_again(state: State, command: PostAgain, posting: Posting) -> PostingRequested:
     """Ask for the same document under the same reference: if abas holds it after all, nothing is posted."""
     reference = command.posting_reference
@@ -277,7 +297,9 @@ def _posted_again(state: State, command: PostAgain, posting: Posting) -> Posting
     check_unchanged(entry, command)
     if entry.is_receipt or entry.on_account or not entry.moves_money:
         item_id = entry.abas_open_item_id
-        gives_back = item_id is None or entry.kind is EntryKind.APPLICATION_REVERSAL
+        gives_back = item_id is None or entry.kind in APPLIES.values()
+        if entry.kind is EntryKind.CREDIT_APPLICATION:
+            check_credit(state, entry.abas_credit_item_id or "", Money(entry.amount_minor, entry.currency))
         check_room(
             state, [] if gives_back else [Part(state.items[item_id or ""], entry.amount_minor, entry.item_minor)]
         )

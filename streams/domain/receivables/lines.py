@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.documents import PAYER_MONEY, kinds, roles
+from schemas.documents import PAYER_MONEY, LineKind, kinds, roles
 from schemas.records.erp import DocumentLine, Side
 from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.companies import company_of
@@ -80,7 +80,7 @@ def lines_of(
                     currency=entry.currency,
                     base_minor=base_minor,
                     base_currency=None if base_minor is None else entry.base_currency,
-                    open_item=item_id if own and "open_item" in takes else None,
+                    open_item=_item_of(of_kind, entry, item_id) if own else None,
                     product_category=part.category,
                     cost_centre=account.cost_centre if "cost_centre" in takes else None,
                     tax_code=(entry.tax_code or account.tax_code) if "tax_code" in takes else None,
@@ -88,6 +88,13 @@ def lines_of(
                 )
             )
     return tuple(lines)
+
+
+def _item_of(of_kind: LineKind, entry: Entry, item_id: str | None) -> str | None:
+    """Return the open item of a line on the customer's account; the other one of an application has the memo."""
+    if "open_item" not in of_kind.takes:
+        return None
+    return entry.abas_credit_item_id if of_kind.role == "refund_liability" and not entry.moves_money else item_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -395,23 +395,34 @@ def match_refund(refund: Entry, state: State) -> Link | Waits:
     """Find the payment that a refund reverses; PayTrace gives no link.
 
     Ensures: a payment never gives back more than is left of it. With an invoice, the one payment that names it too;
-             without, the one payment of which exactly this amount is left.
+             without, and never of another card, the one payment of which exactly this amount is left, or the only one
+             of the same card. Where several fit, those of the same card go first.
     """
     named, amount = normalised_invoice(refund.invoice_number), Money(refund.amount_minor, refund.currency)
-    possible, foreign = [], []
+    fitting: dict[str, int] = {}
+    of_card, foreign = set(), []
     for payment in state.entries.values():
         if payment.kind is not EntryKind.CAPTURE or payment.posting_reference != f"PT{payment.transaction_id}":
             continue
         is_named = named is not None and normalised_invoice(payment.invoice_number) == named
         left = state.left_of_payment(payment.transaction_id)
-        fits = left == refund.amount_minor if named is None else is_named and left >= refund.amount_minor
-        if payment.currency == refund.currency and fits:
-            possible.append(payment.transaction_id)
-        elif payment.currency != refund.currency and is_named:
-            foreign.append(f"{payment.transaction_id} in {payment.currency}")
+        is_same_card = refund.card_token is not None and refund.card_token == payment.card_token
+        is_other_card = not is_same_card and None not in (refund.card_token, payment.card_token)
+        if payment.currency != refund.currency:
+            foreign += [f"{payment.transaction_id} in {payment.currency}"] if is_named else []
+        elif left >= refund.amount_minor and (is_named or (named is None and not is_other_card)):
+            fitting[payment.transaction_id] = left
+            of_card |= {payment.transaction_id} if is_same_card else set()
+    by_card = {payment: left for payment, left in fitting.items() if payment in of_card}
+    pool = by_card or fitting
+    exact = [payment for payment, left in pool.items() if left == refund.amount_minor]
+    possible = exact if named is None and (exact or not by_card) else list(pool)
     if len(possible) == 1:
-        return Link(possible[0], "same-amount" if named is None else "same-invoice")
-    criterion = f"exactly {amount} left" if named is None else f"invoice {named} and {amount} left"
+        rule = "same-invoice" if named is not None else "same-amount" if exact else "same-card"
+        return Link(possible[0], f"{rule}-and-card" if by_card and rule != "same-card" else rule)
+    criterion = f"exactly {amount} left" if named is None and not by_card else f"{amount} left"
+    criterion = f"invoice {named} and {criterion}" if named is not None else criterion
+    criterion += " of the same card" if by_card else ""
     count = ", ".join(possible) or "no payment"
     if foreign and not possible:
         count = f"no payment in {refund.currency}, but {', '.join(foreign)}"

@@ -11,6 +11,7 @@ of its own, that are looked up and posted one by one.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +20,7 @@ from itertools import accumulate
 from typing import Any
 
 from schemas.records.identification import WaitingReason
+from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import (
     EntryMoved,
     EntryNetted,
@@ -28,6 +30,7 @@ from schemas.records.receivables import (
     EntryUnmatched,
     EntryWaiting,
     MatchSuggested,
+    OpenItemRecorded,
     PaymentMatched,
     PostingRequested,
     RefundMatched,
@@ -37,6 +40,7 @@ from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.money import Money
 from schemas.values.replacing import replace
 from streams.domain.receivables.account import (
+    APPLIES,
     EXCHANGE_KINDS,
     GIVEN_UP,
     Entry,
@@ -46,7 +50,15 @@ from streams.domain.receivables.account import (
     Move,
     State,
 )
-from streams.domain.receivables.by_rule import OnAccount, Rest, noted, oldest_first, placed, rests
+from streams.domain.receivables.by_rule import (
+    OnAccount,
+    Rest,
+    credit_oldest_first,
+    noted,
+    oldest_first,
+    placed,
+    rests,
+)
 from streams.domain.receivables.categories import Shares, taken_back, taken_of_item
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.lines import NoAccount, difference_lines, lines_of
@@ -55,6 +67,9 @@ from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.refunds import credited_shares, excess_of, refund_beyond
 from streams.domain.receivables.statuses import changed_statuses
 from streams.domain.suggestion_codes import suggestion_code
+
+_BY_RULE = "applied by rule, oldest due first"
+_LETTERS = str.maketrans("0123456789abcdef", "ABCDEFGHIJKLMNOP")
 
 
 def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
@@ -159,6 +174,32 @@ class Posting:
         )
         return self.requested(application, part.item.abas_open_item_id, text=text)
 
+    def applied_from_credit(self, memo: OpenItemRecorded, part: Part, text: str) -> PostingRequested:
+        """Return the event that gives a credit memo to an open item; text says by what rule, or why.
+
+        No money moves, so there is no transaction and no merchant account, and its day is that of the decision.
+        """
+        memo_id, base = memo.abas_open_item_id, memo.booked_base_currency
+        is_foreign = base is not None and base != memo.currency
+        application = Entry(
+            posting_reference=self.state.free_reference(f"{_credit_reference(memo_id)}P"),
+            kind=EntryKind.CREDIT_APPLICATION,
+            transaction_id="",
+            payment_id=None,
+            amount_minor=part.amount_minor,
+            currency=memo.currency,
+            base_minor=self.state.booked_value_off(memo_id, base, part.amount_minor) if base and is_foreign else None,
+            base_currency=base if is_foreign else None,
+            method=PaymentMethod.UNKNOWN,
+            invoice_number=None,
+            settlement_account=None,
+            value_on=business_day(self.at),
+            occurred_at=self.at,
+            item_invoice_number=part.item.invoice_number,
+            abas_credit_item_id=memo_id,
+        )
+        return self.requested(application, part.item.abas_open_item_id, text=text)
+
     def given_up(self, rest: Rest) -> tuple[Event, ...]:
         """Return the events that give up the rest of an item by rule: one document for each tax rate of a discount."""
         events: tuple[Event, ...] = ()
@@ -192,13 +233,15 @@ class Posting:
         )
         return self.requested(reversal, item_id)
 
-    def application_undone(self, application: Entry) -> PostingRequested:
-        """Return the event that takes money back from an open item to the account."""
+    def application_ended(self, application: Entry) -> EntryNetted | PostingRequested:
+        """Return the event that takes what was applied back from an open item; what abas refused needs no document."""
+        if application.is_refused:
+            return self._netted(application, application)
         reference = application.posting_reference
         reversal = replace(
             application,
             posting_reference=self.state.free_reference(f"{reference}U"),
-            kind=EntryKind.APPLICATION_REVERSAL,
+            kind=APPLIES[application.kind],
             reverses=reference,
             value_on=business_day(self.at),
         )
@@ -233,7 +276,9 @@ class Posting:
         receipt = self.state.receipt_to_reverse(entry) if is_reversal else None
         reverses = None if entry.moves_money and not entry.is_credited else entry.reverses
         reversed_one = receipt or self.state.entries.get(reverses or "")
-        kind = entry.document_kind if reversed_one is None else reversed_one.taken_back_by(entry)
+        kind = entry.document_kind
+        if reversed_one is not None and not entry.is_credited:
+            kind = reversed_one.taken_back_by(entry)
         if reversed_one is not None:
             entry = replace(entry, item_minor=self.state.item_minor_back(reversed_one, entry.amount_minor))
         booked = self._booked(entry, item_id, reversed_one)
@@ -251,6 +296,7 @@ class Posting:
             invoice_number=(receipt or entry).item_invoice_number or None if item_id else None,
             reverses_reference=receipt.posting_reference if receipt is not None else reverses,
             takes_from_reference=entry.takes_back if entry.is_credited else entry.takes_from,
+            abas_credit_item_id=entry.abas_credit_item_id,
             dispute_id=entry.dispute_id,
             rule=entry.rule,
             tax_minor=entry.tax_minor,
@@ -342,6 +388,7 @@ class Posting:
             invoice_number=bearer.item_invoice_number or None if item_id else None,
             reverses_reference=entry.reverses,
             takes_from_reference=entry.takes_from,
+            abas_credit_item_id=entry.abas_credit_item_id,
             dispute_id=entry.dispute_id,
             rule=entry.rule,
             text=None,
@@ -421,6 +468,7 @@ class Posting:
             self._give_up_rest,
             self._owe_rest_again,
             self._apply_on_account,
+            self._apply_credit,
         )
         for step in steps:
             try:
@@ -509,11 +557,12 @@ class Posting:
             if receipt.is_refused or self._unmapped(receipt):
                 continue
             refund = self._voided_refund(receipt)
-            if refund is not None and refund.is_credited and refund.is_posted:
+            memo_id = None if refund is None or not refund.is_posted else self._memo_owed_again(receipt, refund)
+            if refund is not None and memo_id is not None:
                 back = replace(receipt, is_credited=True, reverses=refund.posting_reference, takes_back=None)
                 back = replace(back, item_invoice_number=refund.item_invoice_number)
                 said = f"refund {refund.posting_reference} came back: the customer is owed it again"
-                return (self.requested(back, refund.abas_open_item_id, text=said),)
+                return (self.requested(back, memo_id, text=said),)
             again = self._item_again(receipt)
             with contextlib.suppress(NoAccount):
                 if isinstance(again, Option):
@@ -643,21 +692,32 @@ class Posting:
     def _freed(self, application: Entry) -> tuple[Event, ...]:
         """Return what ends an application; () while its document, or the one that reverses it, is on its way."""
         is_ending = any(entry.reverses == application.posting_reference for entry in self.state.entries.values())
-        if application.is_waiting:  # abas refused it, so there is nothing to reverse
-            return (self._netted(application, application),)
-        return (self.application_undone(application),) if application.is_posted and not is_ending else ()
+        is_endable = application.is_refused or (application.is_posted and not is_ending)
+        return (self.application_ended(application),) if is_endable else ()
 
     def _apply_on_account(self) -> tuple[Event, ...]:
         if not self.state.on_account or self.policy.choices.apply_on_account != "oldest_first":
             return ()
-        matching = self._matching()
-        options = (option for receipt in matching.receipts for option in matching.found(receipt).options)
-        asked_about = frozenset(part.item.abas_open_item_id for option in options for part in option.parts)
-        found = oldest_first(self.state, asked_about)
+        found = oldest_first(self.state, self._asked_about())
         if found is None:
             return ()
         receipt, part = found
-        return (self.applied_from_account(receipt, part, "applied by rule, oldest due first"),)
+        return (self.applied_from_account(receipt, part, _BY_RULE),)
+
+    def _apply_credit(self) -> tuple[Event, ...]:
+        if self.policy.choices.apply_credit != "oldest_first" or not self.state.credits:
+            return ()
+        found = credit_oldest_first(self.state, self._asked_about())
+        if found is None:
+            return ()
+        memo, part = found
+        return (self.applied_from_credit(memo, part, _BY_RULE),)
+
+    def _asked_about(self) -> frozenset[str]:
+        """Return the items that are suggested for payments that wait."""
+        matching = self._matching()
+        options = (option for receipt in matching.receipts for option in matching.found(receipt).options)
+        return frozenset(part.item.abas_open_item_id for option in options for part in option.parts)
 
     def _move_reversal(self) -> tuple[Event, ...]:
         """Move what takes money back to where the money went, unless a receipt here bears it or still may."""
@@ -753,6 +813,7 @@ class Posting:
             method=entry.method,
             invoice_number=entry.invoice_number,
             settlement_account=entry.settlement_account,
+            card_token=entry.card_token,
             takes_back=entry.takes_back,
             dispute_id=entry.dispute_id,
             money_at=entry.occurred_at,
@@ -897,6 +958,23 @@ class Posting:
         rule = "chargeback-returned" if refund.kind is EntryKind.CHARGEBACK else "refund-voided"
         return Option((Part(item, receipt.amount_minor),), rule, said, found.differs)
 
+    def _memo_owed_again(self, receipt: Entry, refund: Entry) -> str | None:
+        """Return the credit memo that what came back of a refund is owed for again; None where the invoice is.
+
+        It is the memo that the refund paid out; or, where the refund opened the invoice again, one that has closed it
+        since: abas nets a memo against what is open of its invoice.
+        """
+        if refund.is_credited:
+            return refund.abas_open_item_id
+        if refund.kind is not EntryKind.REFUND:
+            return None
+        reversed_receipt = self.state.entries.get(refund.reverses or "")
+        item = self.state.items.get((reversed_receipt.abas_open_item_id if reversed_receipt else None) or "")
+        if item is None or not _is_closed_since(item, refund, receipt.amount_minor):
+            return None
+        memos = self.state.netted_credits_of(item).items()
+        return next((memo_id for memo_id, minor in memos if minor >= receipt.amount_minor), None)
+
     def _voided_refund(self, entry: Entry) -> Entry | None:
         """Return the refund that this entry voids, or the chargeback that it gives back; the part that it means."""
         if entry.kind is EntryKind.CHARGEBACK_RETURNED:
@@ -905,3 +983,14 @@ class Posting:
         if entry.kind is not EntryKind.REFUND_VOID:
             return None
         return self.state.entries.get(entry.takes_back or "") or self.state.refund(entry.transaction_id)
+
+
+def _is_closed_since(item: OpenItemRecorded, refund: Entry, minor: int) -> bool:
+    """Say whether abas has shown, since a refund opened an item again, that less than this is open of it."""
+    is_seen = refund.posted_at is not None and item.occurred_at > refund.posted_at
+    return is_seen and (item.open_minor if item.is_open else 0) < minor
+
+
+def _credit_reference(memo_id: str) -> str:
+    """Return what the references of a credit memo's applications begin with: letters alone, as the ledger's."""
+    return f"C{hashlib.blake2b(memo_id.encode(), digest_size=7).hexdigest().translate(_LETTERS)}"

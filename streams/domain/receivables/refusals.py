@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from schemas.records.receivables import (
+    ApplyCreditMemo,
     ApplyOnAccount,
     HandToFinance,
     MatchRefund,
     MatchSuggested,
+    OpenItemRecorded,
     PostAgain,
     PutOnAccount,
     PutRefundOnAccount,
@@ -149,27 +151,61 @@ def receipt_on_account(state: State, command: ApplyOnAccount) -> Entry:
         raise Refused(f"{reference} is no money on account of this customer")
     if not receipt.is_posted:
         raise Refused(f"{reference} is not posted yet; ask again once abas holds it")
-    if not items or len(items) != len(amounts) or any(minor <= 0 for minor in amounts):
-        raise Refused("say which open items get how much, each more than nothing")
+    check_parts(items, amounts)
     left, asked = Money(state.on_account_minor(receipt), receipt.currency), sum(amounts)
     if command.currency != receipt.currency:
         raise Refused(f"the parts are in {command.currency}, on account is {left}")
     if asked > left.minor:
         raise Refused(f"{reference} has {left} left on account, asked for were {Money(asked, receipt.currency)}")
+    check_items(state, items, receipt.currency)
+    return receipt
+
+
+def credit_to_apply(state: State, command: ApplyCreditMemo) -> OpenItemRecorded:
+    """Return the credit memo that a person gives to open items."""
+    memo_id, items, amounts = command.abas_credit_item_id, command.abas_open_item_ids, command.part_amounts
+    memo = state.items.get(memo_id)
+    if memo is None or memo.amount_minor >= 0:
+        raise Refused(f"{memo_id} is no credit memo of this customer")
+    check_parts(items, amounts)
+    if command.currency != memo.currency:
+        raise Refused(f"the parts are in {command.currency}, credit memo {memo.invoice_number} in {memo.currency}")
+    check_credit(state, memo_id, Money(sum(amounts), memo.currency))
+    check_items(state, items, memo.currency)
+    return memo
+
+
+def check_credit(state: State, memo_id: str, asked: Money) -> None:
+    """Refuse if not so much is left of a credit memo."""
+    left = Money(state.credits.get(memo_id, 0), asked.currency)
+    if asked.minor > left.minor:
+        number = state.items[memo_id].invoice_number
+        raise Refused(f"credit memo {number} has {left} left, asked for were {asked}")
+
+
+def check_parts(items: Sequence[str], amounts: Sequence[int]) -> None:
+    """Refuse parts that name no open items, or no amounts."""
+    if not items or len(items) != len(amounts) or any(minor <= 0 for minor in amounts):
+        raise Refused("say which open items get how much, each more than nothing")
+
+
+def check_items(state: State, items: Sequence[str], currency: str) -> None:
+    """Refuse open items that this customer does not have in this currency."""
     for item_id in items:
         item = state.items.get(item_id)
         if item is None:
             raise Refused(f"this customer has no open item {item_id}")
-        if item.currency != receipt.currency:
-            raise Refused(f"invoice {item.invoice_number} is in {item.currency}, on account is {left}")
-    return receipt
+        if item.currency != currency:
+            raise Refused(f"invoice {item.invoice_number} is in {item.currency}, what is to be applied in {currency}")
 
 
-def application_to_undo(state: State, application: Entry) -> Entry:
-    """Return the application whose money a person takes back to the account."""
+def application_to_end(state: State, application: Entry) -> Entry:
+    """Return the application that a person takes back."""
     reference = application.posting_reference
-    if not application.is_posted:
-        raise Refused(f"{reference} is not posted in abas, so there is nothing to reverse")
+    if application.status is EntryStatus.NETTED:
+        raise Refused(f"{reference} was refused by abas and is ended{decided_before(state, reference)}")
+    if not application.is_posted and not application.is_refused:
+        raise Refused(f"{reference} {_ASK_AGAIN}")
     if any(entry.reverses == reference for entry in state.entries.values()):
         raise Refused(f"{reference} is reversed already{decided_before(state, reference)}")
     return application

@@ -353,6 +353,32 @@ async def test_money_on_account_pays_an_item_once_and_gives_it_back(
     assert (still_open(sandbox, item), balance(sandbox)) == (31_00, owed)
 
 
+async def test_a_credit_memo_pays_an_item_once_in_part_and_gives_it_back(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    [item] = sandbox.seed(open_item(fresh("RE"), "31.00"))
+    memo = {"number": fresh("GS"), "customer_number": "70001", "amount": "20.00", "currency": "USD"}
+    credit = sandbox.admin("POST", "credit-memos", [memo])["ids"][0]
+    owed, first, back = balance(sandbox), fresh("CREDIT"), fresh("CREDIT")
+
+    def applied(kind: str, reference: str, minor: int, reverses: str | None = None) -> PostDocument:
+        lines = {"receivable": minor, "refund_liability": -minor}
+        command = document(kind, reference, lines, customer="70001", open_item=item, reverses=reverses)
+        return replace(command, lines=(command.lines[0], replace(command.lines[1], open_item=credit)))
+
+    command = applied("credit_memo_application", first, -11_00)
+    outcome = await sink.post(command)
+    assert isinstance(outcome, DocumentPosted)
+    assert await sink.post(command) == outcome
+    assert (still_open(sandbox, item), still_open(sandbox, credit), balance(sandbox)) == (20_00, -9_00, owed)
+    beyond = await sink.post(applied("credit_memo_application", fresh("CREDIT"), -9_01))
+    assert isinstance(beyond, DocumentRefused)
+    assert beyond.code == "OTHER/4105"
+    undone = await sink.post(applied("credit_memo_application_reversal", back, 11_00, first))
+    assert isinstance(undone, DocumentPosted)
+    assert (still_open(sandbox, item), still_open(sandbox, credit), balance(sandbox)) == (31_00, -20_00, owed)
+
+
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [

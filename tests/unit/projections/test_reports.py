@@ -75,6 +75,7 @@ def day(engine: Store) -> Store:
     script.posted("1", 125_00)
     script.entry_posted("1", 125_00)
     script.open_item("1", 125_00, open_minor=0)
+    script.open_item("8", -20_00)
     script.wait(hours=10)
     script.write(RECEIVABLES, write_off_requested())
     script.write(RECEIVABLES, example("MatchSuggested", posting_reference="1", paytrace_transaction_id="7"))

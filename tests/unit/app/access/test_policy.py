@@ -31,6 +31,7 @@ MAY: dict[str, set[Role]] = {
     "RejectMatch": {C, P},
     "SplitEntry": {C, P},
     "ApplyOnAccount": {C, P},
+    "ApplyCreditMemo": {C, P},
     "PutOnAccount": {C, P},
     "UnmatchEntry": {C, P},
     "WriteOffRest": {C, P},

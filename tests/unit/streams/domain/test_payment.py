@@ -338,6 +338,22 @@ def reported_to_settlement(*observations: TransactionObserved) -> list[tuple[str
     return [(str(money.movement), money.amount_minor, money.batch_number) for money in sent]
 
 
+@pytest.mark.parametrize("came_back_first", [False, True])
+def test_a_settled_refund_that_comes_back_is_a_line_of_settlement_in_any_order(came_back_first: bool) -> None:
+    issued = observation(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9")
+    settled_one = observation(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="9", minute=2, batch=18)
+    returned = observation(Status.VOIDED, 30_00, kind=Kind.REFUND, payment="9", minute=1 if came_back_first else 3)
+    then = (returned, settled_one) if came_back_first else (settled_one, returned)
+    assert reported_to_settlement(issued, *then, *then) == [("REFUNDED", 30_00, 18), ("REFUND_VOIDED", 30_00, None)]
+
+
+def test_a_refund_that_was_voided_before_it_settled_is_no_line_of_settlement() -> None:
+    issued = observation(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9")
+    assert (
+        reported_to_settlement(issued, observation(Status.VOIDED, 30_00, kind=Kind.REFUND, payment="9", minute=1)) == []
+    )
+
+
 def test_a_card_payment_is_reported_when_it_is_settled_and_a_refund_likewise() -> None:
     sale = [observation(Status.PENDING_SETTLEMENT), observation(Status.SETTLED, minute=1, settled_at=at(1), batch=17)]
     assert reported_to_settlement(*sale, *sale) == [("CAPTURED", 100_00, 17)]

@@ -109,6 +109,26 @@ def test_a_refund_that_comes_back_is_a_debt_again_and_no_new_payment(unsplit: bo
     assert then(book, refund(80_00, "10", None, 12)) == out, "paid another way, out of the same memos"
 
 
+@pytest.mark.parametrize("left", [0, 5_00])
+def test_a_refund_that_comes_back_after_a_memo_closed_its_invoice_is_owed_by_the_memo_again(left: int) -> None:
+    book = ledger(open_item("i1", 100_00), paid())
+    assert then(book, refund(40_00)) == [("cash_receipt_reversal", "i1", 40_00)]
+    closed = open_item("i1", 0, minute=7, is_open=False, amount_minor=100_00)
+    book.given(closed, memo("c1", 40_00 + left, minute=7, left=left))
+    assert then(book, came_back(40_00)) == [("credit_memo_refund_reversal", "c1", 40_00)]
+    book.given(memo("c1", 40_00 + left, minute=30, left=40_00 + left))
+    assert dict(book.state.credits) == {"c1": 40_00 + left}
+    assert then(book, refund(40_00, "10", minute=31)) == [("credit_memo_refund", "c1", 40_00)], "paid out once more"
+    assert book.state.left_of_payment(PAYMENT) == 60_00
+
+
+def test_a_refund_that_comes_back_while_its_invoice_is_open_pays_the_invoice_again() -> None:
+    book = ledger(open_item("i1", 100_00), paid())
+    assert then(book, refund(40_00)) == [("cash_receipt_reversal", "i1", 40_00)]
+    book.given(open_item("i1", 40_00, minute=7, amount_minor=100_00), memo("c2", 10_00, invoice="RE-2", minute=7))
+    assert then(book, came_back(40_00)) == [("cash_receipt", "i1", 40_00)]
+
+
 def test_a_refund_of_more_than_is_left_is_a_claim_without_an_invoice() -> None:
     book = ledger(open_item("i1", 100_00), paid(), policy=chosen(unapplied="on_account"))
     assert then(book, refund(60_00, "r1")) == [("cash_receipt_reversal", "i1", 60_00)]
