@@ -236,9 +236,10 @@ def apply_credit(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Give a credit memo or credit balance of abas to open items, wholly or in part.
+    """Give a credit of abas to open items.
 
-    For example: saldo decide apply-credit GS-1 RE-2=20.00 --why "as agreed"; `saldo decide unmatch` undoes it.
+    A credit memo or credit balance, wholly or in part. For example:
+    saldo decide apply-credit GS-1 RE-2=20.00 --why "as agreed"; `saldo decide unmatch` undoes it.
     """
     from schemas.records.receivables import ApplyCreditMemo
 

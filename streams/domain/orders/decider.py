@@ -44,15 +44,22 @@ _OCCURRED = "occurred_at"
 class State:
     """One order, or the hooks of one shop.
 
-    Shapes: order is the last that could be taken; reviews say why a newer one can't be; refunds are those that the shop
-            shows now, by their id.
+    Shapes: changed is the last that could be taken after it was placed, in a field of its own, since a snapshot knows
+            no union of two records; reviews say why a newer one can't be; refunds are those that the shop shows now,
+            by their id.
     """
 
-    order: OrderPlaced | OrderChanged | None = None
+    placed: OrderPlaced | None = None
+    changed: OrderChanged | None = None
     reviews: tuple[OrderReview, ...] = ()
     is_gone: bool = False
     refunds: dict[str, ShopRefundSeen] = field(default_factory=dict)
     hooks: ShopHooksChanged | None = None
+
+    @property
+    def order(self) -> OrderPlaced | OrderChanged | None:
+        """Return the order as it is known now."""
+        return self.changed or self.placed
 
 
 INITIAL = State()
@@ -80,8 +87,10 @@ def decide(state: State, record: OrdersInbox) -> tuple[Event, ...]:
 def evolve(state: State, event: OrdersEvents) -> State:
     """Remember one event; accepts any event in any state."""
     match event:
-        case OrderPlaced() | OrderChanged():
-            return replace(state, order=event, is_gone=False)
+        case OrderPlaced():
+            return replace(state, placed=event, changed=None, is_gone=False)
+        case OrderChanged():
+            return replace(state, changed=event, is_gone=False)
         case OrderInReview():
             return replace(state, reviews=event.reviews)
         case OrderReviewEnded():

@@ -23,6 +23,7 @@ from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.fct_observations.row import ObservationRow
 from projections.tables.table import FactTable
 from schemas import catalog
+from schemas.checks.sealing import new_key, sealed_record, subjects_of
 from schemas.records import Record
 from schemas.records.tasks import ParkedDiscardRequested
 from schemas.wire.codec import Codec
@@ -35,9 +36,11 @@ from tests.support.projecting import project
 OBSERVATIONS = "payments.observations.v1"
 EVENTS = "payments.events.v1"
 # Records of each type and topic; 200 make a run of two minutes, and nothing more was found with them.
+SUBJECT_KEY = new_key()
 POISON = int(os.environ.get("SALDO_TEST_POISON", "6"))
 NOW = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
 VALUES = {
+    "file": "5e1c0f7a",
     "paytrace_transaction_id": "395970002",
     "id": "395970002",
     "number": "RE-100451",
@@ -232,7 +235,8 @@ def test_no_record_takes_a_batch_or_a_report_with_it(store: Store, codec: Codec)
         offset = 0
         for carried in catalog.topic(topic).records:
             # A marker says how far silence reaches; it has no row by design.
-            for record in poisoned(carried.name, POISON) if carried.name != "PositionMarked" else ():
+            for plain in poisoned(carried.name, POISON) if carried.name != "PositionMarked" else ():
+                record = sealed_record(plain, dict.fromkeys(subjects_of([plain]), SUBJECT_KEY))
                 incoming = message(record, offset, topic)
                 if offset % 2:
                     position = SourcePosition("anywhere", 0, offset, 0)

@@ -54,6 +54,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "bank_transfers",
     "known_rates",
     "refunds_that_came_back",
+    "customer_links",
 }
 
 # Its rows are the limits of the networks, whatever happened.
