@@ -78,6 +78,8 @@ def eventful() -> list[Inbound]:
     script.write("alerts.events.v1", example("AlertOpened"))
     script.write("gateway.outcomes.v1", example("ChargesHeld"))
     script.write(PAYMENTS, example("NextStepFound"))
+    script.write("files.v1", example("FileReceived"))
+    script.write("settlement.inbox.v1", example("BankLineObserved"))
     script.write("rates.events.v1", example("RateRecorded"))
     script.write("customers.events.v1", example("CustomerLinked"))
     return script.messages
