@@ -285,7 +285,7 @@ async def test_money_that_people_move_is_where_the_report_says(engine: Store, po
     assert poison or "handed_over" in terms(engine)
     moved = "SELECT count() FROM fct_entries FINAL WHERE record_type = 'EntryMoved' AND moved_to = abas_customer_id"
     ((count,),) = engine.rows(moved)
-    assert int(count) > 2
+    assert int(count) > (0 if poison else 2)  # poison parks the keys of most customers before they are asked
     if poison:
         rooms.mend()
         while still := unreleased(engine):

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
+from schemas.records.customers import CustomerHintAnswered, CustomerHinted, ErpCustomerObserved
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
 from streams.log.kafka import KafkaLog
@@ -29,6 +30,8 @@ FACTS = {"settlement": "settlement.inbox.v1", "customers": "customers.inbox.v1"}
     "subscriptions": "subscriptions.inbox.v1",
     "gateway": "gateway.inbox.v1",
 }
+# Customers of abas come into the same inbox.
+NOT_OF_PAYTRACE = ErpCustomerObserved | CustomerHinted | CustomerHintAnswered
 CODEC = Codec()
 
 
@@ -108,7 +111,10 @@ class Installation:
 
     def facts(self) -> dict[str, list[Any]]:
         """What is in the inboxes of the contexts to come."""
-        return {name: [record for _, record in self.records(topic)] for name, topic in FACTS.items()}
+        return {
+            name: [record for _, record in self.records(topic) if not isinstance(record, NOT_OF_PAYTRACE)]
+            for name, topic in FACTS.items()
+        }
 
     def counts(self) -> dict[str, int]:
         return {name: len(records) for name, records in self.facts().items()}

@@ -98,13 +98,22 @@ async def test_a_fee_is_a_balanced_entry_once(sandbox: AbasSandboxProcess, sink:
     assert entry["rows"] == [
         {
             "account": "6855",
+            "currency": "USD",
             "debit_minor": 1250,
             "credit_minor": 0,
             "cost_centre": "100",
             "tax_code": "19",
             "text": "Monthly fee",
         },
-        {"account": "1361", "debit_minor": 0, "credit_minor": 1250, "cost_centre": "", "tax_code": "", "text": ""},
+        {
+            "account": "1361",
+            "currency": "USD",
+            "debit_minor": 0,
+            "credit_minor": 1250,
+            "cost_centre": "",
+            "tax_code": "",
+            "text": "",
+        },
     ]
 
 
@@ -399,8 +408,15 @@ async def test_what_abas_does_not_take_is_refused_in_its_words(
 
 
 async def test_two_currencies_need_a_field_for_the_currency_of_a_line(
-    sandbox: AbasSandboxProcess, sink: AbasSink
+    sandbox: AbasSandboxProcess, abas: AbasClient, either: Profile, language: str
 ) -> None:
+    way = either.documents["fee"]
+    assert way.rows is not None
+    inputs = {role: name for role, name in way.rows.inputs.items() if role != "currency"}
+    without = way.model_copy(update={"rows": way.rows.model_copy(update={"inputs": inputs})})
+    profile = either.model_copy(update={"documents": {**either.documents, "fee": without}})
+    settings = sandbox.settings(variable_language=language, accept_language=language)
+    sink = AbasSink(abas, profile, settings)
     command = fee(fresh("FEE"))
     in_two = replace(command, lines=(replace(command.lines[0], currency="EUR"), command.lines[1]))
     outcome = await sink.post(in_two)
