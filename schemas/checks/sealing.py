@@ -52,9 +52,9 @@ class SubjectKey:
 # -- keys -----------------------------------------------------------------------------------------------------------
 
 
-def new_key() -> SubjectKey:
-    """Make a key, by the machine's own randomness."""
-    return SubjectKey(_letters(secrets.token_bytes(8)), AESSIV.generate_key(_KEY_BYTES * 8))
+def new_key(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> SubjectKey:
+    """Make a key, by the machine's own randomness; a simulation gives its own, to come out alike each time."""
+    return SubjectKey(_letters(random_bytes(8)), random_bytes(_KEY_BYTES))
 
 
 def wrapping_key(secret: bytes) -> bytes:

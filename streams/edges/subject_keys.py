@@ -57,12 +57,13 @@ class SubjectKeys:
         source: str,
         now: Callable[[], datetime] = utc_now,
         segment: timedelta | None = None,
+        make: Callable[[], SubjectKey] = new_key,
     ) -> None:
         """Bind the topic.
 
         Shapes: secret gives the installation's privacy key, and is asked when the first key is used; source is the name
                 under which this process writes: source-paytrace; segment is how old the broker lets a segment get, as
-                the catalogue has it.
+                the catalogue has it; make makes a new key.
         """
         self._segment = segment or timedelta(milliseconds=int(catalog.topic(KEYS).config["segment.ms"]))
         self._log = log
@@ -70,6 +71,7 @@ class SubjectKeys:
         self._secret = secret
         self._source = source
         self._now = now
+        self._make = make
         self._by: bytes | None = None
         self._read_to: dict[int, int] = {}
         self._of: dict[str, dict[str, SubjectKeyStored]] = {}
@@ -175,7 +177,7 @@ class SubjectKeys:
             )
             for subject in sorted(subjects)
             if not self._knows(subject) and not self._is_erased(subject)
-            for key in (new_key(),)
+            for key in (self._make(),)
         ]
         if made:
             await self._append(made)

@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NoReturn, cast
 
 from app.composition.bootstrap import (
@@ -31,6 +32,7 @@ from connectors.abas.client import AbasClient
 from connectors.abas.source import AbasSource
 from connectors.paytrace.gateway import open_gateway
 from connectors.paytrace.source import PayTraceSource
+from schemas.checks.sealing import new_key
 from schemas.failures import ContractBroken, Unavailable
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS
@@ -249,12 +251,18 @@ async def _together(*works: Any) -> None:
     await asyncio.gather(*(asyncio.ensure_future(work) for work in works))
 
 
+def _keys_of(process: Process, log: Log, source: str) -> SubjectKeys:
+    """Keys of data subjects: the same whenever a story is played again, others in each life of a process."""
+    chance = random.Random(f"keys of {process.name}")
+    return SubjectKeys(log, Codec(), PRIVACY_KEY.encode, source=source, make=partial(new_key, chance.randbytes))
+
+
 async def run_paytrace_source(outside: Outside, process: Process) -> None:
     """The process that polls PayTrace."""
     settings = outside.settings
     client = open_gateway(settings.paytrace, transport=outside.paytrace.transport())
     log = ProcessLog(outside.broker, process)
-    keys = SubjectKeys(log, codec(settings), PRIVACY_KEY.encode, source="source-paytrace")
+    keys = _keys_of(process, log, "source-paytrace")
     publisher = Publisher(PayTraceSource.name, log, codec(settings), keys.seal)
     names = poll_names(settings.paytrace.merchant, alone=True)
     await poll_paytrace(
@@ -267,7 +275,7 @@ async def run_abas_source(outside: Outside, process: Process) -> None:
     settings = outside.settings
     client = AbasClient(settings.abas, transport=outside.abas.transport())
     log = ProcessLog(outside.broker, process)
-    keys = SubjectKeys(log, codec(settings), PRIVACY_KEY.encode, source="source-abas")
+    keys = _keys_of(process, log, "source-abas")
     publisher = Publisher(AbasSource.name, log, codec(settings), keys.seal)
     await poll_abas(settings.abas, settings.polling, client, publisher, asyncio.Event(), SilentPollObserver())
 
