@@ -380,14 +380,14 @@ def test_a_mapping_is_previewed_stood_for_by_two_rolled_back_and_moved(
 ) -> None:
     seeded(office, "70011", RM="100.00", RN="50.00", RO="25.00")
     office.abas.admin("POST", "master-data", [{"kind": "account", "number": "1369"}])
-    office.paid("801", 100_00, "RM", "70011")
-    office.wait_for_documents("70011", PT801=("receipt", 100_00))
+    office.paid("881", 100_00, "RM", "70011")
+    office.wait_for_documents("70011", PT881=("receipt", 100_00))
     draft, moved = tmp_path / "mapping.yaml", tmp_path / "moved.json"
     changed = text_of(ACCOUNT_MAPPING.shipped).replace("version: 1\n", "version: 2\n")
     draft.write_text(changed.replace('"1361"}', '"1369", from: 2026-11-20}'))
     done(saldo("mapping", "check", str(draft)))
     shown = saldo("mapping", "preview", str(draft), "--from", "2026-11-20", "--to", "2026-11-20")
-    assert (shown.exit_code, "PT801  cash_receipt of 70011" in shown.out) == (3, True), shown.err
+    assert (shown.exit_code, "PT881  cash_receipt of 70011" in shown.out) == (3, True), shown.err
     assert "clearing: account 1361 -> 1369" in shown.out
 
     monkeypatch.setenv("SALDO_ACCESS_USERS_PATH", str(tmp_path / "users.json"))
@@ -407,14 +407,14 @@ def test_a_mapping_is_previewed_stood_for_by_two_rolled_back_and_moved(
         return done(saldo("mapping", "approve", proposal, "--why", "looked it up"))
 
     assert "account-mapping version 2 " in adopted("propose", str(draft), "--why", "another clearing account")
-    office.paid("802", 50_00, "RN", "70011")
-    wait_until(lambda: "PT802" in office.documents("70011"), "the next document")
+    office.paid("882", 50_00, "RN", "70011")
+    wait_until(lambda: "PT882" in office.documents("70011"), "the next document")
     assert "signed with key" in done(saldo("mapping", "export", "--out", str(moved)))
     assert "account-mapping version 3 " in adopted("rollback", "1", "--why", "wrong account")
-    office.paid("803", 25_00, "RO", "70011")
-    wait_until(lambda: "PT803" in office.documents("70011"), "the document after that")
+    office.paid("883", 25_00, "RO", "70011")
+    wait_until(lambda: "PT883" in office.documents("70011"), "the document after that")
     accounts = {one["posting_reference"]: one["counter_account"] for one in office.abas.documents()}
-    assert [accounts[name] for name in ("PT801", "PT802", "PT803")] == ["1361", "1369", "1361"]
+    assert [accounts[name] for name in ("PT881", "PT882", "PT883")] == ["1361", "1369", "1361"]
 
     ring = str(load_settings().public_keys_path)
     tampered = tmp_path / "tampered.json"
