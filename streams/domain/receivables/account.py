@@ -31,6 +31,8 @@ from schemas.records.receivables import (
     EntryDirection,
     MatchSuggested,
     OpenItemRecorded,
+    PaymentAllocated,
+    PaymentRequestDone,
     PaymentStatusChanged,
 )
 from schemas.signs import direction_sign
@@ -135,7 +137,8 @@ class Entry:
     released_by is the reversal that must be posted before this money may be matched again.
     lines are those of the document that was asked for, by the mapping of then; by_category says what of it is of which
     product category, () where that is not known.
-    options are what is suggested for it, best first; posted_at is when abas made the document.
+    options are what is suggested for it, best first; posted_at is when abas made the document, and document_number
+    its number there.
     posted_on is the posting date that it was asked for with, where the period of its value date is closed.
     """
 
@@ -176,6 +179,7 @@ class Entry:
     options: tuple[MatchSuggested, ...] = ()
     posted_at: datetime | None = None
     posted_on: date | None = None
+    document_number: str = ""
 
     @property
     def is_receipt(self) -> bool:
@@ -348,7 +352,9 @@ class State:
     anything, so that only a person matches their money.
     decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
     moved_to is by owner of the money; moves_taken are pairs of command and posting reference, of the entries that came
-    from another customer. statuses are those that were written back last, by status_key.
+    from another customer. statuses are those that were written back last, by status_key. allocations are what charges
+    are to pay, by the reference under which they come back; requests are payment requests that were carried out, by the
+    transaction and whether it gave money back.
     """
 
     abas_customer_id: str = ""
@@ -364,6 +370,8 @@ class State:
     moves_taken: frozenset[tuple[str, str]] = frozenset()
     lost: dict[str, Lost] = field(default_factory=dict)
     statuses: dict[str, PaymentStatusChanged] = field(default_factory=dict)
+    allocations: dict[str, PaymentAllocated] = field(default_factory=dict)
+    requests: dict[tuple[str, bool], PaymentRequestDone] = field(default_factory=dict)
 
     def with_entries(self, *entries: Entry) -> State:
         """Return the state with these entries, new or in place of those of the same reference."""

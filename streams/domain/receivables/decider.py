@@ -8,6 +8,7 @@ an entry is requested once under a posting reference of its own, and whatever ca
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 from typing import assert_never
@@ -16,6 +17,7 @@ from schemas.documents import kinds
 from schemas.failures import Unreadable
 from schemas.records.by_topic import ReceivablesInbox
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, SubjectKind
+from schemas.records.gateway import PaymentRequestPosted
 from schemas.records.identification import Movement, PaymentIdentified, WaitingReason
 from schemas.records.payments import RefundLinked
 from schemas.records.receivables import (
@@ -25,6 +27,8 @@ from schemas.records.receivables import (
     MovementRecorded,
     OpenItemObserved,
     OpenItemRecorded,
+    PaymentAllocated,
+    PaymentRequestDone,
     PaymentStatusChanged,
     PostingRequested,
     RefundMatched,
@@ -65,6 +69,11 @@ def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Even
             events = _on_refused(state, record, policy)
         case EntryMoved():
             events = _on_moved(state, record)
+        case PaymentAllocated():
+            events = () if record.call_reference in state.allocations else (record,)
+        case PaymentRequestDone():
+            is_known = (record.paytrace_transaction_id, record.takes_back) in state.requests
+            return () if is_known else (record,)
         case DecideAgain():
             return follow(state, policy, record.occurred_at)
         case _ if isinstance(record, Command):
@@ -91,6 +100,12 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
         case PostingRequested():
             entry = state.entries.get(event.posting_reference)
             return () if entry is None else (Output(Topic.ERP_COMMANDS, _document(state, entry, event)),)
+        case EntryPosted():
+            entry = state.entries.get(event.posting_reference)
+            request = None if entry is None else state.requests.get((entry.transaction_id, not entry.is_receipt))
+            return () if entry is None or request is None else _posted_for(request, (entry,))
+        case PaymentRequestDone():
+            return _posted_for(event, tuple(state.entries.values()))
         case PaymentStatusChanged():
             return (Output(Topic.ERP_COMMANDS, save_status(event)),)
         case RefundMatched():
@@ -105,6 +120,27 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return (Output(Topic.PAYMENTS_OBSERVATIONS, link),)
         case _:
             return ()
+
+
+def _posted_for(request: PaymentRequestDone, entries: Sequence[Entry]) -> tuple[Output, ...]:
+    """Report what abas holds for a payment request to whoever follows the request."""
+    return tuple(
+        Output(
+            Topic.GATEWAY_INBOX,
+            PaymentRequestPosted(
+                payment_request_id=request.payment_request_id,
+                abas_customer_id=request.abas_customer_id,
+                document_kind=entry.document_kind,
+                abas_document_number=entry.document_number,
+                occurred_at=max(entry.posted_at or request.occurred_at, request.occurred_at),
+            ),
+        )
+        for entry in entries
+        if entry.is_posted
+        and entry.moves_money
+        and entry.transaction_id == request.paytrace_transaction_id
+        and entry.is_receipt is not request.takes_back
+    )
 
 
 def _document(state: State, entry: Entry, event: PostingRequested) -> PostDocument:
