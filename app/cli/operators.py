@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.api.commands import Given
 from app.cli import identity
 from app.cli.connection import connect
 from app.output.terminal import say
 from schemas.topic import Topic
 
 if TYPE_CHECKING:
+    from app.api.commands import Given
     from app.operators.decisions import Answer
     from schemas.records.approvals import ProposeCommand
     from schemas.wire.codec import Codec
@@ -221,6 +221,7 @@ def _answered(
 
 
 def _given(inbox: str, command: Any, answer: Answer) -> Given:
+    from app.api.commands import Given
     from schemas.wire.codec import to_json
 
     events = tuple({"type": type(event).__name__, **to_json(event)} for event in answer.events)
