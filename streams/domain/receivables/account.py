@@ -332,6 +332,11 @@ class Move:
     command_id: str
 
 
+def request_name(transaction: str, *, takes_back: bool) -> str:
+    """Return what a payment request that was carried out is known by."""
+    return f"{transaction} {'out' if takes_back else 'in'}"
+
+
 def number_of(item: OpenItemRecorded) -> str:
     """Return the invoice number of an item as numbers are compared."""
     return normalised_invoice(item.invoice_number) or ""
@@ -371,7 +376,11 @@ class State:
     lost: dict[str, Lost] = field(default_factory=dict)
     statuses: dict[str, PaymentStatusChanged] = field(default_factory=dict)
     allocations: dict[str, PaymentAllocated] = field(default_factory=dict)
-    requests: dict[tuple[str, bool], PaymentRequestDone] = field(default_factory=dict)
+    requests: dict[str, PaymentRequestDone] = field(default_factory=dict)
+
+    def request_of(self, transaction: str, *, takes_back: bool) -> PaymentRequestDone | None:
+        """Return the payment request that brought a transaction about, or gave its money back."""
+        return self.requests.get(request_name(transaction, takes_back=takes_back))
 
     def with_entries(self, *entries: Entry) -> State:
         """Return the state with these entries, new or in place of those of the same reference."""

@@ -43,6 +43,7 @@ from streams.domain.receivables.account import (
     Lost,
     Move,
     State,
+    request_name,
 )
 
 EntryEvent: TypeAlias = (
@@ -76,7 +77,7 @@ def evolve(state: State, event: ReceivablesEvents) -> State:
         case PaymentAllocated():
             return replace(state, allocations={**state.allocations, event.call_reference: event})
         case PaymentRequestDone():
-            name = (event.paytrace_transaction_id, event.takes_back)
+            name = request_name(event.paytrace_transaction_id, takes_back=event.takes_back)
             return replace(state, requests={**state.requests, name: event})
         case EntryPartMade():
             return _with_part(state, event)

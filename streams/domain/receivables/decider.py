@@ -72,8 +72,8 @@ def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Even
         case PaymentAllocated():
             events = () if record.call_reference in state.allocations else (record,)
         case PaymentRequestDone():
-            is_known = (record.paytrace_transaction_id, record.takes_back) in state.requests
-            return () if is_known else (record,)
+            known = state.request_of(record.paytrace_transaction_id, takes_back=record.takes_back)
+            return (record,) if known is None else ()
         case DecideAgain():
             return follow(state, policy, record.occurred_at)
         case _ if isinstance(record, Command):
@@ -102,8 +102,10 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return () if entry is None else (Output(Topic.ERP_COMMANDS, _document(state, entry, event)),)
         case EntryPosted():
             entry = state.entries.get(event.posting_reference)
-            request = None if entry is None else state.requests.get((entry.transaction_id, not entry.is_receipt))
-            return () if entry is None or request is None else _posted_for(request, (entry,))
+            if entry is None:
+                return ()
+            request = state.request_of(entry.transaction_id, takes_back=not entry.is_receipt)
+            return () if request is None else _posted_for(request, (entry,))
         case PaymentRequestDone():
             return _posted_for(event, tuple(state.entries.values()))
         case PaymentStatusChanged():
