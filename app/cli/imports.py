@@ -133,9 +133,9 @@ def import_bank(
                 ends_days=not intraday,
             )
     except re.error as error:
-        raise CannotRun(f"--only is no regular expression: {error}") from error
+        raise CannotRun(f"--only is no regular expression: {error}", field="only") from error
     except (MatchFileError, FileInvalid) as error:
-        raise CannotRun(str(error)) from error
+        raise CannotRun(str(error), field="file") from error
     for ended in found.ended:
         lines = counted(ended.line_count, "line")
         say(f"  {ended.settlement_account}: {lines}, covered to the end of {ended.through_on}")
@@ -204,7 +204,7 @@ def _read(
         given = reader.take(file, merchant, origin=COMMAND)
         return reader.disputes(given) if purpose == "disputes" else reader.deposits(given)
     except (MatchFileError, FileInvalid) as error:
-        raise CannotRun(str(error)) from error
+        raise CannotRun(str(error), field="file") from error
 
 
 def _bring(
