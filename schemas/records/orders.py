@@ -331,7 +331,7 @@ class OrderMoneyNamed(Record):
     abas_customer_id: str
     paytrace_transaction_id: str
     shop_order: str
-    invoice_numbers: tuple[str, ...]
+    order_number: str | None = None
     occurred_at: datetime
 
 

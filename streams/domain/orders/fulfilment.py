@@ -132,14 +132,16 @@ def _money_named(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
     order, customer = _ours(state), customer_of(state)
     if order is None or customer is None or not (state.saved is not None or policy.sales_orders == "never"):
         return
+    number = state.saved.erp_number if state.saved is not None else None
     for payment in money_of(state).best:
         known = state.money.get(payment.paytrace_transaction_id)
-        if known is None and payment.status is OrderPaymentStatus.CAPTURED:
+        is_news = known is None or known.order_number != number
+        if is_news and payment.status is OrderPaymentStatus.CAPTURED:
             yield OrderMoneyNamed(
                 abas_customer_id=customer,
                 paytrace_transaction_id=payment.paytrace_transaction_id,
                 shop_order=order.shop_order,
-                invoice_numbers=(),
+                order_number=number,
                 occurred_at=at,
             )
 

@@ -211,6 +211,7 @@ def _on_open_item(state: State, seen: OpenItemObserved) -> tuple[Event, ...]:
         category_net_amounts=seen.category_net_amounts,
         category_tax_amounts=seen.category_tax_amounts,
         credits_invoice=seen.credits_invoice,
+        order_number=seen.order_number,
         occurred_at=seen.observed_at,
     )
     known = state.items.get(seen.abas_open_item_id)

@@ -1,7 +1,8 @@
 """Money of shops' orders: a prepayment on the customer's account until abas has invoiced the order. Pure.
 
 Which order a payment pays, the shop says and PayTrace confirms (context `orders`), so nothing has to be matched: the
-money goes to the invoices of that order, and stays on the customer's account as long as there are none.
+money goes to the invoices that name its sales order, and stays on the customer's account as long as there are none.
+What a rule posted elsewhere before the order was known is taken back.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schemas.records.orders import OrderMoneyNamed, OrderMoneyReported
-from schemas.records.receivables import EntryPosted
+from schemas.records.receivables import EntryPosted, OpenItemRecorded
 from schemas.values.references import normalised_invoice
-from streams.domain.receivables.account import Entry, State, number_of
+from streams.domain.receivables.account import Entry, State
 from streams.domain.receivables.by_rule import OnAccount, Placed
 from streams.domain.receivables.matching import Option, Part
 
@@ -21,10 +22,7 @@ RULE = "order"
 def named(state: State, order: OrderMoneyNamed) -> tuple[OrderMoneyNamed, ...]:
     """Return what is news of an order's money."""
     known = state.orders.get(order.paytrace_transaction_id)
-    is_known = known is not None and (known.shop_order, known.invoice_numbers) == (
-        order.shop_order,
-        order.invoice_numbers,
-    )
+    is_known = known is not None and (known.shop_order, known.order_number) == (order.shop_order, order.order_number)
     return () if is_known else (order,)
 
 
@@ -79,11 +77,27 @@ def reported(state: State, event: EntryPosted) -> OrderMoneyReported | None:
     )
 
 
+def misplaced(state: State) -> Iterator[Entry]:
+    """Yield receipts of orders that a rule posted on an invoice of something else before the order was known."""
+    for entry in state.entries.values() if state.orders else ():
+        order = order_of(state, entry)
+        item = state.items.get(entry.abas_open_item_id or "")
+        if order is None or item is None or _is_of(order, item):
+            continue
+        is_decided = entry.posting_reference in state.decided or entry.owner in state.held
+        if entry.is_receipt and entry.is_posted and not is_decided and state.unclaimed_minor(entry) > 0:
+            yield entry
+
+
 def _invoices(order: OrderMoneyNamed, receipt: Entry, state: State) -> Iterator[Part]:
-    numbers = {normalised_invoice(number) for number in order.invoice_numbers}
     refused = {entry.abas_open_item_id for entry in state.waiting if entry.is_refused}
     for item_id, minor in state.available.items():
         item = state.items[item_id]
         is_free = item_id not in refused and (receipt.owner, item_id) not in state.ruled_out
-        if number_of(item) in numbers and item.currency == receipt.currency and is_free:
+        if _is_of(order, item) and item.currency == receipt.currency and is_free:
             yield Part(item, minor)
+
+
+def _is_of(order: OrderMoneyNamed, item: OpenItemRecorded) -> bool:
+    number = normalised_invoice(order.order_number)
+    return number is not None and number == normalised_invoice(item.order_number)

@@ -456,6 +456,7 @@ class Posting:
             self._move_receipt,
             self._request_on_account,
             self._request_again,
+            self._free_order,
             self._place_order,
             self._request_matched,
             self._place_by_rule,
@@ -592,6 +593,10 @@ class Posting:
                 return events
             unmapped |= {receipt.posting_reference for receipt, _ in found}
         return ()
+
+    def _free_order(self) -> tuple[Event, ...]:
+        """Take money of a shop's order back from an invoice of something else."""
+        return next(((self.unmatched(entry),) for entry in orders.misplaced(self.state)), ())
 
     def _place_order(self) -> tuple[Event, ...]:
         """Post money of a shop's order: on its invoices, and as long as there are none on account."""
