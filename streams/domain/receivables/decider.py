@@ -19,6 +19,7 @@ from schemas.records.by_topic import ReceivablesInbox
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, SubjectKind
 from schemas.records.gateway import PaymentRequestPosted
 from schemas.records.identification import Movement, PaymentIdentified, WaitingReason
+from schemas.records.orders import OrderMoneyNamed
 from schemas.records.payments import RefundLinked
 from schemas.records.receivables import (
     DecideAgain,
@@ -38,6 +39,7 @@ from schemas.values.refusal_codes import is_period_closed
 from schemas.values.replacing import replace
 from streams.domain.output import Output
 from streams.domain.periods import PARKED_REMEDY, redated_to
+from streams.domain.receivables import orders
 from streams.domain.receivables.account import Entry, EntryStatus, State
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.decisions import Command, decide_command
@@ -74,6 +76,8 @@ def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Even
         case PaymentRequestDone():
             known = state.request_of(record.paytrace_transaction_id, takes_back=record.takes_back)
             return (record,) if known is None else ()
+        case OrderMoneyNamed():
+            events = orders.named(state, record)
         case DecideAgain():
             return follow(state, policy, record.occurred_at)
         case _ if isinstance(record, Command):
@@ -100,16 +104,14 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
         case PostingRequested():
             entry = state.entries.get(event.posting_reference)
             return () if entry is None else (Output(Topic.ERP_COMMANDS, _document(state, entry, event)),)
-        case EntryPosted():
-            entry = state.entries.get(event.posting_reference)
-            if entry is None:
-                return ()
-            request = state.request_of(entry.transaction_id, takes_back=not entry.is_receipt)
-            return () if request is None else _posted_for(request, (entry,))
         case PaymentRequestDone():
             return _posted_for(event, tuple(state.entries.values()))
         case PaymentStatusChanged():
             return (Output(Topic.ERP_COMMANDS, save_status(event)),)
+        case EntryPosted():
+            reported = orders.reported(state, event)
+            of_order = () if reported is None else (Output(Topic.ORDERS_INBOX, reported),)
+            return (*of_order, *_posted_for_request(state, event))
         case RefundMatched():
             link = RefundLinked(
                 paytrace_transaction_id=event.paytrace_transaction_id,
@@ -122,6 +124,12 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return (Output(Topic.PAYMENTS_OBSERVATIONS, link),)
         case _:
             return ()
+
+
+def _posted_for_request(state: State, event: EntryPosted) -> tuple[Output, ...]:
+    entry = state.entries.get(event.posting_reference)
+    request = entry and state.request_of(entry.transaction_id, takes_back=not entry.is_receipt)
+    return _posted_for(request, (entry,)) if entry and request else ()
 
 
 def _posted_for(request: PaymentRequestDone, entries: Sequence[Entry]) -> tuple[Output, ...]:
@@ -242,6 +250,7 @@ def _on_open_item(state: State, seen: OpenItemObserved) -> tuple[Event, ...]:
         category_net_amounts=seen.category_net_amounts,
         category_tax_amounts=seen.category_tax_amounts,
         credits_invoice=seen.credits_invoice,
+        order_number=seen.order_number,
         occurred_at=seen.observed_at,
     )
     known = state.items.get(seen.abas_open_item_id)
