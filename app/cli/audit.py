@@ -17,9 +17,10 @@ from schemas.values.counting import counted
 from streams.log.credentials import VIEWER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from app.proofs.audit import PartitionAudit
+    from app.api.audit import AuditFound
+    from app.proofs.audit import Entry, PartitionAudit
     from streams.log.chain import Link
 
 
@@ -93,7 +94,7 @@ def export(
     from app.proofs.audit import as_csv, as_jsonl
 
     found = _audited(bootstrap_servers, schema_registry_url)
-    entries = sorted((entry for one in found for entry in one.entries), key=lambda entry: (entry.at, entry.inbox))
+    entries = _in_order(found)
     text = as_csv(entries) if output is Format.CSV else as_jsonl(entries)
     if to is None:
         say(*text.splitlines())
@@ -105,6 +106,26 @@ def export(
         say(f"BROKEN  {each}", err=True)
     if broken:
         raise typer.Exit(1)
+
+
+def audit_found() -> AuditFound:
+    """Audit this installation and return what was found, as the API shows it."""
+    from app.api.audit import AuditFound
+    from app.proofs.audit import as_csv, as_jsonl, head_line
+
+    found = _audited(None, None)
+    entries = _in_order(found)
+    return AuditFound(
+        entries=[entry.as_json() for entry in entries],
+        whole=[head_line(one) for one in found if one.head.number and one.broken is None],
+        broken=[str(one.broken) for one in found if one.broken is not None],
+        as_csv=as_csv(entries),
+        as_jsonl=as_jsonl(entries),
+    )
+
+
+def _in_order(found: Sequence[PartitionAudit]) -> list[Entry]:
+    return sorted((entry for one in found for entry in one.entries), key=lambda entry: (entry.at, entry.inbox))
 
 
 def _audited(bootstrap_servers: str | None, schema_registry_url: str | None) -> list[PartitionAudit]:
