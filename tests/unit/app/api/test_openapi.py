@@ -34,7 +34,7 @@ SCHEMA = schemathesis.openapi.from_dict({**DESCRIPTION, "paths": {path: DESCRIPT
 # The systematic phase sends hundreds of requests an operation; by hand it is worth its minute.
 SCHEMA.config.phases.coverage.enabled = False
 BOUNDED = hypothesis_settings(
-    max_examples=8,
+    max_examples=4,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
