@@ -17,6 +17,7 @@ from schemas.records.alerts import AlertConditionReported
 from schemas.records.disputes import DisputeRecorded
 from schemas.records.erp import DocumentPosted, DocumentRefused, RecordRefused, RecordSaved
 from schemas.records.orders import OrderInReview, OrderReviewEnded, ShopHooksChanged, ShopHooksStatus
+from schemas.records.schedules import ScheduleDefined, ScheduleRunEnded, ScheduleRunOutcome
 from schemas.records.settlement import SettlementBatchRecorded, SettlementLineKind, SettlementLineRecorded
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from schemas.values.money import shown
@@ -38,6 +39,8 @@ TELLING: Final = frozenset(
         OrderInReview,
         OrderReviewEnded,
         ShopHooksChanged,
+        ScheduleDefined,
+        ScheduleRunEnded,
     )
 )
 # How subjects begin that are seen anew at each look; one that is not seen any more has ended.
@@ -49,13 +52,13 @@ _LONGEST_DETAIL: Final = 500
 # What the report counts and the log tells of piece by piece; and alerts themselves.
 _TOLD_BY_THE_LOG: Final = frozenset({"documents refused", "erp records refused", "records parked", "alerts open"})
 _REPORT_OF: Final = {
-    "money waits": "report/waiting_money",
-    "payments not recognized": "report/waiting_money",
-    "chargebacks to book": "report/waiting_money",
-    "bank lines unexplained": "report/deposit_breaks",
-    "refunds that came back": "report/refunds_that_came_back",
-    "deposits overdue": "report/deposit_breaks",
-    "records unreadable": "report/unreadable_records",
+    "money waits": "waiting",
+    "payments not recognized": "waiting?place=payments",
+    "chargebacks to book": "waiting?place=disputes",
+    "bank lines unexplained": "reports/deposit_breaks",
+    "refunds that came back": "reports/refunds_that_came_back",
+    "deposits overdue": "reports/deposit_breaks",
+    "records unreadable": "reports/unreadable_records",
 }
 
 
@@ -89,7 +92,7 @@ def of_record(record: Any, at: datetime) -> AlertConditionReported | None:
                 "erp record refused",
                 at,
                 detail=f"{record.kind} {record.natural_key}: {_why(record)}",
-                place="report/erp_records",
+                place="reports/erp_records",
             )
         case RecordSaved():
             return _condition(f"erp record/{record.kind}/{record.natural_key}", "erp record refused", at, holds=False)
@@ -114,10 +117,12 @@ def of_record(record: Any, at: datetime) -> AlertConditionReported | None:
                 holds=is_off,
                 detail=f"shop {record.shop}: {record.detail}" if is_off else "",
             )
+        case ScheduleDefined() | ScheduleRunEnded():
+            return _schedule(record, at)
         case SettlementBatchRecorded():
             return heard(f"batch/{record.settlement_account}", "no batch", at)
         case SettlementLineRecorded() if record.kind is SettlementLineKind.DEPOSITED:
-            return heard(f"deposit/{record.settlement_account}", "no deposit", at, place="report/deposit_days")
+            return heard(f"deposit/{record.settlement_account}", "no deposit", at, place="reports/deposit_days")
         case _:
             return None
 
@@ -169,7 +174,7 @@ def of_rows(
                 item_count=int(str(row["item_count"])),
                 amount_minor=abs(int(str(row["amount_minor"]))) if currency else None,
                 currency=currency or None,
-                place=_REPORT_OF.get(kind, "report/what_needs_a_person"),
+                place=_REPORT_OF.get(kind, "reports/what_needs_a_person"),
             )
     for row in bridge:
         minor, currency = int(str(row["residual_minor"])), str(row["currency"])
@@ -182,7 +187,7 @@ def of_rows(
                 amount_minor=abs(minor),
                 currency=currency,
                 detail=f"PayTrace holds {amount} than is accounted for",
-                place="report/payments_that_do_not_balance",
+                place="reports/payments_that_do_not_balance",
             )
 
 
@@ -233,6 +238,16 @@ def _deadline(record: DisputeRecorded, at: datetime) -> AlertConditionReported:
     if record.deadline_on is None:
         return seen
     return replace(seen, due_at=datetime.combine(record.deadline_on, time.min, UTC) + timedelta(days=1))
+
+
+def _schedule(record: ScheduleDefined | ScheduleRunEnded, at: datetime) -> AlertConditionReported:
+    """Return whether the newest run of a schedule failed; another definition of it ends that too."""
+    about = f"schedule/{record.schedule}"
+    if isinstance(record, ScheduleRunEnded) and record.outcome is not ScheduleRunOutcome.DONE:
+        how = record.outcome.value.lower().replace("_", " ")
+        detail = f"{record.schedule}, due {record.due_at:%Y-%m-%d %H:%M} UTC: {how}: {record.detail}"
+        return _condition(about, "schedule failed", at, detail=detail, place="reports/schedule_runs")
+    return _condition(about, "schedule failed", at, holds=False)
 
 
 def _why(record: DocumentRefused | RecordRefused) -> str:

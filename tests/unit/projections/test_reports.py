@@ -59,6 +59,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "customer_links",
     "came_in",
     "decisions_about",
+    "schedule_runs",
 }
 
 # Its rows are the limits of the networks, whatever happened.
