@@ -65,7 +65,7 @@ EXPORTS: Final = {
 # Outcomes that wait to be shown once, after the redirect that follows a decision.
 _MOST_OUTCOMES: Final = 500
 _AT_ONCE: Final = 4
-_NOBODY: Final = Person("this machine", "reads only")
+_NOBODY: Final = Person("this machine", "reads only", may_decide=False)
 
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -387,12 +387,13 @@ class Workbench:
         return self._page(request, "message.html", here, title=title, message=message, status=status)
 
     def _page(self, request: Request, template: str, here: str, *, status: int = 200, **content: Any) -> Response:
+        person = self._decisions.person(request) if self._decisions else _NOBODY
         page = self._templates.get_template(template).render(
             base=MOUNTED_AT,
             here=here,
             nav=shell.menu_of(self._asking),
-            person=self._decisions.person(request) if self._decisions else _NOBODY,
-            can_decide=self._decisions is not None,
+            person=person,
+            can_decide=person.may_decide,
             form_token=self.form_token(request),
             said=self._outcomes.get(request.query_params.get("said", "")),
             access_notice=self._access_notice(),

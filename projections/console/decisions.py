@@ -14,10 +14,11 @@ from starlette.requests import Request
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who uses the workbench: the name that decisions bear, and how that is known, in words."""
+    """Who uses the workbench: the name that decisions bear, how that is known, in words, and whether it may decide."""
 
     name: str
     about: str = ""
+    may_decide: bool = True
 
 
 @dataclass(frozen=True, slots=True)

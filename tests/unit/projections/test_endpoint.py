@@ -98,7 +98,14 @@ def token_of(console: str) -> str:
 
 def test_today_says_whether_every_cent_is_accounted_for(browser: httpx2.Client) -> None:
     page = browser.get("/console/").text
-    for said in ("Every cent accounted for", "1,399.50", "125.00", "1,244.50", "30.00", "Names an invoice abas does not"):
+    for said in (
+        "Every cent accounted for",
+        "1,399.50",
+        "125.00",
+        "1,244.50",
+        "30.00",
+        "Names an invoice abas does not",
+    ):
         assert said in page
 
 
@@ -219,7 +226,12 @@ def test_a_port_that_is_taken_is_named_and_a_kept_one_gives_way(store: Store, st
 
 
 def test_what_others_wrote_is_text_and_never_markup(browser: httpx2.Client) -> None:
-    for path in ("/console/waiting", "/console/reports/waiting_money", "/console/payments", "/console/search?q=<b>4</b>"):
+    for path in (
+        "/console/waiting",
+        "/console/reports/waiting_money",
+        "/console/payments",
+        "/console/search?q=<b>4</b>",
+    ):
         page = browser.get(path).text
         assert "<b>4</b>" not in page
         assert "&lt;b&gt;4&lt;/b&gt;" in page
