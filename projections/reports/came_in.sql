@@ -1,5 +1,5 @@
--- What came in on each of the last nine days, and how much of it by the same hour as now?
--- One row for each day and currency: captured money on the day on which PayTrace has it, in the merchant's zone. by_now is what
+-- What came in each day, and by this hour?
+-- One row for each of the last nine days and currency: captured money on the day on which PayTrace has it, in the merchant's zone. by_now is what
 -- had come in on that day by the time of day that it is now, so that an unfinished day can be compared.
 -- parameter zone String = day_zone: whose days they are
 -- parameter as_of DateTime64(6, 'UTC') = now: now

@@ -1,5 +1,5 @@
--- What do these payments say of themselves, and how many ways out were suggested for their money?
--- One row for each transaction that PayTrace showed.
+-- What do these payments say of themselves?
+-- One row for each transaction that PayTrace showed, with how many ways out were suggested for its money.
 -- parameter ids String: transaction ids, separated by commas
 WITH splitByChar(',', {ids:String}) AS wanted
 SELECT

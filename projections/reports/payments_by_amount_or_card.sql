@@ -1,4 +1,4 @@
--- Which payments are of this amount, or by a card that ends in these digits?
+-- Which payments are of this amount or card?
 -- One row for each transaction, the newest first, 200 at most. The amount is in minor units, one for each number of digits that a
 -- currency may have; whoever asks compares the major amount.
 -- parameter minors String: amounts in minor units, separated by commas; 0 for none

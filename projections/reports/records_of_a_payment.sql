@@ -1,4 +1,4 @@
--- Which records are there about one payment, with everything that they say?
+-- Which records are there about one payment?
 -- One row for each record about the transaction or a refund of it, oldest first; body is the record as JSON. The workbench
 -- puts them into words; story_of_one_payment is the same in short.
 -- parameter paytrace_transaction_id String: the transaction
