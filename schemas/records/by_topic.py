@@ -132,14 +132,27 @@ from schemas.records.ledger import (
     TryWaitingAgain,
 )
 from schemas.records.orders import (
+    DecideOrder,
+    DecideOrderAgain,
     OrderChanged,
+    OrderCustomerAsked,
+    OrderCustomerFound,
+    OrderDecided,
+    OrderDecisionRefused,
     OrderGone,
     OrderGoneObserved,
     OrderHinted,
     OrderInReview,
+    OrderMoneyNamed,
+    OrderMoneyReported,
     OrderObserved,
+    OrderPayerNamed,
+    OrderPaymentAsked,
+    OrderPaymentReported,
     OrderPlaced,
     OrderReviewEnded,
+    OrderWaitEnded,
+    OrderWaiting,
     ProductCategoriesObserved,
     ShopHooksChanged,
     ShopHooksObserved,
@@ -296,6 +309,7 @@ ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalReject
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersEvents: TypeAlias = (
     CustomerNoted
+    | OrderCustomerAsked
     | CustomerHinted
     | CustomerHintAnswered
     | CustomerHintRecorded
@@ -306,7 +320,13 @@ CustomersEvents: TypeAlias = (
     | CustomerCommandRefused
 )
 CustomersInbox: TypeAlias = (
-    VaultCustomerObserved | ErpCustomerObserved | CustomerHinted | CustomerHintAnswered | LinkCustomer | UnlinkCustomer
+    VaultCustomerObserved
+    | ErpCustomerObserved
+    | OrderCustomerAsked
+    | CustomerHinted
+    | CustomerHintAnswered
+    | LinkCustomer
+    | UnlinkCustomer
 )
 DisputesEvents: TypeAlias = (
     DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
@@ -332,6 +352,7 @@ IdentificationEvents: TypeAlias = (
     | ReferenceAnswered
     | CardMoneyKnown
     | ReferenceAnswerRecorded
+    | OrderPayerNamed
     | IdentificationReviewed
     | ReferenceRemembered
     | ReferenceForgotten
@@ -350,6 +371,7 @@ IdentificationInbox: TypeAlias = (
     | AssignCustomer
     | RememberReference
     | ForgetReference
+    | OrderPayerNamed
 )
 LedgerEntries: TypeAlias = (
     JournalEntryMade
@@ -384,9 +406,40 @@ OrdersEvents: TypeAlias = (
     | ShopRefundSeen
     | ShopRefundVanished
     | ShopHooksChanged
+    | OrderPaymentAsked
+    | OrderPaymentReported
+    | OrderCustomerAsked
+    | OrderCustomerFound
+    | OrderPayerNamed
+    | SaveRecord
+    | RecordSaved
+    | RecordRefused
+    | OrderMoneyNamed
+    | OrderMoneyReported
+    | WriteToShop
+    | ShopWritten
+    | ShopWriteRefused
+    | OrderWaiting
+    | OrderWaitEnded
+    | OrderDecided
+    | OrderDecisionRefused
 )
 OrdersInbox: TypeAlias = (
-    OrderObserved | OrderGoneObserved | OrderHinted | ShopRefundObserved | ShopRefundGoneObserved | ShopHooksObserved
+    OrderObserved
+    | OrderGoneObserved
+    | OrderHinted
+    | ShopRefundObserved
+    | ShopRefundGoneObserved
+    | ShopHooksObserved
+    | OrderPaymentReported
+    | OrderCustomerFound
+    | OrderMoneyReported
+    | RecordSaved
+    | RecordRefused
+    | ShopWritten
+    | ShopWriteRefused
+    | DecideOrder
+    | DecideOrderAgain
 )
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
@@ -413,9 +466,10 @@ PaymentsEvents: TypeAlias = (
     | NextStepFound
     | ValuationAsked
     | PaymentValued
+    | OrderPaymentAsked
 )
 PaymentsObservations: TypeAlias = (
-    TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode
+    TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode | OrderPaymentAsked
 )
 PrivacyEvents: TypeAlias = SubjectErased | SubjectReadmitted | ErasureRefused
 PrivacyInbox: TypeAlias = EraseSubject | ReadmitSubject
@@ -439,6 +493,7 @@ ReceivablesEvents: TypeAlias = (
     | EntryUnmatched
     | PaymentReassigned
     | EntryMoved
+    | OrderMoneyNamed
     | EntryHandedOver
     | PaymentStatusChanged
     | DecisionTaken
@@ -461,6 +516,7 @@ ReceivablesInbox: TypeAlias = (
     | ReverseWriteOff
     | ReassignPayment
     | EntryMoved
+    | OrderMoneyNamed
     | MatchRefund
     | PutRefundOnAccount
     | HandToFinance
