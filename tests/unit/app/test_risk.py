@@ -90,7 +90,7 @@ def test_order_vault_customer_and_link_say_more() -> None:
     assert (of_vault.customer, of_vault.address, of_vault.refund_of) == ("vault/main/v1", "p1", named)
 
 
-def test_a_backtest_compares_with_the_rules_in_force() -> None:
+def test_a_backtest_compares_with_other_rules() -> None:
     shipped = read_risk_rules(SHIPPED_RULES.read_text(), "shipped")
     text = "version: 2\nrules:\n  - {name: n, kind: answers, then: reject, avs: [No Match], why: w}\n"
     text += "  - {name: t, kind: card_testing, then: hold, by: merchant, within: 1h, small_minor: {EUR: 5}, "
