@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streams.log.ports import Log
 
 _DAY = ["%Y-%m-%d"]
+HELD = 3  # exit code of a back-test that should fail where a payment doesn't pass
 _KNOWN = {
     "card": "last four digits of the card",
     "customer": "a customer",
@@ -67,6 +68,9 @@ def backtest(
     ] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=_DAY, help="Last day.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per payment that doesn't pass.")] = False,
+    fail_on_hold: Annotated[
+        bool, typer.Option("--fail-on-hold", help="Exit code 3 if one doesn't pass: a schedule then raises an alert.")
+    ] = False,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
@@ -92,11 +96,15 @@ def backtest(
     facts = operators.on_the_log(read, bootstrap_servers, schema_registry_url).facts()
     days = (first.date() if first else None, last.date() if last else None)
     found = risk.backtest(facts, policy, compared, *days, load_settings().paytrace.zone)
+    held = risk.held(found.after)
     if as_json:
-        for one in risk.held(found.after):
+        for one in held:
             say_json(_as_json(one))
     else:
-        _say_backtest(found, risk.held(found.after), str(against) if against else "the rules that ship with Saldo")
+        _say_backtest(found, held, str(against) if against else "the rules that ship with Saldo")
+    if fail_on_hold and held:
+        say(f"held or rejected: {_sums(held)}", err=as_json)
+        raise typer.Exit(HELD)
 
 
 def _say_backtest(found: Backtest, held: Sequence[Assessment], others: str) -> None:
