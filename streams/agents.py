@@ -25,6 +25,7 @@ from streams.domain import (
     rates,
     receivables,
     settlement,
+    subscriptions,
 )
 from streams.log.records import Inbound
 from streams.rules import adoption
@@ -133,6 +134,14 @@ KEEP_RATES = _decider(
 LINK_CUSTOMERS = _decider(customers.AGENT, Topic.CUSTOMERS_INBOX, Topic.CUSTOMERS_EVENTS, customers)
 # Where each order of a shop stands by the last facts that could be taken.
 FOLLOW_ORDERS = _decider("follow-orders", Topic.ORDERS_INBOX, Topic.ORDERS_EVENTS, orders)
+# Which runs of subscriptions are expected, what became of each, and when one is charged again. Facts come in any order.
+RUN_SUBSCRIPTIONS = _decider(
+    "run-subscriptions",
+    Topic.SUBSCRIPTIONS_INBOX,
+    Topic.SUBSCRIPTIONS_EVENTS,
+    subscriptions,
+    is_order_free=True,
+)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 # Which conditions become alerts, and who is told of them when.
@@ -154,6 +163,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     KEEP_RATES,
     LINK_CUSTOMERS,
     FOLLOW_ORDERS,
+    RUN_SUBSCRIPTIONS,
     HOLD_APPROVALS,
     RAISE_ALERTS,
     ADOPT_RULES,

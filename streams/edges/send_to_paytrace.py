@@ -39,6 +39,8 @@ from streams.edges.ports import Gateway
 from streams.tasks.processor import Effect
 
 NAME = "send-to-paytrace"
+# Requests of agent run-subscriptions, whose outcomes go back there.
+OF_SUBSCRIPTIONS = "subscription/"
 # What a crash can make us look up again.
 CALLS_AT_ONCE = 5
 
@@ -262,6 +264,8 @@ def route(_state: Subject, event: GatewayOutcomes) -> tuple[Output, ...]:
         case GatewayCallBegun():
             return (Output(Topic.GATEWAY_COMMANDS, _carry_out(event)),)
         case GatewayCallDone() | GatewayCallRefused():
+            if event.payment_request_id.startswith(OF_SUBSCRIPTIONS):
+                return (Output(Topic.SUBSCRIPTIONS_INBOX, event),)
             outputs = (Output(Topic.GATEWAY_INBOX, event),)
             link = _refund_link(event)
             return outputs if link is None else (*outputs, Output(Topic.PAYMENTS_OBSERVATIONS, link))
