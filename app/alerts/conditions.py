@@ -58,6 +58,7 @@ _REPORT_OF: Final = {
     "bank lines unexplained": "report/deposit_breaks",
     "refunds that came back": "report/refunds_that_came_back",
     "deposits overdue": "report/deposit_breaks",
+    "subscription runs": "report/subscription_runs",
     "records unreadable": "report/unreadable_records",
 }
 

@@ -311,7 +311,10 @@ def _commanded(state: State, command: SetSubscription | ChangeSubscription) -> t
         del same["approved_by"]
         return (SubscriptionCommandRefused(**same, refused_because=against),)
     if isinstance(command, SetSubscription):
-        return (SubscriptionSet(**same, **{name: getattr(command, name) for name in _TERMS}),)
+        terms = {name: getattr(command, name) for name in _TERMS}
+        if (known := _same_terms(state, command)) is not None:
+            terms["effective_on"] = known.effective_on
+        return (SubscriptionSet(**same, **terms),)
     return (SubscriptionChanged(**same, change=command.change, change_on=command.change_on),)
 
 
@@ -334,7 +337,7 @@ def _against_terms(state: State, asked: SetSubscription) -> str:
         return f"{name}: run count {asked.run_count} is none; leave it out for a subscription without end"
     if known is None and asked.start_on < today:
         return f"{name}: its first run, {asked.start_on}, lies in the past; runs before today are not charged"
-    if known is None:
+    if known is None or _same_terms(state, asked) is not None:
         return ""
     first = in_order(known.values())[0]
     for field in ("merchant", "currency", "frequency", "start_on", "anchor_day"):
@@ -343,6 +346,16 @@ def _against_terms(state: State, asked: SetSubscription) -> str:
     if asked.effective_on < today:
         return f"{name}: {asked.effective_on} lies in the past; terms change from today on"
     return ""
+
+
+def _same_terms(state: State, asked: SetSubscription) -> SubscriptionSet | None:
+    """Return the newest terms where these say the same, so that a table may be brought again."""
+    known = state.terms.get(asked.subscription_id)
+    last = in_order(known.values())[-1] if known else None
+    names = [name for name in _TERMS if name != "effective_on"]
+    if last is None or any(getattr(last, name) != getattr(asked, name) for name in names):
+        return None
+    return last
 
 
 def _against_change(state: State, asked: ChangeSubscription) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any
 
 from schemas.records.subscriptions import (
     RecurrenceObserved,
@@ -21,8 +21,6 @@ from schemas.records.subscriptions import (
     SubscriptionSet,
     SubscriptionStatusChanged,
 )
-
-RunName: TypeAlias = tuple[str, str]  # subscription, day on which the run is due as ISO text
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,9 @@ NOTHING_OF_IT_THAT_DAY = {
     "refunds_that_came_back",
     "customer_links",
     "schedule_runs",
+    "subscriptions",
+    "subscription_runs",
+    "subscription_attempts",
 }
 
 # Its rows are the limits of the networks, whatever happened.

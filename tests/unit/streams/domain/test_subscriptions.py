@@ -446,6 +446,16 @@ def test_terms_that_can_not_be_followed_are_refused(changed: dict[str, Any], sai
     assert said in event.refused_because
 
 
+def test_the_same_terms_again_change_nothing() -> None:
+    changed = terms(6200, command_id="set-2", effective_on=date(2027, 1, 15), occurred_at=at(date(2027, 1, 10)))
+    here = Customer(terms(3100), day(date(2027, 1, 10)), changed, day(date(2027, 1, 31)))
+    before = picture(here.state)
+    here.take(replace(changed, command_id="set-3", effective_on=START, occurred_at=at(date(2027, 2, 1))))
+    assert picture(here.state) == before
+    (event,) = here.take(terms(99, command_id="set-4", occurred_at=at(date(2027, 2, 1))))
+    assert "lies in the past; terms change from today on" in event.refused_because
+
+
 def test_a_change_of_what_is_not_there_names_what_is() -> None:
     here = Customer(terms(), day(START))
     (event,) = here.take(change(SubscriptionChange.PAUSE, START, subscription_id="S-2"))
