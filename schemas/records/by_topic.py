@@ -545,8 +545,7 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionPaymentSeen
     | SetSubscription
     | ChangeSubscription
-    | GatewayCallDone
-    | GatewayCallRefused
+    | RunChargeEnded
     | SubscriptionDayReached
     | SubscriptionDayBegan
     | SubscriptionWatchAsked

@@ -31,6 +31,7 @@ from schemas.records.gateway import (
     RequestGatewayCall,
 )
 from schemas.records.payments import RefundLinked
+from schemas.records.subscriptions import RunChargeEnded
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
@@ -265,12 +266,25 @@ def route(_state: Subject, event: GatewayOutcomes) -> tuple[Output, ...]:
             return (Output(Topic.GATEWAY_COMMANDS, _carry_out(event)),)
         case GatewayCallDone() | GatewayCallRefused():
             if event.payment_request_id.startswith(OF_SUBSCRIPTIONS):
-                return (Output(Topic.SUBSCRIPTIONS_INBOX, event),)
+                return (Output(Topic.SUBSCRIPTIONS_INBOX, _run_charge_ended(event)),)
             outputs = (Output(Topic.GATEWAY_INBOX, event),)
             link = _refund_link(event)
             return outputs if link is None else (*outputs, Output(Topic.PAYMENTS_OBSERVATIONS, link))
         case _:
             return ()
+
+
+def _run_charge_ended(event: GatewayCallDone | GatewayCallRefused) -> RunChargeEnded:
+    return RunChargeEnded(
+        vault_customer_id=event.vault_customer_id or "",
+        call_reference=event.call_reference,
+        is_done=isinstance(event, GatewayCallDone),
+        result_transaction_id=event.result_transaction_id if isinstance(event, GatewayCallDone) else None,
+        code=event.code,
+        message=event.message,
+        ended_on=business_day(event.occurred_at),
+        occurred_at=event.occurred_at,
+    )
 
 
 def _carry_out(begun: GatewayCallBegun) -> CarryOutGatewayCall:

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from schemas.checks.attribution import why_not_attributed
 from schemas.records.by_topic import SubscriptionsEvents, SubscriptionsInbox
-from schemas.records.gateway import GatewayCallDone, GatewayCallRefused, PaymentRequestKind, RequestGatewayCall
+from schemas.records.gateway import PaymentRequestKind, RequestGatewayCall
 from schemas.records.subscriptions import (
     ChangeSubscription,
     RecurrenceObserved,
@@ -92,8 +92,9 @@ def decide(state: State, record: SubscriptionsInbox) -> tuple[Event, ...]:
             facts: tuple[Event, ...] = () if state.day is not None and record.began_on <= state.day else (record,)
         case RecurrenceObserved() | SubscriptionPaymentSeen():
             facts = () if evolve(state, record) == state else (record,)
-        case GatewayCallDone() | GatewayCallRefused():
-            facts = _ended(state, record)
+        case RunChargeEnded():
+            is_open = record.call_reference in state.asked and record.call_reference not in state.ended
+            facts = (record,) if is_open else ()
         case SetSubscription() | ChangeSubscription():
             facts = () if record.command_id in state.command_ids else _commanded(state, record)
         case _:
@@ -282,24 +283,6 @@ def call_reference(vault: str, subscription_id: str, due_on: date, attempt: int)
 
 
 # -- facts and commands ------------------------------------------------------------------------------------------------
-
-
-def _ended(state: State, outcome: GatewayCallDone | GatewayCallRefused) -> tuple[Event, ...]:
-    if outcome.call_reference not in state.asked or outcome.call_reference in state.ended:
-        return ()
-    is_done = isinstance(outcome, GatewayCallDone)
-    return (
-        RunChargeEnded(
-            vault_customer_id=state.asked[outcome.call_reference].vault_customer_id,
-            call_reference=outcome.call_reference,
-            is_done=is_done,
-            result_transaction_id=outcome.result_transaction_id if isinstance(outcome, GatewayCallDone) else None,
-            code=outcome.code,
-            message=outcome.message,
-            ended_on=business_day(outcome.occurred_at),
-            occurred_at=outcome.occurred_at,
-        ),
-    )
 
 
 def _commanded(state: State, command: SetSubscription | ChangeSubscription) -> tuple[Event, ...]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.records.gateway import GatewayCallDone, GatewayCallRefused, PaymentRequestKind, RequestGatewayCall
+from schemas.records.gateway import PaymentRequestKind, RequestGatewayCall
 from schemas.records.payments import NextStep, PaymentMethod, TransactionKind
 from schemas.records.subscriptions import (
     ChangeSubscription,
@@ -20,6 +20,7 @@ from schemas.records.subscriptions import (
     RecurrenceObserved,
     RecurrenceStatus,
     RunChargeAsked,
+    RunChargeEnded,
     RunStatus,
     SetSubscription,
     SubscriptionChange,
@@ -139,35 +140,19 @@ def payment(
     )
 
 
-def refused(asked: RunChargeAsked, on: date, code: str = "102") -> GatewayCallRefused:
-    return GatewayCallRefused(
-        payment_request_id=f"subscription/{asked.call_reference}",
-        call_reference=asked.call_reference,
-        subject=f"vault/{VAULT}",
-        kind=PaymentRequestKind.CHARGE,
-        vault_customer_id=VAULT,
-        abas_customer_id=asked.abas_customer_id,
-        amount_minor=asked.amount_minor,
-        currency=asked.currency,
-        code=code,
-        message="was declined",
-        occurred_at=at(on, 18),
-    )
+def refused(asked: RunChargeAsked, on: date, code: str = "102") -> RunChargeEnded:
+    return replace(done(asked, on, ""), is_done=False, result_transaction_id=None, code=code, message="was declined")
 
 
-def done(asked: RunChargeAsked, on: date, number: str) -> GatewayCallDone:
-    return GatewayCallDone(
-        payment_request_id=f"subscription/{asked.call_reference}",
-        call_reference=asked.call_reference,
-        subject=f"vault/{VAULT}",
-        kind=PaymentRequestKind.CHARGE,
+def done(asked: RunChargeAsked, on: date, number: str) -> RunChargeEnded:
+    return RunChargeEnded(
         vault_customer_id=VAULT,
-        abas_customer_id=asked.abas_customer_id,
-        amount_minor=asked.amount_minor,
-        currency=asked.currency,
+        call_reference=asked.call_reference,
+        is_done=True,
         result_transaction_id=number,
         code="101",
         message="approved",
+        ended_on=on,
         occurred_at=at(on, 18),
     )
 
