@@ -309,6 +309,7 @@ def test_every_command_that_writes_for_a_person_asks_who_it_is_first() -> None:
             "rules",
             "mapping",
             "privacy",
+            "subscriptions",
         ):
             assert group.typer_instance is not None
             for command in group.typer_instance.registered_commands:
