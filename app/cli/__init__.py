@@ -48,6 +48,7 @@ COMMANDS = (
     "approvals",
     "rules",
     "mapping",
+    "risk",
     "dlq",
     "keys",
     "audit",
