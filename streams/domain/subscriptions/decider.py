@@ -264,6 +264,7 @@ def _request(asked: RunChargeAsked) -> RequestGatewayCall:
         vault_customer_id=asked.vault_customer_id,
         merchant=asked.merchant,
         invoice_number=None,
+        description="",
         abas_customer_id=asked.abas_customer_id,
         amount_minor=asked.amount_minor,
         currency=asked.currency,
