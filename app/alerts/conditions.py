@@ -58,6 +58,7 @@ _REPORT_OF: Final = {
     "bank lines unexplained": "reports/deposit_breaks",
     "refunds that came back": "reports/refunds_that_came_back",
     "deposits overdue": "reports/deposit_breaks",
+    "subscription runs": "reports/subscription_runs",
     "records unreadable": "reports/unreadable_records",
 }
 

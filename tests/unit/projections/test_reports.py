@@ -60,6 +60,9 @@ NOTHING_OF_IT_THAT_DAY = {
     "came_in",
     "decisions_about",
     "schedule_runs",
+    "subscriptions",
+    "subscription_runs",
+    "subscription_attempts",
 }
 
 # Its rows are the limits of the networks, whatever happened.
