@@ -38,6 +38,7 @@ from streams.rules.catalogue import (
     PAYMENT_CODES,
     WRITE_OFF_LIMITS,
     alert_policy,
+    customers_policy,
     deposit_policy,
     disputes_policy,
     ledger_policy,
@@ -129,8 +130,17 @@ KEEP_LEDGER = _decider(
 KEEP_RATES = _decider(
     "keep-rates", Topic.RATES_INBOX, Topic.RATES_EVENTS, rates, rules=RulesUsed((EXCHANGE_RATES.name,), rates_policy)
 )
-# Which vault customer is which customer of abas; their payments then find them.
-LINK_CUSTOMERS = _decider(customers.AGENT, Topic.CUSTOMERS_INBOX, Topic.CUSTOMERS_EVENTS, customers)
+# Which vault customer is which customer of abas; their payments then find them. An unknown one is created there, and
+# what it can be charged by written beside it.
+LINK_CUSTOMERS = _decider(
+    customers.AGENT,
+    Topic.CUSTOMERS_INBOX,
+    Topic.CUSTOMERS_EVENTS,
+    customers,
+    version=2,
+    rules=RulesUsed((ACCOUNT_MAPPING.name,), customers_policy),
+    reminder=customers.reminder,
+)
 # Where each order of a shop stands by the last facts that could be taken.
 FOLLOW_ORDERS = _decider("follow-orders", Topic.ORDERS_INBOX, Topic.ORDERS_EVENTS, orders)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.

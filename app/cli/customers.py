@@ -1,4 +1,4 @@
-"""`saldo decide link-customer` and `unlink-customer`: which customer of abas a vault customer is."""
+"""`saldo decide link-customer`, `create-`, `leave-` and `unlink-customer`: whom in abas a vault customer is."""
 
 from __future__ import annotations
 
@@ -58,6 +58,42 @@ def unlink_customer(
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("CreateCustomer")
+def create_customer(
+    vault_customer: VaultCustomer,
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Have abas create a customer for a vault customer.
+
+    abas is searched first. Where it holds the same e-mail address, or name and postal code, nothing is created.
+    """
+    from schemas.records.customers import CreateCustomer
+
+    command = CreateCustomer(**operators.attributed("CreateCustomer", why), data_subject=vault_customer)
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+@needs("LeaveCustomer")
+def leave_customer(
+    vault_customer: VaultCustomer,
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Say that a vault customer needs no customer of abas.
+
+    Remembered: nobody is asked again, and no rule creates it. Evidence that comes later still links it.
+    """
+    from schemas.records.customers import LeaveCustomer
+
+    command = LeaveCustomer(**operators.attributed("LeaveCustomer", why), data_subject=vault_customer)
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
 def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
     from schemas.records.customers import CustomerCommandRefused
 
@@ -72,9 +108,19 @@ def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_regi
 
 
 def _in_words(event: Any) -> str:
-    from schemas.records.customers import CustomerLinked, CustomerLinkWaiting, CustomerUnlinked
+    from schemas.records.customers import (
+        CustomerCreationRequested,
+        CustomerLeft,
+        CustomerLinked,
+        CustomerLinkWaiting,
+        CustomerUnlinked,
+    )
 
     match event:
+        case CustomerCreationRequested():
+            return f"abas is asked to create {event.data_subject}; see saldo report customer_links"
+        case CustomerLeft():
+            return f"{event.data_subject} stays without a customer of abas"
         case CustomerLinked():
             return f"{event.data_subject} is customer {event.abas_customer_id}"
         case CustomerUnlinked():
@@ -85,4 +131,9 @@ def _in_words(event: Any) -> str:
     return ""
 
 
-COMMANDS: Mapping[str, Callable[..., None]] = {"link-customer": link_customer, "unlink-customer": unlink_customer}
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "link-customer": link_customer,
+    "create-customer": create_customer,
+    "leave-customer": leave_customer,
+    "unlink-customer": unlink_customer,
+}

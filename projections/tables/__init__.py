@@ -29,6 +29,7 @@ from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
 from projections.tables.fct_parking.row import TABLE as FCT_PARKING
 from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENTS
+from projections.tables.fct_payment_methods.row import TABLE as FCT_PAYMENT_METHODS
 from projections.tables.fct_proposals.row import TABLE as FCT_PROPOSALS
 from projections.tables.fct_rates.row import TABLE as FCT_RATES
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
@@ -76,6 +77,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_NEXT_STEPS,
     FCT_CHARGE_HOLDS,
     FCT_CUSTOMER_LINKS,
+    FCT_PAYMENT_METHODS,
     FCT_RATES,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
@@ -105,6 +107,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_next_steps_now",
     "rpt_charge_holds_now",
     "rpt_customer_links_now",
+    "rpt_payment_methods_now",
 )
 
 

@@ -142,7 +142,7 @@ def subjects_of(records: Iterable[Any]) -> frozenset[str]:
         getattr(record, subject)
         for record in records
         for field, subject in sealed_fields(type(record).__name__)
-        if (value := getattr(record, field)) and not is_sealed(value)
+        if not all(map(is_sealed, _texts(getattr(record, field))))
     )
 
 
@@ -158,9 +158,9 @@ def sealed_record(record: R, keys: Mapping[str, SubjectKey | None]) -> R:
         return record
     record = masked(record)
     changes = {
-        field: sealed(value, keys[getattr(record, subject)])
+        field: _sealed_value(getattr(record, field), keys[getattr(record, subject)])
         for field, subject in sealed_fields(type(record).__name__)
-        if (value := getattr(record, field)) and not is_sealed(value)
+        if not all(map(is_sealed, _texts(getattr(record, field))))
     }
     return replace(record, **changes)  # type: ignore[type-var]  # every record is a dataclass
 
@@ -169,12 +169,23 @@ def refuse_unsealed(record: Any) -> None:
     """Raise NotSealed, naming the field and never the value, for a record that may not enter a topic."""
     name = type(record).__name__
     for field, _ in sealed_fields(name):
-        value = getattr(record, field)
-        if value and not (isinstance(value, str) and is_sealed(value)):
+        if not all(isinstance(text, str) and is_sealed(text) for text in _texts(getattr(record, field))):
             raise NotSealed(
                 f"{name}.{field} holds a personal value in plain text; publish the record through a publisher with the "
                 "keys of data subjects, which seals it (docs/security.md)"
             )
+
+
+def _texts(value: Any) -> tuple[Any, ...]:
+    """Return the texts of a field that is sealed, the empty ones left out: itself, or each of a map."""
+    return tuple(filter(None, value.values() if isinstance(value, Mapping) else (value,)))
+
+
+def _sealed_value(value: Any, by: SubjectKey | None) -> Any:
+    """Return a text sealed, or a map with each of its texts sealed by itself."""
+    if isinstance(value, Mapping):
+        return {name: sealed(text, by) for name, text in value.items()}
+    return sealed(value, by)
 
 
 def _letters(value: bytes) -> str:

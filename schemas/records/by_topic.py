@@ -40,17 +40,25 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import (
+    CreateCustomer,
     CustomerCommandRefused,
+    CustomerCreationRefused,
+    CustomerCreationRequested,
     CustomerHintAnswered,
     CustomerHinted,
     CustomerHintRecorded,
+    CustomerLeft,
     CustomerLinkContested,
     CustomerLinked,
     CustomerLinkWaiting,
     CustomerNoted,
     CustomerUnlinked,
+    DecideCustomerAgain,
     ErpCustomerObserved,
+    LeaveCustomer,
     LinkCustomer,
+    PaymentMethodChanged,
+    PaymentMethodWriteRequested,
     UnlinkCustomer,
     VaultCustomerObserved,
 )
@@ -303,9 +311,24 @@ CustomersEvents: TypeAlias = (
     | CustomerLinkWaiting
     | CustomerLinkContested
     | CustomerCommandRefused
+    | CustomerCreationRequested
+    | CustomerCreationRefused
+    | CustomerLeft
+    | PaymentMethodChanged
+    | PaymentMethodWriteRequested
 )
 CustomersInbox: TypeAlias = (
-    VaultCustomerObserved | ErpCustomerObserved | CustomerHinted | CustomerHintAnswered | LinkCustomer | UnlinkCustomer
+    VaultCustomerObserved
+    | ErpCustomerObserved
+    | CustomerHinted
+    | CustomerHintAnswered
+    | LinkCustomer
+    | UnlinkCustomer
+    | CreateCustomer
+    | LeaveCustomer
+    | RecordSaved
+    | RecordRefused
+    | DecideCustomerAgain
 )
 DisputesEvents: TypeAlias = (
     DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed

@@ -6,11 +6,13 @@ that every language reads the same words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records import Record
+from schemas.records.payments import PaymentMethod
 
 
 class CustomerSide(StrEnum):
@@ -32,6 +34,28 @@ class LinkWaitingReason(StrEnum):
     UNLINKED_BY_PERSON = "UNLINKED_BY_PERSON"
 
 
+class MethodChange(StrEnum):
+    """What happened to a payment method."""
+
+    UNKNOWN = "UNKNOWN"
+    ADDED = "ADDED"
+    CHANGED = "CHANGED"
+    REMOVED = "REMOVED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCustomer(Record):
+    """Operator command: create a customer of abas for this vault customer."""
+
+    command_id: str
+    data_subject: str
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerCommandRefused(Record):
     """A command about a vault customer was not carried out."""
@@ -43,6 +67,32 @@ class CustomerCommandRefused(Record):
     authenticated_by: str
     reason: str
     approved_by: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerCreationRefused(Record):
+    """Event: abas did not create the customer; a person decides."""
+
+    data_subject: str
+    vault_customer_id: str
+    code: str
+    message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerCreationRequested(Record):
+    """Event: abas is asked to create a customer for this vault customer, after it looked whether there is one."""
+
+    data_subject: str
+    vault_customer_id: str
+    natural_key: str
+    company: str
+    mapping_version: str
+    decided_by: str | None = None
+    reason: str | None = None
+    command_id: str | None = None
     occurred_at: datetime
 
 
@@ -75,6 +125,18 @@ class CustomerHinted(Record):
     side: CustomerSide
     named: str
     holds: bool
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLeft(Record):
+    """Event: a person said that a vault customer needs no customer of abas."""
+
+    data_subject: str
+    vault_customer_id: str
+    decided_by: str
+    reason: str
+    command_id: str
     occurred_at: datetime
 
 
@@ -125,6 +187,8 @@ class CustomerNoted(Record):
     named: str
     tokens: tuple[str, ...]
     dropped_tokens: tuple[str, ...]
+    person: Mapping[str, str]
+    value_digests: Mapping[str, str]
     occurred_at: datetime
 
 
@@ -142,18 +206,41 @@ class CustomerUnlinked(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecideCustomerAgain(Record):
+    """Command of link-customers to itself: new rules are in force, decide this customer again."""
+
+    data_subject: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErpCustomerObserved(Record):
     """A customer of abas as shown now: its number, and who it is, sealed."""
 
     abas_customer_id: str
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
+    value_digests: Mapping[str, str]
     recorded_vault_customer: str | None = None
+    erp_version: int | None = None
     observed_at: datetime
     raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveCustomer(Record):
+    """Operator command: this vault customer needs no customer of abas."""
+
+    command_id: str
+    data_subject: str
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +254,37 @@ class LinkCustomer(Record):
     authenticated_by: str
     reason: str
     approved_by: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMethodChanged(Record):
+    """Event: what a vault customer can be charged by was added, changed or removed."""
+
+    data_subject: str
+    vault_customer_id: str
+    change: MethodChange
+    method: PaymentMethod
+    card_brand: str | None = None
+    card_last_four: str | None = None
+    card_expires_on: date | None = None
+    card_fingerprint: str | None = None
+    was_last_four: str | None = None
+    was_expires_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMethodWriteRequested(Record):
+    """Event: abas is asked to hold this payment method beside the customer."""
+
+    data_subject: str
+    vault_customer_id: str
+    method: PaymentMethod
+    abas_customer_id: str
+    is_removed: bool
+    natural_key: str
+    mapping_version: str
     occurred_at: datetime
 
 
@@ -191,15 +309,18 @@ class VaultCustomerObserved(Record):
     merchant: str
     gateway_customer_id: str | None = None
     has_card: bool
+    card_brand: str | None = None
     card_last_four: str | None = None
     card_expires_on: date | None = None
     raw_card_expiry: str
+    card_fingerprint: str | None = None
     has_bank_account: bool | None = None
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
+    value_digests: Mapping[str, str]
     created_at: datetime | None = None
     raw_created: str
     observed_at: datetime

@@ -6,6 +6,7 @@ that every language reads the same words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -97,7 +98,7 @@ class OrderChanged(Record):
     customer_key: str
     is_guest: bool
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
@@ -215,7 +216,7 @@ class OrderObserved(Record):
     customer_key: str
     is_guest: bool
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
@@ -259,7 +260,7 @@ class OrderPlaced(Record):
     customer_key: str
     is_guest: bool
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None

@@ -36,6 +36,19 @@ class CashDiscount:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerRules:
+    """What is done by rule about customers: the `customers:` of the mapping.
+
+    unknown          a vault customer for whom nothing in the ERP speaks: a person is asked, or the ERP is asked to
+                     create it
+    payment_methods  what it can be charged by is written into the ERP beside the customer
+    """
+
+    unknown: Literal["flag", "create"] = "flag"
+    payment_methods: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Choices:
     """The choices in force.
 

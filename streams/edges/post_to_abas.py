@@ -18,6 +18,7 @@ from streams.edges.ports import Ledger
 from streams.tasks.processor import Effect
 
 AGENT = "post-to-abas"
+_CUSTOMER = "customer"
 PostChecked = Callable[[ErpCommands, str], Awaitable[ErpOutcomes]]
 
 # abas takes an ERP licence per running request; two are the default of the reference, so two customers at a time.
@@ -66,7 +67,9 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
 
 
 def _reply(_state: Nothing, outcome: ErpOutcomes) -> tuple[Output, ...]:
-    """Report a document to who asked for it, and every posted one to the ledger; nobody asks for records yet."""
+    """Report a document or a customer to who asked for it, and every posted document to the ledger."""
+    if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind == _CUSTOMER:
+        return (Output(Topic.CUSTOMERS_INBOX, outcome),)
     if not isinstance(outcome, DocumentPosted | DocumentRefused):
         return ()
     is_customers = outcome.subject_kind is SubjectKind.CUSTOMER

@@ -9,36 +9,49 @@ reported as a contest. A person's decision stands before all evidence, and is re
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+from functools import reduce
 from typing import Any, TypeAlias, assert_never
 
 from schemas.checks.attribution import why_not_attributed
 from schemas.records.by_topic import CustomersEvents, CustomersInbox
 from schemas.records.customers import (
+    CreateCustomer,
     CustomerCommandRefused,
+    CustomerCreationRefused,
+    CustomerCreationRequested,
     CustomerHintAnswered,
     CustomerHinted,
     CustomerHintRecorded,
+    CustomerLeft,
     CustomerLinkContested,
     CustomerLinked,
     CustomerLinkWaiting,
     CustomerNoted,
     CustomerSide,
     CustomerUnlinked,
+    DecideCustomerAgain,
     ErpCustomerObserved,
+    LeaveCustomer,
     LinkCustomer,
+    LinkWaitingReason,
+    PaymentMethodChanged,
+    PaymentMethodWriteRequested,
     UnlinkCustomer,
     VaultCustomerObserved,
 )
+from schemas.records.erp import RecordRefused, RecordSaved
 from schemas.records.identification import CustomerReferenced, CustomerUnreferenced
 from schemas.topic import Topic
 from schemas.values.references import vault_token
+from schemas.values.replacing import replace
+from streams.domain.accounts import AccountMapping
+from streams.domain.customers import creation, methods
 from streams.domain.customers.evidence import EMAIL, NAME, NUMBER, PLACE, RECORDED, verdict
 from streams.domain.customers.state import INITIAL, Customer, State, Token
 from streams.domain.output import Output
 
-__all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "route"]
+__all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "reminder", "route"]
 
 AGENT = "link-customers"
 Event: TypeAlias = CustomersEvents
@@ -47,15 +60,41 @@ MOST_FOUND = 50
 BY_PERSON = "by_person"
 
 
-def decide(state: State, record: CustomersInbox) -> tuple[Event, ...]:
-    """Return what this observation, hint, answer or command changes.
+def decide(state: State, record: CustomersInbox, mapping: AccountMapping) -> tuple[Event, ...]:
+    """Return what this observation, hint, answer, outcome or command changes, and what abas is asked for by rule.
 
     Ensures: what was here before yields (); the evidence of a vault customer is weighed once all tokens have answered.
     """
+    events = _of_record(state, record, mapping)
+    if not events and not isinstance(record, DecideCustomerAgain):
+        return ()
+    return events + _by_rule(reduce(evolve, events, state).customer, _subject(record), mapping, _at(record))
+
+
+def reminder(state: State, at: datetime) -> DecideCustomerAgain | None:
+    """Return what has a vault customer decided again by new rules."""
+    customer = state.customer
+    if customer.side is not CustomerSide.GATEWAY or not (_is_unknown(customer) or customer.methods or customer.written):
+        return None
+    return DecideCustomerAgain(data_subject=customer.data_subject, occurred_at=at)
+
+
+def _subject(record: CustomersInbox) -> str:
+    return record.natural_key if isinstance(record, RecordSaved | RecordRefused) else record.data_subject
+
+
+def _at(record: CustomersInbox) -> datetime:
+    if isinstance(record, VaultCustomerObserved | ErpCustomerObserved):
+        return record.observed_at
+    return record.occurred_at
+
+
+def _of_record(state: State, record: CustomersInbox, mapping: AccountMapping) -> tuple[Event, ...]:
     match record:
         case VaultCustomerObserved():
             tokens = _tokens(record, {NUMBER: record.vault_customer_id, RECORDED: record.vault_customer_id})
-            return _noted(state.customer, record, CustomerSide.GATEWAY, record.vault_customer_id, tokens)
+            noted = _noted(state.customer, record, CustomerSide.GATEWAY, record.vault_customer_id, tokens)
+            return (*noted, *methods.changes(state.customer, record))
         case ErpCustomerObserved():
             tokens = _tokens(record, {NUMBER: record.abas_customer_id, RECORDED: record.recorded_vault_customer})
             return _noted(state.customer, record, CustomerSide.ERP, record.abas_customer_id, tokens)
@@ -63,12 +102,20 @@ def decide(state: State, record: CustomersInbox) -> tuple[Event, ...]:
             return _hinted(state.token, record)
         case CustomerHintAnswered():
             return _answered(state.customer, record)
-        case LinkCustomer() | UnlinkCustomer() if record.command_id in state.command_ids:
+        case RecordSaved() | RecordRefused():
+            return _created(state.customer, record)
+        case DecideCustomerAgain():
+            return ()
+        case _ if record.command_id in state.command_ids:
             return ()
         case LinkCustomer():
             return _link(state.customer, record)
         case UnlinkCustomer():
             return _unlink(state.customer, record)
+        case CreateCustomer():
+            return _create(state.customer, record, mapping)
+        case LeaveCustomer():
+            return _leave(state.customer, record)
         case _:
             assert_never(record)
 
@@ -89,7 +136,7 @@ def evolve(state: State, event: Event) -> State:
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """Hints to their tokens, answers to the vault customer, links to whoever identifies payments."""
+    """Hints to their tokens, answers to the vault customer, links to whoever identifies payments, commands to abas."""
     match event:
         case CustomerNoted():
             hints = [(token, True) for token in event.tokens] + [(token, False) for token in event.dropped_tokens]
@@ -110,6 +157,10 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
                 occurred_at=event.occurred_at,
             )
             return (Output(Topic.IDENTIFICATION_INBOX, unreferenced),)
+        case CustomerCreationRequested():
+            return (Output(Topic.ERP_COMMANDS, creation.command(state.customer, event)),)
+        case PaymentMethodWriteRequested():
+            return (Output(Topic.ERP_COMMANDS, methods.command(state.customer, event)),)
         case _:
             return ()
 
@@ -129,7 +180,8 @@ def _noted(
     named: str,
     tokens: tuple[str, ...],
 ) -> tuple[Event, ...]:
-    if (side, named, frozenset(tokens)) == (customer.side, customer.named, customer.tokens):
+    shown = (side, named, frozenset(tokens), record.person, record.value_digests)
+    if shown == (customer.side, customer.named, customer.tokens, customer.person, customer.value_digests):
         return ()
     noted = CustomerNoted(
         data_subject=record.data_subject,
@@ -137,6 +189,8 @@ def _noted(
         named=named,
         tokens=tokens,
         dropped_tokens=tuple(sorted(customer.tokens - set(tokens))),
+        person=record.person,
+        value_digests=record.value_digests,
         occurred_at=record.observed_at,
     )
     return (noted, *_outcome(_evolve_customer(customer, noted), record.data_subject, record.observed_at))
@@ -209,7 +263,7 @@ def _answered(customer: Customer, answer: CustomerHintAnswered) -> tuple[Event, 
 
 def _outcome(customer: Customer, subject: str, at: datetime) -> tuple[Event, ...]:
     """Return the link, the contest or the reason for waiting that the evidence comes to, where that is news."""
-    if customer.side is not CustomerSide.GATEWAY or not customer.is_answered:
+    if customer.side is not CustomerSide.GATEWAY or not customer.is_answered or customer.is_asked:
         return ()
     found = verdict(customer.answers, customer.rejected)
     about: dict[str, Any] = {"data_subject": subject, "vault_customer_id": customer.named, "occurred_at": at}
@@ -236,7 +290,8 @@ def _outcome(customer: Customer, subject: str, at: datetime) -> tuple[Event, ...
             abas_customer_ids=tuple(others),
             evidence=tuple(f"{other}: {', '.join(kinds)}" for other, kinds in others.items()),
         )
-    return () if _said(event) == customer.said else (event,)
+    is_silent = customer.is_left and isinstance(event, CustomerLinkWaiting)
+    return () if is_silent or _said(event) == customer.said else (event,)
 
 
 def _said(event: CustomerLinkContested | CustomerLinkWaiting) -> tuple[str, ...]:
@@ -248,6 +303,8 @@ def _link(customer: Customer, command: LinkCustomer) -> tuple[Event, ...]:
     refused = why_not_attributed(command.decided_by, command.reason) or _no_vault_customer(customer, command)
     if not refused and customer.linked_to == command.abas_customer_id:
         refused = f"{command.data_subject} is customer {command.abas_customer_id} already"
+    if not refused and customer.is_asked:
+        refused = f"abas was asked to create {command.data_subject} and has not answered yet"
     if refused:
         return (_refused(command, refused),)
     ended = () if customer.linked_to is None else (_unlinked(customer, customer.linked_to, command),)
@@ -277,7 +334,68 @@ def _unlink(customer: Customer, command: UnlinkCustomer) -> tuple[Event, ...]:
     return (ended, *_outcome(_evolve_customer(customer, ended), command.data_subject, command.occurred_at))
 
 
-def _no_vault_customer(customer: Customer, command: LinkCustomer | UnlinkCustomer) -> str:
+def _create(customer: Customer, command: CreateCustomer, mapping: AccountMapping) -> tuple[Event, ...]:
+    refused = (
+        why_not_attributed(command.decided_by, command.reason)
+        or _no_vault_customer(customer, command)
+        or creation.why_not(customer, command.data_subject, mapping)
+    )
+    if refused:
+        return (_refused(command, refused),)
+    return (creation.requested(customer, command.data_subject, mapping, command.occurred_at, command),)
+
+
+def _leave(customer: Customer, command: LeaveCustomer) -> tuple[Event, ...]:
+    refused = why_not_attributed(command.decided_by, command.reason) or _no_vault_customer(customer, command)
+    if not refused and customer.linked_to is not None:
+        refused = f"{command.data_subject} is customer {customer.linked_to}; unlink it first"
+    if not refused and customer.is_left:
+        refused = f"{command.data_subject} is left as it is already"
+    if refused:
+        return (_refused(command, refused),)
+    left = CustomerLeft(
+        data_subject=command.data_subject,
+        vault_customer_id=customer.named,
+        decided_by=command.decided_by,
+        reason=command.reason,
+        command_id=command.command_id,
+        occurred_at=command.occurred_at,
+    )
+    return (left,)
+
+
+def _created(customer: Customer, outcome: RecordSaved | RecordRefused) -> tuple[Event, ...]:
+    """Take abas' answer; where it created nobody, what was learned meanwhile is weighed."""
+    events: tuple[Event, ...] = creation.answered(customer, outcome)
+    if not isinstance(outcome, RecordRefused) or not events:
+        return events
+    after = reduce(_evolve_customer, events, customer)
+    found = _outcome(after, outcome.natural_key, outcome.occurred_at)
+    return (*events, *(event for event in found if isinstance(event, CustomerLinked)))
+
+
+def _is_unknown(customer: Customer) -> bool:
+    """Return whether nothing in abas speaks for anybody, and nobody has decided about it."""
+    nobody = (CustomerLinkWaiting.__name__, LinkWaitingReason.NOBODY_AGREES.value)
+    return customer.linked_to is None and customer.asked is None and not customer.is_left and customer.said == nobody
+
+
+def _by_rule(customer: Customer, subject: str, mapping: AccountMapping, at: datetime) -> tuple[Event, ...]:
+    """Return what abas is asked for by rule: a customer whom it doesn't know, payment methods as they are now."""
+    if customer.side is not CustomerSide.GATEWAY:
+        return ()
+    rules, events = mapping.customers, list[Event]()
+    if rules.unknown == "create" and _is_unknown(customer) and not creation.why_not(customer, subject, mapping):
+        events.append(creation.requested(customer, subject, mapping, at))
+    if rules.payment_methods:
+        events.extend(methods.to_write(customer, subject, str(mapping.version), at))
+    return tuple(events)
+
+
+Command: TypeAlias = LinkCustomer | UnlinkCustomer | CreateCustomer | LeaveCustomer
+
+
+def _no_vault_customer(customer: Customer, command: Command) -> str:
     if customer.side is CustomerSide.GATEWAY:
         return ""
     return f"{command.data_subject} is no vault customer that PayTrace showed; name one as paytrace/<merchant>/<id>"
@@ -295,7 +413,7 @@ def _unlinked(customer: Customer, abas_customer_id: str, command: LinkCustomer |
     )
 
 
-def _refused(command: LinkCustomer | UnlinkCustomer, because: str) -> CustomerCommandRefused:
+def _refused(command: Command, because: str) -> CustomerCommandRefused:
     return CustomerCommandRefused(
         command_id=command.command_id,
         data_subject=command.data_subject,
@@ -313,12 +431,41 @@ def _evolve_customer(customer: Customer, event: Event) -> Customer:
         case CustomerNoted():
             tokens = frozenset(event.tokens)
             answers = {token: answer for token, answer in customer.answers.items() if token in tokens}
-            return replace(customer, side=event.side, named=event.named, tokens=tokens, answers=answers)
+            return replace(
+                customer,
+                data_subject=event.data_subject,
+                side=event.side,
+                named=event.named,
+                tokens=tokens,
+                answers=answers,
+                person=event.person,
+                value_digests=event.value_digests,
+            )
         case CustomerHintRecorded():
             return replace(customer, answers={**customer.answers, event.hint: event.abas_customer_ids})
         case CustomerLinked():
             rejected = customer.rejected - {event.abas_customer_id}
-            return replace(customer, linked_to=event.abas_customer_id, rejected=rejected, said=())
+            created_as = event.abas_customer_id if creation.CREATED in event.evidence else customer.created_as
+            return replace(
+                customer,
+                linked_to=event.abas_customer_id,
+                rejected=rejected,
+                said=(),
+                is_asked=False,
+                is_left=False,
+                created_as=created_as,
+            )
+        case CustomerCreationRequested():
+            return replace(customer, asked=event, is_asked=True, is_left=False)
+        case CustomerCreationRefused():
+            return replace(customer, is_asked=False)
+        case CustomerLeft():
+            return replace(customer, is_left=True)
+        case PaymentMethodChanged():
+            return replace(customer, methods=methods.changed(customer.methods, event))
+        case PaymentMethodWriteRequested():
+            now = methods.wanted(customer, event.method)
+            return customer if now is None else replace(customer, written={**customer.written, event.method: now})
         case CustomerUnlinked():
             return replace(customer, linked_to=None, rejected=customer.rejected | {event.abas_customer_id}, said=())
         case CustomerLinkWaiting() | CustomerLinkContested():

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
-from schemas.records.customers import CustomerSide
+from schemas.records.customers import CustomerCreationRequested, CustomerSide
+from schemas.records.payments import PaymentMethod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +24,35 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What can be charged by one payment method; nothing of a bank account but that it is there."""
+
+    brand: str | None = None
+    last_four: str | None = None
+    expires_on: date | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A payment method as abas was asked to hold it."""
+
+    abas_customer_id: str
+    card: Card
+    is_removed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """A customer of one side.
 
     Shapes: answers are by token, of a vault customer alone; rejected are customers of abas that a person said it is
-            not; said is the last outcome as published, so that the same one is not published again.
+            not; said is the last outcome as published, so that the same one is not published again; person is sealed
+            values by role; asked is the creation that abas was asked for last, while is_asked its outcome is awaited;
+            methods are what it can be charged by now, written is what abas was asked to hold of them.
     """
 
+    data_subject: str = ""
     side: CustomerSide = CustomerSide.UNKNOWN
     named: str = ""
     tokens: frozenset[str] = frozenset()
@@ -36,6 +60,14 @@ class Customer:
     linked_to: str | None = None
     rejected: frozenset[str] = frozenset()
     said: tuple[str, ...] = ()
+    person: Mapping[str, str] = field(default_factory=dict)
+    value_digests: Mapping[str, str] = field(default_factory=dict)
+    asked: CustomerCreationRequested | None = None
+    is_asked: bool = False
+    created_as: str | None = None
+    is_left: bool = False
+    methods: Mapping[PaymentMethod, Card] = field(default_factory=dict)
+    written: Mapping[PaymentMethod, Written] = field(default_factory=dict)
 
     @property
     def is_answered(self) -> bool:

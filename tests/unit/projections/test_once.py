@@ -82,6 +82,7 @@ def eventful() -> list[Inbound]:
     script.write("settlement.inbox.v1", example("BankLineObserved"))
     script.write("rates.events.v1", example("RateRecorded"))
     script.write("customers.events.v1", example("CustomerLinked"))
+    script.write("customers.events.v1", example("PaymentMethodChanged"))
     return script.messages
 
 

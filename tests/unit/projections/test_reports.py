@@ -55,6 +55,9 @@ NOTHING_OF_IT_THAT_DAY = {
     "known_rates",
     "refunds_that_came_back",
     "customer_links",
+    "payment_methods",
+    "expiring_cards",
+    "shared_cards",
 }
 
 # Its rows are the limits of the networks, whatever happened.

@@ -72,6 +72,8 @@ MAY: dict[str, set[Role]] = {
     "backfill": {O},
     "open-personal": {C, P},
     "LinkCustomer": {C, P},
+    "CreateCustomer": {C, P},
+    "LeaveCustomer": {C, P},
     "UnlinkCustomer": {C, P},
     "EraseSubject": {C, P},
     "ReadmitSubject": {C, P},
