@@ -58,6 +58,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "payment_methods",
     "expiring_cards",
     "shared_cards",
+    "schedule_runs",
 }
 
 # Its rows are the limits of the networks, whatever happened.
