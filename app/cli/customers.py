@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -94,6 +95,36 @@ def leave_customer(
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+class Side(StrEnum):
+    """Whose value of a customer stands."""
+
+    ABAS = "abas"
+    PAYTRACE = "paytrace"
+
+
+@needs("KeepCustomerValue")
+def keep_value(
+    vault_customer: VaultCustomer,
+    field: Annotated[str, typer.Argument(help="name, email, phone, billing or shipping.")],
+    side: Annotated[Side, typer.Argument(help="Whose value stands.")],
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Say whose value of a customer stands where abas and PayTrace differ.
+
+    It is written to the other side, whoever owns the field. Once that side shows another value, it is a new matter.
+    """
+    from schemas.records.customers import CustomerSide, KeepCustomerValue
+
+    stands = CustomerSide.ERP if side is Side.ABAS else CustomerSide.GATEWAY
+    command = KeepCustomerValue(
+        **operators.attributed("KeepCustomerValue", why), data_subject=vault_customer, field=field, side=stands
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
 def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
     from schemas.records.customers import CustomerCommandRefused
 
@@ -114,11 +145,16 @@ def _in_words(event: Any) -> str:
         CustomerLinked,
         CustomerLinkWaiting,
         CustomerUnlinked,
+        CustomerValueDecided,
     )
 
     match event:
         case CustomerCreationRequested():
             return f"abas is asked to create {event.data_subject}; see saldo report customer_links"
+        case CustomerValueDecided():
+            return (
+                f"{event.field} of {event.data_subject} is written to the other side; see saldo report customer_values"
+            )
         case CustomerLeft():
             return f"{event.data_subject} stays without a customer of abas"
         case CustomerLinked():
@@ -135,5 +171,6 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "link-customer": link_customer,
     "create-customer": create_customer,
     "leave-customer": leave_customer,
+    "keep-value": keep_value,
     "unlink-customer": unlink_customer,
 }

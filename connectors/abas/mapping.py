@@ -195,6 +195,12 @@ def to_customer_observed(customer: ErpObject, fields: CustomerFields, *, observe
             town=text(fields.town),
             country=text(fields.country),
         ),
+        shipping=Address(
+            street=text(fields.shipping_street),
+            postal_code=text(fields.shipping_zip_code),
+            town=text(fields.shipping_town),
+            country=text(fields.shipping_country),
+        ),
     )
     return ErpCustomerObserved(
         abas_customer_id=number,

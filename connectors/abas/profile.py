@@ -48,6 +48,10 @@ class CustomerFields(Entry):
     zip_code: FieldName | None = None
     town: FieldName | None = None
     country: FieldName | None = None
+    shipping_street: FieldName | None = None
+    shipping_zip_code: FieldName | None = None
+    shipping_town: FieldName | None = None
+    shipping_country: FieldName | None = None
 
     @property
     def are_compared(self) -> bool:

@@ -201,7 +201,7 @@ def to_vault_customer_observed(
     last_four = cells.last_four(row)
     created = row.get("created")
     raw_created = cells.text_or_empty(created if isinstance(created, Mapping) else row, _created_name(created))
-    person = _person(row)
+    person = to_person(row)
     return VaultCustomerObserved(
         vault_customer_id=vault_customer_id,
         merchant=account.merchant,
@@ -247,7 +247,8 @@ def _fingerprint(row: Mapping[str, Any]) -> str | None:
     return keyed_digest("card fingerprint", given) if given else None
 
 
-def _person(row: Mapping[str, Any]) -> Person:
+def to_person(row: Mapping[str, Any]) -> Person:
+    """Return who a row of a customer export says that it is."""
     billing, shipping = (_address(row.get(f"{kind}_address")) for kind in ("billing", "shipping"))
     given = row.get("billing_address")
     named = given if isinstance(given, Mapping) else {}

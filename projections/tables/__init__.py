@@ -8,6 +8,7 @@ from typing import Any
 from projections.tables.fct_alerts.row import TABLE as FCT_ALERTS
 from projections.tables.fct_charge_holds.row import TABLE as FCT_CHARGE_HOLDS
 from projections.tables.fct_customer_links.row import TABLE as FCT_CUSTOMER_LINKS
+from projections.tables.fct_customer_values.row import TABLE as FCT_CUSTOMER_VALUES
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
@@ -79,6 +80,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_CHARGE_HOLDS,
     FCT_CUSTOMER_LINKS,
     FCT_PAYMENT_METHODS,
+    FCT_CUSTOMER_VALUES,
     FCT_RATES,
     FCT_SCHEDULE_RUNS,
 )
@@ -110,6 +112,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_charge_holds_now",
     "rpt_customer_links_now",
     "rpt_payment_methods_now",
+    "rpt_customer_values_now",
 )
 
 

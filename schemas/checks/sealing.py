@@ -153,7 +153,8 @@ def subjects_of(records: Iterable[Any]) -> frozenset[str]:
 def sealed_record(record: R, keys: Mapping[str, SubjectKey | None]) -> R:
     """Return a record with its personal values sealed; the same object where it has none.
 
-    Card and bank numbers are masked first: in what is sealed, no guard could see one.
+    Card and bank numbers are masked first: in what is sealed, no guard could see one. Of a person whose values are
+    erased, the digests by which systems are compared are left out as well.
 
     Shapes: keys has each of `subjects_of`; None for a person whose values are erased.
     Raises: GuardKeyMissing when a number has to be masked and this process has no guard key.
@@ -166,7 +167,17 @@ def sealed_record(record: R, keys: Mapping[str, SubjectKey | None]) -> R:
         for field, subject in sealed_fields(type(record).__name__)
         if not all(map(is_sealed, _texts(getattr(record, field))))
     }
+    erased = {subject for _, subject in sealed_fields(type(record).__name__) if keys[getattr(record, subject)] is None}
+    if erased:
+        changes |= _without_digests(record)
     return replace(record, **changes)  # type: ignore[type-var]  # every record is a dataclass
+
+
+def _without_digests(record: Any) -> dict[str, Any]:
+    """Return the fields by which an erased person would still be recognised, empty."""
+    fields = {field["name"]: field["type"] for field in catalog.fields_of(type(record).__name__)}
+    optional = {name: None for name in ("email_digest", "name_digest", "place_digest") if name in fields}
+    return optional | ({"value_digests": {}} if "value_digests" in fields else {})
 
 
 def refuse_unsealed(record: Any) -> None:

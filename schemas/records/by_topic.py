@@ -40,10 +40,12 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import (
+    ChangeVaultCustomer,
     CreateCustomer,
     CustomerCommandRefused,
     CustomerCreationRefused,
     CustomerCreationRequested,
+    CustomerFollowed,
     CustomerHintAnswered,
     CustomerHinted,
     CustomerHintRecorded,
@@ -53,13 +55,24 @@ from schemas.records.customers import (
     CustomerLinkWaiting,
     CustomerNoted,
     CustomerUnlinked,
+    CustomerValueAgreed,
+    CustomerValueDecided,
+    CustomerValueDiffers,
+    CustomerValuesAsked,
+    CustomerValuesRecorded,
+    CustomerValuesRefused,
+    CustomerValuesShown,
+    CustomerValuesTaken,
     DecideCustomerAgain,
     ErpCustomerObserved,
+    KeepCustomerValue,
     LeaveCustomer,
     LinkCustomer,
     PaymentMethodChanged,
     PaymentMethodWriteRequested,
     UnlinkCustomer,
+    VaultCustomerChanged,
+    VaultCustomerNotChanged,
     VaultCustomerObserved,
 )
 from schemas.records.disputes import (
@@ -315,6 +328,15 @@ CustomersEvents: TypeAlias = (
     | CustomerCreationRequested
     | CustomerCreationRefused
     | CustomerLeft
+    | CustomerFollowed
+    | CustomerValuesShown
+    | CustomerValuesRecorded
+    | CustomerValuesAsked
+    | CustomerValuesTaken
+    | CustomerValuesRefused
+    | CustomerValueDiffers
+    | CustomerValueAgreed
+    | CustomerValueDecided
     | PaymentMethodChanged
     | PaymentMethodWriteRequested
 )
@@ -329,6 +351,11 @@ CustomersInbox: TypeAlias = (
     | LeaveCustomer
     | RecordSaved
     | RecordRefused
+    | CustomerFollowed
+    | CustomerValuesShown
+    | KeepCustomerValue
+    | VaultCustomerChanged
+    | VaultCustomerNotChanged
     | DecideCustomerAgain
 )
 DisputesEvents: TypeAlias = (
@@ -535,6 +562,8 @@ ShopCommands: TypeAlias = WriteToShop
 ShopOutcomes: TypeAlias = ShopWritten | ShopWriteRefused
 SourcesCursors: TypeAlias = SourceCursor
 SubscriptionsInbox: TypeAlias = RecurrenceObserved
+VaultCommands: TypeAlias = ChangeVaultCustomer
+VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged
 WebhookCommands: TypeAlias = SendNotification
 WebhookOutcomes: TypeAlias = NotificationSent | NotificationRefused
 TaskRequests: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested | RulesAdopted

@@ -43,6 +43,28 @@ class MethodChange(StrEnum):
     REMOVED = "REMOVED"
 
 
+class ValueConflict(StrEnum):
+    """Why both sides hold different values where the owner did not just change his."""
+
+    UNKNOWN = "UNKNOWN"
+    NEVER_THE_SAME = "NEVER_THE_SAME"
+    OTHER_CHANGED = "OTHER_CHANGED"
+    BOTH_CHANGED = "BOTH_CHANGED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeVaultCustomer(Record):
+    """Command: make PayTrace's vault hold these values of a customer."""
+
+    data_subject: str
+    merchant: str
+    vault_customer_id: str
+    erp_subject: str
+    fields: tuple[str, ...]
+    person: Mapping[str, str]
+    occurred_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateCustomer(Record):
     """Operator command: create a customer of abas for this vault customer."""
@@ -93,6 +115,16 @@ class CustomerCreationRequested(Record):
     decided_by: str | None = None
     reason: str | None = None
     command_id: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerFollowed(Record):
+    """A vault customer is linked to this customer of abas and wants to know what it shows, or no more."""
+
+    data_subject: str
+    follower: str
+    holds: bool
     occurred_at: datetime
 
 
@@ -189,6 +221,7 @@ class CustomerNoted(Record):
     dropped_tokens: tuple[str, ...]
     person: Mapping[str, str]
     value_digests: Mapping[str, str]
+    erp_version: int | None = None
     occurred_at: datetime
 
 
@@ -202,6 +235,108 @@ class CustomerUnlinked(Record):
     decided_by: str
     reason: str
     command_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValueAgreed(Record):
+    """Event: both sides hold the same again where they differed."""
+
+    data_subject: str
+    vault_customer_id: str
+    field: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValueDecided(Record):
+    """Event: a person said whose value stands on both sides."""
+
+    data_subject: str
+    vault_customer_id: str
+    field: str
+    side: CustomerSide
+    digest: str
+    decided_by: str
+    reason: str
+    command_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValueDiffers(Record):
+    """Event: both sides hold different values, and it is not the owner who changed his."""
+
+    data_subject: str
+    vault_customer_id: str
+    abas_customer_id: str
+    field: str
+    owner: CustomerSide
+    why: ValueConflict
+    is_waiting: bool
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValuesAsked(Record):
+    """Event: one side is asked to hold the values of the other."""
+
+    data_subject: str
+    vault_customer_id: str
+    abas_customer_id: str
+    side: CustomerSide
+    fields: tuple[str, ...]
+    own_digests: Mapping[str, str]
+    other_digests: Mapping[str, str]
+    mapping_version: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValuesRecorded(Record):
+    """Event: the vault customer knows what its customer of abas shows."""
+
+    data_subject: str
+    abas_customer_id: str
+    erp_subject: str
+    person: Mapping[str, str]
+    value_digests: Mapping[str, str]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValuesRefused(Record):
+    """Event: the side that was asked did not take these values; a person decides."""
+
+    data_subject: str
+    vault_customer_id: str
+    side: CustomerSide
+    fields: tuple[str, ...]
+    code: str
+    message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValuesShown(Record):
+    """What a customer of abas shows now, for the vault customer that is linked to it."""
+
+    data_subject: str
+    abas_customer_id: str
+    erp_subject: str
+    person: Mapping[str, str]
+    value_digests: Mapping[str, str]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValuesTaken(Record):
+    """Event: the side that was asked holds these values now."""
+
+    data_subject: str
+    vault_customer_id: str
+    side: CustomerSide
+    fields: tuple[str, ...]
     occurred_at: datetime
 
 
@@ -228,6 +363,21 @@ class ErpCustomerObserved(Record):
     erp_version: int | None = None
     observed_at: datetime
     raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepCustomerValue(Record):
+    """Operator command: the value of this side shall stand on both."""
+
+    command_id: str
+    data_subject: str
+    field: str
+    side: CustomerSide
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +448,28 @@ class UnlinkCustomer(Record):
     authenticated_by: str
     reason: str
     approved_by: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultCustomerChanged(Record):
+    """Outcome: PayTrace's vault holds these values."""
+
+    data_subject: str
+    vault_customer_id: str
+    fields: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultCustomerNotChanged(Record):
+    """Outcome: PayTrace did not take the values, or keeps others."""
+
+    data_subject: str
+    vault_customer_id: str
+    fields: tuple[str, ...]
+    code: str
+    message: str
     occurred_at: datetime
 
 

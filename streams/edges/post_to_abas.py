@@ -16,7 +16,7 @@ from streams.edges.stateless import Stateless, recall_by, unchanged
 from streams.tasks.processor import Effect
 
 AGENT = "post-to-abas"
-_CUSTOMER = "customer"
+_CUSTOMERS = frozenset({"customer", "customer_change"})
 PostChecked = Callable[[ErpCommands, str], Awaitable[ErpOutcomes]]
 
 # abas takes an ERP licence per running request; two are the default of the reference, so two customers at a time.
@@ -61,7 +61,7 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
 
 def _reply(_state: Stateless, outcome: ErpOutcomes) -> tuple[Output, ...]:
     """Report a document or a customer to who asked for it, and every posted document to the ledger."""
-    if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind == _CUSTOMER:
+    if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind in _CUSTOMERS:
         return (Output(Topic.CUSTOMERS_INBOX, outcome),)
     if not isinstance(outcome, DocumentPosted | DocumentRefused):
         return ()

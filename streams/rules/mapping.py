@@ -19,7 +19,7 @@ from schemas.records.payments import PaymentMethod
 from schemas.values.companies import LABEL
 from schemas.values.money import currencies
 from streams.domain.accounts import FACTS, Account, AccountMapping, AccountRule, Accounts, Facts, TextOf
-from streams.domain.choices import CashDiscount, Choices, ClosedPeriod, CustomerRules, SmallRests
+from streams.domain.choices import CUSTOMER_FIELDS, CashDiscount, Choices, ClosedPeriod, CustomerRules, SmallRests
 from streams.domain.statuses import InvoiceStatus, PaymentStatus, StatusWords
 from streams.rules.conditions import ConditionInvalid, condition
 from streams.rules.templates import TemplateInvalid, template
@@ -167,10 +167,22 @@ class _Statuses(Entry):
 class _Customers(Entry):
     unknown: Literal["flag", "create"] = "flag"
     payment_methods: Annotated[Literal["off", "write"], _OFF_WORD] = "off"
+    fields: Mapping[str, Literal["abas", "paytrace"]] = {}
+    conflict: Literal["owner", "ask"] = "owner"
+
+    @field_validator("fields")
+    @classmethod
+    def _are_fields(cls, given: Mapping[str, str]) -> Mapping[str, str]:
+        found = [
+            ((name,), f"is no field; {near(name, CUSTOMER_FIELDS)}") for name in given if name not in CUSTOMER_FIELDS
+        ]
+        if found:
+            raise Misfits(found)
+        return given
 
     def value(self) -> CustomerRules:
         """Return the value that deciders are handed."""
-        return CustomerRules(unknown=self.unknown, payment_methods=self.payment_methods == "write")
+        return CustomerRules(self.unknown, self.payment_methods == "write", self.fields, self.conflict)
 
 
 class _Mapping(Entry):

@@ -53,6 +53,7 @@ LEFT_EMPTY = {
     "fct_ledger_documents",
     "fct_next_steps",
     "fct_payment_methods",
+    "fct_customer_values",
     "fct_proposals",
     "fct_dispute_events",
     "fct_dispute_deadlines",

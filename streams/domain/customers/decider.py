@@ -20,6 +20,7 @@ from schemas.records.customers import (
     CustomerCommandRefused,
     CustomerCreationRefused,
     CustomerCreationRequested,
+    CustomerFollowed,
     CustomerHintAnswered,
     CustomerHinted,
     CustomerHintRecorded,
@@ -30,25 +31,37 @@ from schemas.records.customers import (
     CustomerNoted,
     CustomerSide,
     CustomerUnlinked,
+    CustomerValueAgreed,
+    CustomerValueDecided,
+    CustomerValueDiffers,
+    CustomerValuesAsked,
+    CustomerValuesRecorded,
+    CustomerValuesRefused,
+    CustomerValuesShown,
+    CustomerValuesTaken,
     DecideCustomerAgain,
     ErpCustomerObserved,
+    KeepCustomerValue,
     LeaveCustomer,
     LinkCustomer,
     LinkWaitingReason,
     PaymentMethodChanged,
     PaymentMethodWriteRequested,
     UnlinkCustomer,
+    VaultCustomerChanged,
+    VaultCustomerNotChanged,
     VaultCustomerObserved,
 )
-from schemas.records.erp import RecordRefused, RecordSaved
+from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from schemas.records.identification import CustomerReferenced, CustomerUnreferenced
 from schemas.topic import Topic
+from schemas.values.companies import company_of, in_company
 from schemas.values.references import vault_token
 from schemas.values.replacing import replace
 from streams.domain.accounts import AccountMapping
-from streams.domain.customers import creation, methods
+from streams.domain.customers import creation, methods, sync
 from streams.domain.customers.evidence import EMAIL, NAME, NUMBER, PLACE, RECORDED, verdict
-from streams.domain.customers.state import INITIAL, Customer, State, Token
+from streams.domain.customers.state import INITIAL, Customer, State, Theirs, Token
 from streams.domain.output import Output
 
 __all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "reminder", "route"]
@@ -74,7 +87,9 @@ def decide(state: State, record: CustomersInbox, mapping: AccountMapping) -> tup
 def reminder(state: State, at: datetime) -> DecideCustomerAgain | None:
     """Return what has a vault customer decided again by new rules."""
     customer = state.customer
-    if customer.side is not CustomerSide.GATEWAY or not (_is_unknown(customer) or customer.methods or customer.written):
+    if customer.side is not CustomerSide.GATEWAY or not (
+        _is_unknown(customer) or customer.methods or customer.written or customer.theirs
+    ):
         return None
     return DecideCustomerAgain(data_subject=customer.data_subject, occurred_at=at)
 
@@ -102,8 +117,14 @@ def _of_record(state: State, record: CustomersInbox, mapping: AccountMapping) ->
             return _hinted(state.token, record)
         case CustomerHintAnswered():
             return _answered(state.customer, record)
-        case RecordSaved() | RecordRefused():
+        case RecordSaved() | RecordRefused() if record.kind == creation.KIND:
             return _created(state.customer, record)
+        case RecordSaved() | RecordRefused() | VaultCustomerChanged() | VaultCustomerNotChanged():
+            return sync.answered(state.customer, record)
+        case CustomerFollowed():
+            return _followed(state.customer, record)
+        case CustomerValuesShown():
+            return _shown(state.customer, record)
         case DecideCustomerAgain():
             return ()
         case _ if record.command_id in state.command_ids:
@@ -116,6 +137,8 @@ def _of_record(state: State, record: CustomersInbox, mapping: AccountMapping) ->
             return _create(state.customer, record, mapping)
         case LeaveCustomer():
             return _leave(state.customer, record)
+        case KeepCustomerValue():
+            return _keep(state.customer, record)
         case _:
             assert_never(record)
 
@@ -143,20 +166,26 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return tuple(Output(Topic.CUSTOMERS_INBOX, _hint(event, token, holds)) for token, holds in hints)
         case CustomerHintAnswered():
             return (Output(Topic.CUSTOMERS_INBOX, event),)
+        case CustomerValuesShown():
+            return (Output(Topic.CUSTOMERS_INBOX, event),)
+        case CustomerValuesAsked():
+            asked = sync.command(state.customer, event)
+            return (Output(Topic.ERP_COMMANDS if isinstance(asked, SaveRecord) else Topic.VAULT_COMMANDS, asked),)
         case CustomerLinked():
             referenced = CustomerReferenced(
                 token=vault_token(event.vault_customer_id),
                 abas_customer_id=event.abas_customer_id,
                 observed_at=event.occurred_at,
             )
-            return (Output(Topic.IDENTIFICATION_INBOX, referenced),)
+            return (Output(Topic.IDENTIFICATION_INBOX, referenced), Output(Topic.CUSTOMERS_INBOX, _follow(event, True)))
         case CustomerUnlinked():
             unreferenced = CustomerUnreferenced(
                 token=vault_token(event.vault_customer_id),
                 abas_customer_id=event.abas_customer_id,
                 occurred_at=event.occurred_at,
             )
-            return (Output(Topic.IDENTIFICATION_INBOX, unreferenced),)
+            follows = _follow(event, False)
+            return (Output(Topic.IDENTIFICATION_INBOX, unreferenced), Output(Topic.CUSTOMERS_INBOX, follows))
         case CustomerCreationRequested():
             return (Output(Topic.ERP_COMMANDS, creation.command(state.customer, event)),)
         case PaymentMethodWriteRequested():
@@ -180,8 +209,16 @@ def _noted(
     named: str,
     tokens: tuple[str, ...],
 ) -> tuple[Event, ...]:
-    shown = (side, named, frozenset(tokens), record.person, record.value_digests)
-    if shown == (customer.side, customer.named, customer.tokens, customer.person, customer.value_digests):
+    version = record.erp_version if isinstance(record, ErpCustomerObserved) else None
+    shown = (side, named, frozenset(tokens), record.person, record.value_digests, version)
+    if shown == (
+        customer.side,
+        customer.named,
+        customer.tokens,
+        customer.person,
+        customer.value_digests,
+        customer.erp_version,
+    ):
         return ()
     noted = CustomerNoted(
         data_subject=record.data_subject,
@@ -191,9 +228,12 @@ def _noted(
         dropped_tokens=tuple(sorted(customer.tokens - set(tokens))),
         person=record.person,
         value_digests=record.value_digests,
+        erp_version=version,
         occurred_at=record.observed_at,
     )
-    return (noted, *_outcome(_evolve_customer(customer, noted), record.data_subject, record.observed_at))
+    after = _evolve_customer(customer, noted)
+    told = (_values_for(after, follower, record.observed_at) for follower in sorted(after.followers))
+    return (noted, *_outcome(after, record.data_subject, record.observed_at), *told)
 
 
 def _hint(event: CustomerNoted, token: str, holds: bool) -> CustomerHinted:
@@ -204,6 +244,63 @@ def _hint(event: CustomerNoted, token: str, holds: bool) -> CustomerHinted:
         named=event.named,
         holds=holds,
         occurred_at=event.occurred_at,
+    )
+
+
+# -- what abas shows of a linked customer ------------------------------------------------------------------------------
+
+
+def _follow(event: CustomerLinked | CustomerUnlinked, holds: bool) -> CustomerFollowed:
+    number = event.abas_customer_id
+    company = company_of(number)
+    return CustomerFollowed(
+        data_subject=in_company(company, f"abas/{number.removeprefix(in_company(company, ''))}"),
+        follower=event.data_subject,
+        holds=holds,
+        occurred_at=event.occurred_at,
+    )
+
+
+def _followed(customer: Customer, record: CustomerFollowed) -> tuple[Event, ...]:
+    """Note who follows a customer of abas; whoever begins to is told what it shows, where it was seen."""
+    if (record.follower in customer.followers) == record.holds:
+        return ()
+    is_told = record.holds and customer.side is CustomerSide.ERP
+    return (record, *((_values_for(customer, record.follower, record.occurred_at),) if is_told else ()))
+
+
+def _values_for(customer: Customer, follower: str, at: datetime) -> CustomerValuesShown:
+    return CustomerValuesShown(
+        data_subject=follower,
+        abas_customer_id=customer.named,
+        erp_subject=customer.data_subject,
+        person=customer.person,
+        value_digests=customer.value_digests,
+        occurred_at=at,
+    )
+
+
+def _shown(customer: Customer, record: CustomerValuesShown) -> tuple[Event, ...]:
+    """Take what abas shows, of the customer that this one is linked to still."""
+    if customer.linked_to != record.abas_customer_id or customer.theirs == _theirs(record):
+        return ()
+    recorded = CustomerValuesRecorded(
+        data_subject=record.data_subject,
+        abas_customer_id=record.abas_customer_id,
+        erp_subject=record.erp_subject,
+        person=record.person,
+        value_digests=record.value_digests,
+        occurred_at=record.occurred_at,
+    )
+    return (recorded,)
+
+
+def _theirs(record: CustomerValuesShown | CustomerValuesRecorded) -> Theirs:
+    return Theirs(
+        abas_customer_id=record.abas_customer_id,
+        erp_subject=record.erp_subject,
+        person=record.person,
+        value_digests=record.value_digests,
     )
 
 
@@ -364,6 +461,12 @@ def _leave(customer: Customer, command: LeaveCustomer) -> tuple[Event, ...]:
     return (left,)
 
 
+def _keep(customer: Customer, command: KeepCustomerValue) -> tuple[Event, ...]:
+    refused = why_not_attributed(command.decided_by, command.reason) or _no_vault_customer(customer, command)
+    decided = refused or sync.decided(customer, command)
+    return (_refused(command, decided) if isinstance(decided, str) else decided,)
+
+
 def _created(customer: Customer, outcome: RecordSaved | RecordRefused) -> tuple[Event, ...]:
     """Take abas' answer; where it created nobody, what was learned meanwhile is weighed."""
     events: tuple[Event, ...] = creation.answered(customer, outcome)
@@ -389,10 +492,11 @@ def _by_rule(customer: Customer, subject: str, mapping: AccountMapping, at: date
         events.append(creation.requested(customer, subject, mapping, at))
     if rules.payment_methods:
         events.extend(methods.to_write(customer, subject, str(mapping.version), at))
+    events.extend(sync.flow(customer, mapping, at))
     return tuple(events)
 
 
-Command: TypeAlias = LinkCustomer | UnlinkCustomer | CreateCustomer | LeaveCustomer
+Command: TypeAlias = LinkCustomer | UnlinkCustomer | CreateCustomer | LeaveCustomer | KeepCustomerValue
 
 
 def _no_vault_customer(customer: Customer, command: Command) -> str:
@@ -431,7 +535,7 @@ def _evolve_customer(customer: Customer, event: Event) -> Customer:
         case CustomerNoted():
             tokens = frozenset(event.tokens)
             answers = {token: answer for token, answer in customer.answers.items() if token in tokens}
-            return replace(
+            noted = replace(
                 customer,
                 data_subject=event.data_subject,
                 side=event.side,
@@ -440,7 +544,24 @@ def _evolve_customer(customer: Customer, event: Event) -> Customer:
                 answers=answers,
                 person=event.person,
                 value_digests=event.value_digests,
+                erp_version=event.erp_version,
             )
+            return sync.compared(noted)
+        case CustomerFollowed():
+            followers = customer.followers
+            changed = followers | {event.follower} if event.holds else followers - {event.follower}
+            return replace(customer, followers=changed)
+        case CustomerValuesRecorded():
+            return sync.compared(replace(customer, theirs=_theirs(event)))
+        case (
+            CustomerValuesAsked()
+            | CustomerValuesTaken()
+            | CustomerValuesRefused()
+            | CustomerValueDiffers()
+            | CustomerValueAgreed()
+            | CustomerValueDecided()
+        ):
+            return sync.evolved(customer, event)
         case CustomerHintRecorded():
             return replace(customer, answers={**customer.answers, event.hint: event.abas_customer_ids})
         case CustomerLinked():
@@ -467,7 +588,8 @@ def _evolve_customer(customer: Customer, event: Event) -> Customer:
             now = methods.wanted(customer, event.method)
             return customer if now is None else replace(customer, written={**customer.written, event.method: now})
         case CustomerUnlinked():
-            return replace(customer, linked_to=None, rejected=customer.rejected | {event.abas_customer_id}, said=())
+            rejected = customer.rejected | {event.abas_customer_id}
+            return replace(customer, linked_to=None, rejected=rejected, said=(), theirs=None, fields={}, pending={})
         case CustomerLinkWaiting() | CustomerLinkContested():
             return replace(customer, said=_said(event))
         case _:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from schemas.records.customers import CustomerCreationRequested, CustomerSide
+from schemas.records.customers import CustomerCreationRequested, CustomerSide, CustomerValuesAsked
 from schemas.records.payments import PaymentMethod
 
 
@@ -43,13 +43,42 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Theirs:
+    """What the linked customer of abas shows: sealed values by role, digests by field."""
+
+    abas_customer_id: str
+    erp_subject: str
+    person: Mapping[str, str]
+    value_digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A value that both sides hold.
+
+    Shapes: agreed is what abas and PayTrace showed when both were the same; asked is what owner and other side showed
+            when the other side was asked last; told is the conflict as published; decided is whose value stands by a
+            person's word, as long as that side shows it.
+    """
+
+    agreed: tuple[str, str] | None = None
+    asked: tuple[str, str] | None = None
+    told: tuple[str, ...] = ()
+    decided: CustomerSide | None = None
+    decided_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """A customer of one side.
 
     Shapes: answers are by token, of a vault customer alone; rejected are customers of abas that a person said it is
             not; said is the last outcome as published, so that the same one is not published again; person is sealed
             values by role; asked is the creation that abas was asked for last, while is_asked its outcome is awaited;
-            methods are what it can be charged by now, written is what abas was asked to hold of them.
+            methods are what it can be charged by now, written is what abas was asked to hold of them; followers are
+            the vault customers that are linked to this customer of abas; theirs is what abas shows of the customer that
+            this vault customer is linked to, fields what is known of each value, pending what each side was asked last
+            and has not answered.
     """
 
     data_subject: str = ""
@@ -68,6 +97,11 @@ class Customer:
     is_left: bool = False
     methods: Mapping[PaymentMethod, Card] = field(default_factory=dict)
     written: Mapping[PaymentMethod, Written] = field(default_factory=dict)
+    erp_version: int | None = None
+    followers: frozenset[str] = frozenset()
+    theirs: Theirs | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    pending: Mapping[CustomerSide, CustomerValuesAsked] = field(default_factory=dict)
 
     @property
     def is_answered(self) -> bool:

@@ -521,6 +521,40 @@ async def test_two_new_customers_of_one_address_at_once_are_one(sandbox: AbasSan
     assert sum(len(customers(sandbox, key)) for key in keys) == 1
 
 
+async def test_values_flow_to_a_customer_whom_people_made_and_are_read_back(
+    sandbox: AbasSandboxProcess, sink: AbasSink, abas: AbasClient, either: Profile, language: str
+) -> None:
+    number = fresh("K")
+    sandbox.admin(
+        "POST",
+        "customers",
+        [{"number": number, "name": "Old Ltd", "street": "Hauptstr. 1", "town": "Karlsruhe", "country": "DE"}],
+    )
+    values = {
+        "number": number, "name": "New Ltd", "email": "new@example.com", "phone": "+49 721 1",
+        "street": "Hauptstraße 1", "town": "Karlsruhe", "country": "DE",
+        "shipping_street": "Hafen 2", "shipping_town": "Kehl",
+    }  # fmt: skip
+    command = SaveRecord(
+        kind="customer_change", natural_key="paytrace/main/k", subject=number, values=values, rows=(),
+        occurred_at=OCCURRED_AT,
+    )  # fmt: skip
+    saved = await sink.post(command)
+    assert isinstance(saved, RecordSaved)
+    assert (saved.erp_number, saved.natural_key) == (number, "paytrace/main/k")
+    assert await sink.post(command) == saved
+    settings = sandbox.settings(variable_language=language, accept_language=language)
+    found = [records[0] async for _, records in AbasSource(abas, either, settings).customers()]
+    [seen] = [one for one in found if one.abas_customer_id == number]
+    assert seen.person == {
+        "name": "New Ltd", "email": "new@example.com", "phone": "+49 721 1", "billing_street": "Hauptstr. 1",
+        "billing_town": "Karlsruhe", "billing_country": "DE", "shipping_street": "Hafen 2", "shipping_town": "Kehl",
+    }  # fmt: skip
+    assert seen.erp_version == saved.erp_version
+    missing = await sink.post(replace(command, values={**values, "number": "no-such"}))
+    assert isinstance(missing, RecordRefused)
+
+
 async def test_a_payment_method_is_written_changed_and_removed(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
     key = f"paytrace/main/{fresh('vault')}/card"
     values = {

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from projections.store.client import Store
-from schemas.records.customers import LinkWaitingReason, MethodChange
+from schemas.records.customers import CustomerSide, LinkWaitingReason, MethodChange
 from schemas.records.payments import PaymentMethod
 from schemas.topic import Topic
 from tests.support.examples import example
@@ -104,3 +104,25 @@ def test_one_card_under_two_customers_is_sure_by_fingerprint_and_possible_by_wha
     assert rows == [
         ("fingerprint", "a"), ("fingerprint", "b"), ("last four and expiry", "c"), ("last four and expiry", "d"),
     ]  # fmt: skip
+
+
+def test_each_value_that_differs_has_one_status_and_those_that_wait_are_counted(engine: Store) -> None:
+    abas, paytrace = CustomerSide.ERP, CustomerSide.GATEWAY
+    store = filled(
+        engine,
+        example("CustomerValueDiffers", **of("a"), field="email", owner=paytrace, is_waiting=True),
+        example("CustomerValueDiffers", **of("b"), field="email", owner=paytrace, is_waiting=False),
+        example("CustomerValuesAsked", **of("b"), side=abas, fields=("email", "name")),
+        example("CustomerValuesTaken", **of("b"), side=abas, fields=("email", "name")),
+        example("CustomerValueAgreed", **of("b"), field="email"),
+        example("CustomerValuesAsked", **of("c"), side=paytrace, fields=("phone",)),
+        example("CustomerValuesRefused", **of("c"), side=paytrace, fields=("phone",)),
+    )
+    rows = {(row["data_subject"][-1], row["field"]): row for row in asked(store, "customer_values")}
+    assert {key: (row["status"], row["stands"], row["why"], row["conflicts"]) for key, row in rows.items()} == {
+        ("a", "email"): ("waiting", "paytrace", "other changed", 1),
+        ("c", "phone"): ("refused", "abas", "not kept", 0),
+        ("b", "name"): ("written", "paytrace", "", 0),
+        ("b", "email"): ("the same", "", "other changed", 1),
+    }
+    assert {row["kind"]: row["item_count"] for row in asked(store, "what_needs_a_person")} == {"customer values": 2}

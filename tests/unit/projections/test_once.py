@@ -83,6 +83,7 @@ def eventful() -> list[Inbound]:
     script.write("rates.events.v1", example("RateRecorded"))
     script.write("customers.events.v1", example("CustomerLinked"))
     script.write("customers.events.v1", example("PaymentMethodChanged"))
+    script.write("customers.events.v1", example("CustomerValueDiffers"))
     return script.messages
 
 

@@ -56,6 +56,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "refunds_that_came_back",
     "customer_links",
     "payment_methods",
+    "customer_values",
     "expiring_cards",
     "shared_cards",
     "schedule_runs",

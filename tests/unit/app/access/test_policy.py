@@ -74,6 +74,7 @@ MAY: dict[str, set[Role]] = {
     "LinkCustomer": {C, P},
     "CreateCustomer": {C, P},
     "LeaveCustomer": {C, P},
+    "KeepCustomerValue": {C, P},
     "UnlinkCustomer": {C, P},
     "EraseSubject": {C, P},
     "ReadmitSubject": {C, P},
