@@ -78,7 +78,7 @@ class VaultSink:
 
 def _with(held: Person, values: Mapping[str, str]) -> Person:
     """Return a person with these values in place of what is held, addresses whole."""
-    plain = {role: text for role, text in values.items() if role in ("name", "email", "phone")}
+    plain: dict[str, Any] = {role: text for role, text in values.items() if role in ("name", "email", "phone")}
     if "name" in plain:
         plain["company"] = ""  # the owner's name is what people know it by, a company's or a person's
     for kind in ("billing", "shipping"):

@@ -256,7 +256,7 @@ class CustomerValueDecided(Record):
     vault_customer_id: str
     field: str
     side: CustomerSide
-    digest: str
+    value_digest: str
     decided_by: str
     reason: str
     command_id: str

@@ -51,7 +51,8 @@ def project(record: Any, at: Coordinates) -> tuple[CustomerValueRow, ...]:
     """Return one row for each field of the record."""
     if not isinstance(record, VALUE_RECORDS):
         return ()
-    fields, stands, why, detail, is_waiting, decided_by, reason = (), "", "", "", 0, "", ""
+    fields: tuple[str, ...] = ()
+    stands, why, detail, is_waiting, decided_by, reason = "", "", "", 0, "", ""
     match record:
         case CustomerValueDiffers():
             fields, stands, why = (record.field,), _NAMES.get(record.owner, ""), record.why.value

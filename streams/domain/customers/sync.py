@@ -165,7 +165,7 @@ def decided(customer: Customer, command: KeepCustomerValue) -> CustomerValueDeci
         **_about(customer),
         field=command.field,
         side=command.side,
-        digest=digest,
+        value_digest=digest,
         decided_by=command.decided_by,
         reason=command.reason,
         command_id=command.command_id,
@@ -215,7 +215,7 @@ def evolved(
         case CustomerValueAgreed():
             return _with(customer, event.field, told=(), asked=None)
         case CustomerValueDecided():
-            return _with(customer, event.field, decided=event.side, decided_digest=event.digest, asked=None)
+            return _with(customer, event.field, decided=event.side, decided_digest=event.value_digest, asked=None)
 
 
 def _known(customer: Customer, field: str) -> Field:
