@@ -35,6 +35,7 @@ from streams.rules.catalogue import (
     DISPUTE_DEADLINES,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
+    ORDER_FULFILMENT,
     PAYMENT_CODES,
     WRITE_OFF_LIMITS,
     alert_policy,
@@ -42,6 +43,7 @@ from streams.rules.catalogue import (
     deposit_policy,
     disputes_policy,
     ledger_policy,
+    orders_policy,
     payments_policy,
     rates_policy,
     receivables_policy,
@@ -74,12 +76,12 @@ FOLD_PAYMENTS = _decider(
     Topic.PAYMENTS_OBSERVATIONS,
     Topic.PAYMENTS_EVENTS,
     payments,
-    version=3,
+    version=4,
     rules=RulesUsed((ACCOUNT_MAPPING.name, PAYMENT_CODES.name), payments_policy),
 )
 # The abas customer behind each movement of money, or it waits for a reference.
 IDENTIFY_PAYERS = _decider(
-    "identify-payers", Topic.IDENTIFICATION_INBOX, Topic.IDENTIFICATION_EVENTS, identification, version=2
+    "identify-payers", Topic.IDENTIFICATION_INBOX, Topic.IDENTIFICATION_EVENTS, identification, version=3
 )
 # Identified money meets a customer's open items; abas is asked to post what is certain.
 MATCH_OPEN_ITEMS = _decider(
@@ -87,7 +89,7 @@ MATCH_OPEN_ITEMS = _decider(
     Topic.RECEIVABLES_INBOX,
     Topic.RECEIVABLES_EVENTS,
     receivables,
-    version=10,
+    version=11,
     rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name, ACCOUNT_MAPPING.name), receivables_policy),
     reminder=receivables.reminder,
 )
@@ -141,8 +143,16 @@ LINK_CUSTOMERS = _decider(
     rules=RulesUsed((ACCOUNT_MAPPING.name,), customers_policy),
     reminder=customers.reminder,
 )
-# Where each order of a shop stands by the last facts that could be taken.
-FOLLOW_ORDERS = _decider("follow-orders", Topic.ORDERS_INBOX, Topic.ORDERS_EVENTS, orders)
+# What becomes of each order of a shop: its money by PayTrace, its sales order in abas, its status in the shop.
+FULFIL_ORDERS = _decider(
+    orders.AGENT,
+    Topic.ORDERS_INBOX,
+    Topic.ORDERS_EVENTS,
+    orders,
+    version=2,
+    rules=RulesUsed((ORDER_FULFILMENT.name,), orders_policy),
+    reminder=orders.reminder,
+)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 # Which conditions become alerts, and who is told of them when.
@@ -163,7 +173,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     KEEP_LEDGER,
     KEEP_RATES,
     LINK_CUSTOMERS,
-    FOLLOW_ORDERS,
+    FULFIL_ORDERS,
     HOLD_APPROVALS,
     RAISE_ALERTS,
     ADOPT_RULES,

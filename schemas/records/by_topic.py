@@ -153,14 +153,27 @@ from schemas.records.ledger import (
     TryWaitingAgain,
 )
 from schemas.records.orders import (
+    DecideOrder,
+    DecideOrderAgain,
     OrderChanged,
+    OrderCustomerAsked,
+    OrderCustomerFound,
+    OrderDecided,
+    OrderDecisionRefused,
     OrderGone,
     OrderGoneObserved,
     OrderHinted,
     OrderInReview,
+    OrderMoneyNamed,
+    OrderMoneyReported,
     OrderObserved,
+    OrderPayerNamed,
+    OrderPaymentAsked,
+    OrderPaymentReported,
     OrderPlaced,
     OrderReviewEnded,
+    OrderWaitEnded,
+    OrderWaiting,
     ProductCategoriesObserved,
     ShopHooksChanged,
     ShopHooksObserved,
@@ -317,6 +330,7 @@ ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalReject
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersEvents: TypeAlias = (
     CustomerNoted
+    | OrderCustomerAsked
     | CustomerHinted
     | CustomerHintAnswered
     | CustomerHintRecorded
@@ -343,6 +357,7 @@ CustomersEvents: TypeAlias = (
 CustomersInbox: TypeAlias = (
     VaultCustomerObserved
     | ErpCustomerObserved
+    | OrderCustomerAsked
     | CustomerHinted
     | CustomerHintAnswered
     | LinkCustomer
@@ -382,6 +397,7 @@ IdentificationEvents: TypeAlias = (
     | ReferenceAnswered
     | CardMoneyKnown
     | ReferenceAnswerRecorded
+    | OrderPayerNamed
     | IdentificationReviewed
     | ReferenceRemembered
     | ReferenceForgotten
@@ -400,6 +416,7 @@ IdentificationInbox: TypeAlias = (
     | AssignCustomer
     | RememberReference
     | ForgetReference
+    | OrderPayerNamed
 )
 LedgerEntries: TypeAlias = (
     JournalEntryMade
@@ -434,9 +451,40 @@ OrdersEvents: TypeAlias = (
     | ShopRefundSeen
     | ShopRefundVanished
     | ShopHooksChanged
+    | OrderPaymentAsked
+    | OrderPaymentReported
+    | OrderCustomerAsked
+    | OrderCustomerFound
+    | OrderPayerNamed
+    | SaveRecord
+    | RecordSaved
+    | RecordRefused
+    | OrderMoneyNamed
+    | OrderMoneyReported
+    | WriteToShop
+    | ShopWritten
+    | ShopWriteRefused
+    | OrderWaiting
+    | OrderWaitEnded
+    | OrderDecided
+    | OrderDecisionRefused
 )
 OrdersInbox: TypeAlias = (
-    OrderObserved | OrderGoneObserved | OrderHinted | ShopRefundObserved | ShopRefundGoneObserved | ShopHooksObserved
+    OrderObserved
+    | OrderGoneObserved
+    | OrderHinted
+    | ShopRefundObserved
+    | ShopRefundGoneObserved
+    | ShopHooksObserved
+    | OrderPaymentReported
+    | OrderCustomerFound
+    | OrderMoneyReported
+    | RecordSaved
+    | RecordRefused
+    | ShopWritten
+    | ShopWriteRefused
+    | DecideOrder
+    | DecideOrderAgain
 )
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
@@ -463,9 +511,10 @@ PaymentsEvents: TypeAlias = (
     | NextStepFound
     | ValuationAsked
     | PaymentValued
+    | OrderPaymentAsked
 )
 PaymentsObservations: TypeAlias = (
-    TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode
+    TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode | OrderPaymentAsked
 )
 PrivacyEvents: TypeAlias = SubjectErased | SubjectReadmitted | ErasureRefused
 PrivacyInbox: TypeAlias = EraseSubject | ReadmitSubject
@@ -489,6 +538,7 @@ ReceivablesEvents: TypeAlias = (
     | EntryUnmatched
     | PaymentReassigned
     | EntryMoved
+    | OrderMoneyNamed
     | EntryHandedOver
     | PaymentStatusChanged
     | DecisionTaken
@@ -511,6 +561,7 @@ ReceivablesInbox: TypeAlias = (
     | ReverseWriteOff
     | ReassignPayment
     | EntryMoved
+    | OrderMoneyNamed
     | MatchRefund
     | PutRefundOnAccount
     | HandToFinance

@@ -21,6 +21,7 @@ class CustomerSide(StrEnum):
     UNKNOWN = "UNKNOWN"
     GATEWAY = "GATEWAY"
     ERP = "ERP"
+    SHOP = "SHOP"
 
 
 class LinkWaitingReason(StrEnum):

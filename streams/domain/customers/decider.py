@@ -54,6 +54,7 @@ from schemas.records.customers import (
 )
 from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from schemas.records.identification import CustomerReferenced, CustomerUnreferenced
+from schemas.records.orders import OrderCustomerAsked, OrderCustomerFound, OrderCustomerSource
 from schemas.topic import Topic
 from schemas.values.companies import company_of, in_company
 from schemas.values.references import vault_token
@@ -70,6 +71,8 @@ AGENT = "link-customers"
 Event: TypeAlias = CustomersEvents
 # A name or place that so many customers share says nothing of one of them.
 MOST_FOUND = 50
+# Those who look for their customer of abas.
+_SEEKERS = (CustomerSide.GATEWAY, CustomerSide.SHOP)
 BY_PERSON = "by_person"
 
 
@@ -87,7 +90,7 @@ def decide(state: State, record: CustomersInbox, mapping: AccountMapping) -> tup
 def reminder(state: State, at: datetime) -> DecideCustomerAgain | None:
     """Return what has a vault customer decided again by new rules."""
     customer = state.customer
-    if customer.side is not CustomerSide.GATEWAY or not (
+    if customer.side not in _SEEKERS or not (
         _is_unknown(customer) or customer.methods or customer.written or customer.theirs
     ):
         return None
@@ -113,6 +116,8 @@ def _of_record(state: State, record: CustomersInbox, mapping: AccountMapping) ->
         case ErpCustomerObserved():
             tokens = _tokens(record, {NUMBER: record.abas_customer_id, RECORDED: record.recorded_vault_customer})
             return _noted(state.customer, record, CustomerSide.ERP, record.abas_customer_id, tokens)
+        case OrderCustomerAsked():
+            return _asked(state.customer, record)
         case CustomerHinted():
             return _hinted(state.token, record)
         case CustomerHintAnswered():
@@ -171,6 +176,11 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
         case CustomerValuesAsked():
             asked = sync.command(state.customer, event)
             return (Output(Topic.ERP_COMMANDS if isinstance(asked, SaveRecord) else Topic.VAULT_COMMANDS, asked),)
+        case OrderCustomerAsked():
+            return _to_orders(state.customer, frozenset({event.shop_order}), event.occurred_at, "")
+        case CustomerLinked() | CustomerUnlinked() if state.customer.side is CustomerSide.SHOP:
+            evidence = ", ".join(event.evidence) if isinstance(event, CustomerLinked) else event.reason
+            return _to_orders(state.customer, state.customer.orders, event.occurred_at, evidence, also_nobody=True)
         case CustomerLinked():
             referenced = CustomerReferenced(
                 token=vault_token(event.vault_customer_id),
@@ -202,6 +212,44 @@ def _tokens(record: VaultCustomerObserved | ErpCustomerObserved, own: dict[str, 
     return tuple(sorted(f"{kind}:{value}" for kind, value in by_kind.items() if value))
 
 
+def _asked(customer: Customer, order: OrderCustomerAsked) -> tuple[Event, ...]:
+    asked = () if order.shop_order in customer.orders else (order,)
+    by_kind = {EMAIL: order.email_digest, NAME: order.name_digest, PLACE: order.place_digest}
+    tokens = tuple(sorted(f"{kind}:{value}" for kind, value in by_kind.items() if value))
+    named = order.data_subject.removeprefix("shop/")
+    noted = CustomerNoted(
+        data_subject=order.data_subject,
+        side=CustomerSide.SHOP,
+        named=named,
+        tokens=tokens,
+        dropped_tokens=tuple(sorted(customer.tokens - set(tokens))),
+        person=order.person,
+        value_digests={},
+        occurred_at=order.occurred_at,
+    )
+    return (*asked, *_noted_as(customer, noted))
+
+
+def _to_orders(
+    customer: Customer, orders: frozenset[str], at: datetime, detail: str, *, also_nobody: bool = False
+) -> tuple[Output, ...]:
+    if customer.linked_to is None and not also_nobody:
+        return ()
+    return tuple(
+        Output(
+            Topic.ORDERS_INBOX,
+            OrderCustomerFound(
+                shop_order=order,
+                source=OrderCustomerSource.LINK,
+                abas_customer_id=customer.linked_to,
+                detail=detail,
+                occurred_at=at,
+            ),
+        )
+        for order in sorted(orders)
+    )
+
+
 def _noted(
     customer: Customer,
     record: VaultCustomerObserved | ErpCustomerObserved,
@@ -210,30 +258,29 @@ def _noted(
     tokens: tuple[str, ...],
 ) -> tuple[Event, ...]:
     version = record.erp_version if isinstance(record, ErpCustomerObserved) else None
-    shown = (side, named, frozenset(tokens), record.person, record.value_digests, version)
-    if shown == (
-        customer.side,
-        customer.named,
-        customer.tokens,
-        customer.person,
-        customer.value_digests,
-        customer.erp_version,
-    ):
-        return ()
-    noted = CustomerNoted(
-        data_subject=record.data_subject,
-        side=side,
-        named=named,
-        tokens=tokens,
-        dropped_tokens=tuple(sorted(customer.tokens - set(tokens))),
-        person=record.person,
-        value_digests=record.value_digests,
-        erp_version=version,
-        occurred_at=record.observed_at,
+    return _noted_as(
+        customer,
+        CustomerNoted(
+            data_subject=record.data_subject,
+            side=side,
+            named=named,
+            tokens=tokens,
+            dropped_tokens=tuple(sorted(customer.tokens - set(tokens))),
+            person=record.person,
+            value_digests=record.value_digests,
+            erp_version=version,
+            occurred_at=record.observed_at,
+        ),
     )
+
+
+def _noted_as(customer: Customer, noted: CustomerNoted) -> tuple[Event, ...]:
+    """Return what a customer shows now, where that is news, and what follows from it."""
     after = _evolve_customer(customer, noted)
-    told = (_values_for(after, follower, record.observed_at) for follower in sorted(after.followers))
-    return (noted, *_outcome(after, record.data_subject, record.observed_at), *told)
+    if after == customer:
+        return ()
+    told = (_values_for(after, follower, noted.occurred_at) for follower in sorted(after.followers))
+    return (noted, *_outcome(after, noted.data_subject, noted.occurred_at), *told)
 
 
 def _hint(event: CustomerNoted, token: str, holds: bool) -> CustomerHinted:
@@ -313,7 +360,7 @@ def _hinted(token: Token, hint: CustomerHinted) -> tuple[Event, ...]:
     if after == token:
         return ()
     answer = _answer(after)
-    if hint.side is CustomerSide.GATEWAY:
+    if hint.side in _SEEKERS:
         asked = {hint.data_subject} if hint.holds else set()
     else:
         asked = set(after.vault_customers) if answer != _answer(token) else set()
@@ -333,7 +380,7 @@ def _answer_to(subject: str, hint: CustomerHinted, answer: tuple[str, ...]) -> C
 def _evolve_token(token: Token, event: CustomerHinted | CustomerHintAnswered) -> Token:
     if not isinstance(event, CustomerHinted):
         return token
-    if event.side is CustomerSide.GATEWAY:
+    if event.side in _SEEKERS:
         found = token.vault_customers
         return replace(token, vault_customers=_with(found, event.data_subject, event.holds))
     return replace(token, abas_customer_ids=_with(token.abas_customer_ids, event.named, event.holds))
@@ -360,7 +407,7 @@ def _answered(customer: Customer, answer: CustomerHintAnswered) -> tuple[Event, 
 
 def _outcome(customer: Customer, subject: str, at: datetime) -> tuple[Event, ...]:
     """Return the link, the contest or the reason for waiting that the evidence comes to, where that is news."""
-    if customer.side is not CustomerSide.GATEWAY or not customer.is_answered or customer.is_asked:
+    if customer.side not in _SEEKERS or not customer.is_answered or customer.is_asked:
         return ()
     found = verdict(customer.answers, customer.rejected)
     about: dict[str, Any] = {"data_subject": subject, "vault_customer_id": customer.named, "occurred_at": at}
@@ -485,7 +532,7 @@ def _is_unknown(customer: Customer) -> bool:
 
 def _by_rule(customer: Customer, subject: str, mapping: AccountMapping, at: datetime) -> tuple[Event, ...]:
     """Return what abas is asked for by rule: a customer whom it doesn't know, payment methods as they are now."""
-    if customer.side is not CustomerSide.GATEWAY:
+    if customer.side not in _SEEKERS:
         return ()
     rules, events = mapping.customers, list[Event]()
     if rules.unknown == "create" and _is_unknown(customer) and not creation.why_not(customer, subject, mapping):
@@ -500,9 +547,10 @@ Command: TypeAlias = LinkCustomer | UnlinkCustomer | CreateCustomer | LeaveCusto
 
 
 def _no_vault_customer(customer: Customer, command: Command) -> str:
-    if customer.side is CustomerSide.GATEWAY:
+    if customer.side in _SEEKERS:
         return ""
-    return f"{command.data_subject} is no vault customer that PayTrace showed; name one as paytrace/<merchant>/<id>"
+    known = "no vault customer that PayTrace showed, and no buyer of a shop"
+    return f"{command.data_subject} is {known}; name one as paytrace/<merchant>/<id> or shop/<shop>/customer/<id>"
 
 
 def _unlinked(customer: Customer, abas_customer_id: str, command: LinkCustomer | UnlinkCustomer) -> CustomerUnlinked:
@@ -547,6 +595,8 @@ def _evolve_customer(customer: Customer, event: Event) -> Customer:
                 erp_version=event.erp_version,
             )
             return sync.compared(noted)
+        case OrderCustomerAsked():
+            return replace(customer, orders=customer.orders | {event.shop_order})
         case CustomerFollowed():
             followers = customer.followers
             changed = followers | {event.follower} if event.holds else followers - {event.follower}

@@ -78,7 +78,7 @@ class Customer:
             methods are what it can be charged by now, written is what abas was asked to hold of them; followers are
             the vault customers that are linked to this customer of abas; theirs is what abas shows of the customer that
             this vault customer is linked to, fields what is known of each value, pending what each side was asked last
-            and has not answered.
+            and has not answered; orders are those of a shop's customer, who hear whom it is linked to.
     """
 
     data_subject: str = ""
@@ -102,6 +102,7 @@ class Customer:
     theirs: Theirs | None = None
     fields: Mapping[str, Field] = field(default_factory=dict)
     pending: Mapping[CustomerSide, CustomerValuesAsked] = field(default_factory=dict)
+    orders: frozenset[str] = frozenset()
 
     @property
     def is_answered(self) -> bool:
