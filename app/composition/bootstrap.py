@@ -659,7 +659,8 @@ async def poll_paytrace(
     names: tuple[str, str],
 ) -> None:
     """Both polls of a merchant account, side by side, until asked to stop."""
-    source, facts = PayTraceSource(client, account), PayTraceFacts(client, account)
+    source = PayTraceSource(client, account)
+    facts = PayTraceFacts(client, account, known=lambda: publisher.subjects)
     await poll_together(
         poll_forever(
             names[0],

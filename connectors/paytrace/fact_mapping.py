@@ -206,6 +206,7 @@ def to_vault_customer_observed(
         vault_customer_id=vault_customer_id,
         merchant=account.merchant,
         gateway_customer_id=cells.optional(row, ("customer_id",)) if labelled else None,
+        is_gone=False,
         has_card=last_four is not None,
         card_brand=_brand(row) if last_four is not None else None,
         card_last_four=last_four,
@@ -221,6 +222,24 @@ def to_vault_customer_observed(
         raw_created=raw_created,
         observed_at=observed_at,
         raw=_raw(row, _RAW_CUSTOMER, card=True, created=raw_created),
+    )
+
+
+def to_vault_customer_gone(vault_customer_id: str, account: Account, *, observed_at: datetime) -> VaultCustomerObserved:
+    """Say that a vault customer is no longer there: nothing can be charged, and nothing is known of who it is."""
+    return VaultCustomerObserved(
+        vault_customer_id=vault_customer_id,
+        merchant=account.merchant,
+        is_gone=True,
+        has_card=False,
+        raw_card_expiry="",
+        has_bank_account=False,
+        data_subject=f"paytrace/{account.merchant}/{vault_customer_id}",
+        person={},
+        value_digests={},
+        raw_created="",
+        observed_at=observed_at,
+        raw="{}",
     )
 
 

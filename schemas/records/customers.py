@@ -481,6 +481,7 @@ class VaultCustomerObserved(Record):
     vault_customer_id: str
     merchant: str
     gateway_customer_id: str | None = None
+    is_gone: bool = False
     has_card: bool
     card_brand: str | None = None
     card_last_four: str | None = None

@@ -277,6 +277,10 @@ def editors_schema() -> Mapping[str, Any]:
     choices["base_currency"] = {"enum": sorted(currencies())}
     for name in ("write_off", "skonto"):
         choices[name] = {"anyOf": [{"const": "off"}, *choices[name]["anyOf"]]}
+    fields = schema["$defs"]["_Customers"]["properties"]["fields"]
+    schema["$defs"]["_Customers"]["properties"]["fields"] = _closed(
+        dict.fromkeys(CUSTOMER_FIELDS, fields["additionalProperties"])
+    )
     statuses = schema["properties"]["statuses"]
     schema["properties"]["statuses"] = {**statuses, "anyOf": [{"const": "off"}, *statuses["anyOf"]]}
     words = schema["$defs"]["_Statuses"]["properties"]

@@ -9,6 +9,7 @@ reported as a contest. A person's decision stands before all evidence, and is re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import reduce
 from typing import Any, TypeAlias, assert_never
@@ -110,7 +111,8 @@ def _at(record: CustomersInbox) -> datetime:
 def _of_record(state: State, record: CustomersInbox, mapping: AccountMapping) -> tuple[Event, ...]:
     match record:
         case VaultCustomerObserved():
-            tokens = _tokens(record, {NUMBER: record.vault_customer_id, RECORDED: record.vault_customer_id})
+            own = {} if record.is_gone else {NUMBER: record.vault_customer_id, RECORDED: record.vault_customer_id}
+            tokens = _tokens(record, own)
             noted = _noted(state.customer, record, CustomerSide.GATEWAY, record.vault_customer_id, tokens)
             return (*noted, *methods.changes(state.customer, record))
         case ErpCustomerObserved():
@@ -207,7 +209,7 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
 # -- what both sides show ----------------------------------------------------------------------------------------------
 
 
-def _tokens(record: VaultCustomerObserved | ErpCustomerObserved, own: dict[str, str | None]) -> tuple[str, ...]:
+def _tokens(record: VaultCustomerObserved | ErpCustomerObserved, own: Mapping[str, str | None]) -> tuple[str, ...]:
     by_kind = {EMAIL: record.email_digest, NAME: record.name_digest, PLACE: record.place_digest, **own}
     return tuple(sorted(f"{kind}:{value}" for kind, value in by_kind.items() if value))
 

@@ -34,6 +34,7 @@ from schemas.records.customers import (
 )
 from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from schemas.records.identification import CustomerReferenced
+from schemas.records.orders import OrderCustomerAsked, OrderCustomerFound
 from schemas.topic import Topic
 from streams.domain.accounts import AccountMapping
 from streams.domain.choices import CustomerRules
@@ -448,6 +449,32 @@ def test_each_change_of_a_card_is_logged_once() -> None:
     assert (log[1].was_last_four, log[1].was_expires_on, log[1].card_last_four) == ("4242", date(2027, 1, 31), "1111")
     assert (log[2].card_last_four, log[2].was_last_four) == ("1111", "1111")
     assert commands(world) == []
+
+
+def test_a_customer_that_is_gone_has_no_methods_keeps_its_link_and_is_found_by_nothing() -> None:
+    world = World().when(card(), erp("1", ("E", "N", None)))
+    gone = replace(vault("ada", (None, None, None)), is_gone=True, has_card=False, has_bank_account=False)
+    world.when(gone, gone)
+    log = [event.change for event in world.events if isinstance(event, PaymentMethodChanged)]
+    assert log == [MethodChange.ADDED, MethodChange.REMOVED]
+    assert world.links == {ADA: "1"}
+    assert world.states[ADA].customer.tokens == frozenset()
+
+
+def buyer(name: str = "W1", **about: Any) -> OrderCustomerAsked:
+    given = {"email_digest": "E", "name_digest": "N", "place_digest": None, "person": NAMED, **about}
+    return OrderCustomerAsked(data_subject="shop/main/customer/7", shop_order=f"main/{name}", occurred_at=NOW, **given)
+
+
+def test_a_buyer_of_a_shop_is_created_once_and_every_order_hears_of_it() -> None:
+    world = World(mapping=CREATE).when(buyer(), buyer("W2"), buyer())
+    [command] = commands(world)
+    assert (command.natural_key, command.values.get("vault_customer")) == ("shop/main/customer/7", None)
+    assert command.values["name"] == "sealed:name"
+    world.when(replace(saved(), natural_key=command.natural_key))
+    found = [record for record in world.sent if isinstance(record, OrderCustomerFound)]
+    assert {(one.shop_order, one.abas_customer_id) for one in found} == {("main/W1", "70017"), ("main/W2", "70017")}
+    assert [record for record in world.sent if isinstance(record, CustomerReferenced)] == []
 
 
 def test_a_bank_account_is_known_by_being_there_alone() -> None:
