@@ -150,6 +150,7 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "vault customer that may not be charged|vault customers that may not be charged",
         "saldo report next_steps",
     ),
+    "orders waiting": ("order of a shop waits|orders of shops wait", "saldo report orders"),
     "alerts open": ("alert that nobody took on|alerts that nobody took on", "saldo alerts list"),
     "proposals open": ("proposal needs a second person|proposals need a second person", "saldo approvals list"),
     "records parked": ("record parked|records parked", "saldo dlq list"),

@@ -153,6 +153,11 @@ FROM
     WHERE status = 'contested' OR (status = 'waiting' AND why != 'NOBODY_AGREES')
     HAVING count() > 0
     UNION ALL
+    SELECT 'orders waiting', '', count(), 0, toDateTime64(min(waits_since), 3, 'UTC')
+    FROM rpt_orders_now
+    WHERE waits_for != ''
+    HAVING count() > 0
+    UNION ALL
     SELECT 'alerts open', '', count(), 0, toDateTime64(min(opened_at), 3, 'UTC')
     FROM rpt_alerts_now
     WHERE status = 'open'
@@ -173,4 +178,4 @@ FROM
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
     'ledger documents waiting', 'erp records refused', 'disputes to answer', 'chargebacks to book',
-    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'customers to link', 'proposals open', 'alerts open'], kind), currency
+    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'customers to link', 'orders waiting', 'proposals open', 'alerts open'], kind), currency

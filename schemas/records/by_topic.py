@@ -160,6 +160,7 @@ from schemas.records.orders import (
     ShopRefundObserved,
     ShopRefundSeen,
     ShopRefundVanished,
+    ShopWriteClaimed,
     ShopWriteRefused,
     ShopWritten,
     WriteToShop,
@@ -564,6 +565,7 @@ SettlementInbox: TypeAlias = (
     | TakeBankTransfer
     | AcceptFeeSchedule
 )
+ShopClaims: TypeAlias = ShopWriteClaimed
 ShopCommands: TypeAlias = WriteToShop
 ShopOutcomes: TypeAlias = ShopWritten | ShopWriteRefused
 SourcesCursors: TypeAlias = SourceCursor

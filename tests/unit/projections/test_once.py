@@ -83,6 +83,7 @@ def eventful() -> list[Inbound]:
     script.write("rates.events.v1", example("RateRecorded"))
     script.write("customers.events.v1", example("CustomerLinked"))
     script.write("schedules.runs.v1", example("ScheduleRunBegun"))
+    script.write("orders.events.v1", example("OrderPlaced"))
     return script.messages
 
 
