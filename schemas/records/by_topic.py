@@ -82,12 +82,15 @@ from schemas.records.gateway import (
     GatewayCallBegun,
     GatewayCallClaimed,
     GatewayCallDone,
+    GatewayCallParked,
     GatewayCallRefused,
     HoldCharges,
     HoldRefunds,
     PaymentRequestAccepted,
     PaymentRequestClosed,
     PaymentRequestObserved,
+    PaymentRequestPosted,
+    PaymentRequestProgressed,
     PaymentRequestRejected,
     RefundsHeld,
     ReleaseCharges,
@@ -226,8 +229,10 @@ from schemas.records.receivables import (
     MovementRecorded,
     OpenItemObserved,
     OpenItemRecorded,
+    PaymentAllocated,
     PaymentMatched,
     PaymentReassigned,
+    PaymentRequestDone,
     PaymentStatusChanged,
     PostAgain,
     PostingRequested,
@@ -339,8 +344,21 @@ ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | Record
 Files: TypeAlias = FileReceived
 GatewayClaims: TypeAlias = GatewayCallClaimed
 GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefunds | HoldCharges | ReleaseCharges
-GatewayEvents: TypeAlias = PaymentRequestAccepted | PaymentRequestRejected | PaymentRequestClosed
-GatewayInbox: TypeAlias = PaymentRequestObserved | GatewayCallDone | GatewayCallRefused
+GatewayEvents: TypeAlias = (
+    PaymentRequestAccepted
+    | PaymentRequestRejected
+    | PaymentRequestProgressed
+    | PaymentRequestClosed
+    | PaymentRequestPosted
+)
+GatewayInbox: TypeAlias = (
+    PaymentRequestObserved
+    | GatewayCallBegun
+    | GatewayCallParked
+    | GatewayCallDone
+    | GatewayCallRefused
+    | PaymentRequestPosted
+)
 GatewayOutcomes: TypeAlias = (
     GatewayCallBegun | GatewayCallDone | GatewayCallRefused | RefundsHeld | ChargesHeld | ChargesReleased
 )
@@ -497,6 +515,8 @@ ReceivablesEvents: TypeAlias = (
     | OrderMoneyNamed
     | EntryHandedOver
     | PaymentStatusChanged
+    | PaymentAllocated
+    | PaymentRequestDone
     | DecisionTaken
     | DecisionRefused
 )
@@ -521,6 +541,8 @@ ReceivablesInbox: TypeAlias = (
     | MatchRefund
     | PutRefundOnAccount
     | HandToFinance
+    | PaymentAllocated
+    | PaymentRequestDone
     | DecideAgain
 )
 RulesEvents: TypeAlias = RulesAccepted | RulesRefused
