@@ -37,6 +37,8 @@ VALUES = {
     "month": "2026-03-02",
     "file": "5e1c0f7a",
     "shop_order": "main/1203",
+    "ids": "1",
+    "minors": "12500",
 }
 
 NOTHING_OF_IT_THAT_DAY = {
@@ -56,6 +58,8 @@ NOTHING_OF_IT_THAT_DAY = {
     "known_rates",
     "refunds_that_came_back",
     "customer_links",
+    "came_in",
+    "decisions_about",
     "schedule_runs",
     "orders",
     "order_of",
