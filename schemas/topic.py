@@ -71,6 +71,7 @@ class Topic(StrEnum):
     SETTLEMENT_EVENTS = "settlement.events.v1"
     SETTLEMENT_INBOX = "settlement.inbox.v1"
     SETTLEMENT_INBOX_DLQ = "settlement.inbox.v1.dlq"
+    SHOP_CLAIMS = "shop.claims.v1"
     SHOP_COMMANDS = "shop.commands.v1"
     SHOP_COMMANDS_DLQ = "shop.commands.v1.dlq"
     SHOP_OUTCOMES = "shop.outcomes.v1"

@@ -157,6 +157,7 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
     "customers to link": ("customer to link|customers to link", "saldo report customer_links"),
     "customer values": ("value of a customer to decide|values of customers to decide", "saldo report customer_values"),
     "customers unknown": ("customer unknown in abas|customers unknown in abas", "saldo report customer_links"),
+    "orders waiting": ("order of a shop waits|orders of shops wait", "saldo report orders"),
     "alerts open": ("alert that nobody took on|alerts that nobody took on", "saldo alerts list"),
     "proposals open": ("proposal needs a second person|proposals need a second person", "saldo approvals list"),
     "records parked": ("record parked|records parked", "saldo dlq list"),

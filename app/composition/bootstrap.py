@@ -97,6 +97,7 @@ from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.opening import save_opened
 from streams.edges.ports import Observation
+from streams.edges.shop_claims import ShopClaims
 from streams.edges.subject_keys import SubjectKeys
 from streams.log.cluster import Cluster
 from streams.log.credentials import (
@@ -326,7 +327,9 @@ class VaultSinks:
 class ShopSinks:
     """The shops that are written into, each opened on first use, inside the loop that uses it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
+        self._edges = edges or Edges(settings)
+        self._claims: ShopClaims | None = None
         self._shops = settings.shop
         self._opened: dict[str, WooCommerceSink] = {}
 
@@ -339,8 +342,14 @@ class ShopSinks:
             )
         if command.shop not in self._opened:
             shop = shops[command.shop]
-            self._opened[command.shop] = WooCommerceSink(WooCommerceClient(shop), shop)
+            self._opened[command.shop] = WooCommerceSink(WooCommerceClient(shop), shop, self._rights())
         return await self._opened[command.shop].write(command)
+
+    def _rights(self) -> ShopClaims:
+        if self._claims is None:
+            edges = self._edges
+            self._claims = ShopClaims(edges.log(), edges.codec(), claimed_by=edges.process)
+        return self._claims
 
 
 def worker_app(settings: Settings) -> faust.App:

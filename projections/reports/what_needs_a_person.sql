@@ -153,39 +153,4 @@ FROM
     WHERE status IN ('contested', 'waiting')
     HAVING count() > 0
     UNION ALL
-    SELECT 'customers unknown', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
-    FROM rpt_customer_links_now
-    WHERE status = 'unknown'
-    HAVING count() > 0
-    UNION ALL
-    SELECT 'customer values', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
-    FROM rpt_customer_values_now
-    WHERE status IN ('waiting', 'refused')
-    HAVING count() > 0
-    UNION ALL
-    SELECT 'subscription runs', toString(currency), count(), sum(toInt128(amount_minor)), toDateTime64(min(recorded_at), 3, 'UTC')
-    FROM rpt_subscription_runs_now
-    WHERE status IN ('MISSED', 'NEEDS_CARD', 'NEEDS_PERSON')
-    GROUP BY currency
-    UNION ALL
-    SELECT 'alerts open', '', count(), 0, toDateTime64(min(opened_at), 3, 'UTC')
-    FROM rpt_alerts_now
-    WHERE status = 'open'
-    HAVING count() > 0
-    UNION ALL
-    SELECT 'records unreadable', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
-    FROM fct_unreadable FINAL
-    WHERE given_up_offset IS NULL
-        AND (source_topic, source_partition, source_offset) NOT IN
-        (SELECT toString(inbox_topic), inbox_partition, inbox_offset FROM fct_parked)
-        AND (source_topic, source_partition, source_offset) NOT IN
-        (
-            SELECT toString(source_topic), source_partition, assumeNotNull(given_up_offset)
-            FROM fct_unreadable FINAL
-            WHERE given_up_offset IS NOT NULL
-        )
-    HAVING count() > 0
-)
-ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
-    'ledger documents waiting', 'erp records refused', 'disputes to answer', 'chargebacks to book',
-    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'customers to link', 'customers unknown', 'customer values', 'proposals open', 'alerts open'], kind), currency
+    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'customers to link', 'customers unknown', 'customer values', 'orders waiting', 'proposals open', 'alerts open'], kind), currency

@@ -28,6 +28,7 @@ from projections.tables.fct_movements.row import TABLE as FCT_MOVEMENTS
 from projections.tables.fct_next_steps.row import TABLE as FCT_NEXT_STEPS
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
+from projections.tables.fct_orders.row import TABLE as FCT_ORDERS
 from projections.tables.fct_parking.row import TABLE as FCT_PARKING
 from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENTS
 from projections.tables.fct_payment_methods.row import TABLE as FCT_PAYMENT_METHODS
@@ -87,6 +88,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_SCHEDULE_RUNS,
     FCT_SUBSCRIPTIONS,
     FCT_SUBSCRIPTION_RUNS,
+    FCT_ORDERS,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
@@ -119,6 +121,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_subscription_runs_now",
     "rpt_payment_methods_now",
     "rpt_customer_values_now",
+    "rpt_orders_now",
 )
 
 

@@ -188,6 +188,7 @@ from schemas.records.orders import (
     ShopRefundObserved,
     ShopRefundSeen,
     ShopRefundVanished,
+    ShopWriteClaimed,
     ShopWriteRefused,
     ShopWritten,
     WriteToShop,
@@ -653,6 +654,7 @@ SettlementInbox: TypeAlias = (
     | TakeBankTransfer
     | AcceptFeeSchedule
 )
+ShopClaims: TypeAlias = ShopWriteClaimed
 ShopCommands: TypeAlias = WriteToShop
 ShopOutcomes: TypeAlias = ShopWritten | ShopWriteRefused
 SourcesCursors: TypeAlias = SourceCursor

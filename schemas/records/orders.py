@@ -533,7 +533,7 @@ class OrderWaiting(Record):
     """An order does not go on, and why. Key: shop_order."""
 
     shop_order: str
-    reason: str
+    reason: OrderWaitReason
     detail: str
     occurred_at: datetime
 
@@ -665,6 +665,16 @@ class ShopRefundVanished(Record):
     shop_refund_id: str
     amount_minor: int | None = None
     currency: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopWriteClaimed(Record):
+    """A process of ours is about to write into a shop; only a claim that nobody holds may. Key: shop_order."""
+
+    command_id: str
+    shop_order: str
+    claimed_by: str
     occurred_at: datetime
 
 

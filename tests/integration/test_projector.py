@@ -46,6 +46,7 @@ LEFT_EMPTY = {
     "fct_file_lines",
     "fct_files",
     "fct_rates",
+    "fct_orders",
     "fct_schedule_runs",
     "fct_subscriptions",
     "fct_subscription_runs",

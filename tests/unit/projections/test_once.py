@@ -87,6 +87,7 @@ def eventful() -> list[Inbound]:
     script.write("schedules.runs.v1", example("ScheduleRunBegun"))
     for name in ("SubscriptionStatusChanged", "SubscriptionRunChanged"):
         script.write("subscriptions.events.v1", example(name))
+    script.write("orders.events.v1", example("OrderPlaced"))
     return script.messages
 
 

@@ -36,6 +36,7 @@ VALUES = {
     "day": "2026-03-02",
     "month": "2026-03-02",
     "file": "5e1c0f7a",
+    "shop_order": "main/1203",
     "ids": "1",
     "minors": "12500",
 }
@@ -67,6 +68,10 @@ NOTHING_OF_IT_THAT_DAY = {
     "subscriptions",
     "subscription_runs",
     "subscription_attempts",
+    "orders",
+    "order_of",
+    "orders_without_payment",
+    "payments_without_order",
 }
 
 # Its rows are the limits of the networks, whatever happened.
