@@ -268,10 +268,10 @@ def installation(
 
 
 @contextmanager
-def installation_in_thread(found: Installation, port: int = 0) -> Iterator[str]:
+def api_in_thread(api: Api, port: int = 0) -> Iterator[str]:
     """Serve from a thread until the block ends, on a free port unless one is named; gives the base address."""
     settings = ApiSettings(port=port)
-    server = new_server(found.api, settings)
+    server = new_server(api, settings)
     listener = listen(settings, "api")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

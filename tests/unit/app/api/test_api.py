@@ -403,6 +403,11 @@ def test_a_question_that_cannot_be_answered(house: Installation, key: str, path:
     assert house.browser().ask("GET", f"/v1/reports/{path}", key=key).status == expected
 
 
+def test_a_parameter_of_the_report_goes_before_ours_of_the_same_name(house: Installation, key: str) -> None:
+    assert house.browser().ask("GET", "/v1/reports/unapplied_cash?as_of=2026-11-01", key=key).status == 200
+    assert house.rows.asked[-1][0]["as_of"] == "2026-11-01"
+
+
 def test_a_cursor_goes_on_with_its_own_report_alone(house: Installation, key: str) -> None:
     browser = house.browser()
     cursor = browser.ask("GET", "/v1/reports/open_items", key=key).json["next"]
