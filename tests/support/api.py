@@ -235,7 +235,8 @@ def described() -> dict[str, Any]:
 
 def entry(number: int, **more: Any) -> Mapping[str, Any]:
     """A row of the audit."""
-    return {"inbox": "receivables.inbox.v1", "partition": 0, "offset": number, "what": "ConfirmMatch", **more}
+    row = {"inbox": "receivables.inbox.v1", "partition": 0, "offset": number, "what": "ConfirmMatch"}
+    return {**row, **dict.fromkeys(("at", "who", "authenticated_by", "key", "why"), "x"), **more}
 
 
 def installation(

@@ -426,6 +426,18 @@ def test_the_audit_is_listed_newest_first_and_goes_on_where_it_was(house: Instal
     assert browser.ask("GET", "/v1/audit?cursor=WzFd", key=key).status == 400
 
 
+def test_the_page_of_the_audit_shows_foreign_text_as_text(house: Installation) -> None:
+    whole, bad = house.audits[0], "<script>alert(1)</script>"
+    row = entry(0, who=bad, key=bad, why=bad, before={"event": bad}, after=None)
+    house.audits.append(type(whole)([row], [bad], [bad], "", ""))
+    browser = house.browser()
+    browser.log_in("viewer-one")
+    page = browser.ask("GET", "/audit").text
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 6
+    assert "BROKEN" in page
+
+
 def test_a_history_that_is_cut_says_so(house: Installation, key: str) -> None:
     browser = house.browser()
     assert browser.ask("GET", "/v1/audit/verification", key=key).json["is_whole"]
