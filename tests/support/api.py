@@ -98,6 +98,8 @@ class Rows:
         self.asked.append((parameters, as_of))
         if any(value == "refuse me" for value in (parameters or {}).values()):
             raise QueryRefused("no such day", code="CANNOT_PARSE")
+        if any(value == "too early" for value in (parameters or {}).values()):
+            raise QueryRefused("Unknown table rpt_x. In scope SELECT 1. (UNKNOWN_TABLE)", code="60")
         meta = [{"name": "id", "type": "Int64"}, {"name": "amount_minor", "type": "Int64"}]
         meta.append({"name": "currency", "type": "String"})
         rows = [[number, 100 * number, "USD"] for number in range(self.count)]

@@ -396,6 +396,7 @@ def test_a_report_that_the_asker_has_is_not_sent_again(house: Installation, key:
         ("open_items?period=never", 400),
         ("entries_of", 400),
         ("entries_of?id=refuse%20me", 400),
+        ("entries_of?id=too%20early", 503),
         ("../../etc/passwd", 404),
     ],
 )
