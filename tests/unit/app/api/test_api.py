@@ -392,7 +392,7 @@ def test_a_report_that_the_asker_has_is_not_sent_again(house: Installation, key:
         ("open_items?cursor=abc", 400),
         ("open_items?limit=1&limit=2", 400),
         ("open_items?unknown=1", 400),
-        ("open_items?as_of=2099-01-01", 400),
+        ("waiting_money?as_of=2099-01-01", 400),
         ("open_items?period=never", 400),
         ("entries_of", 400),
         ("entries_of?id=refuse%20me", 400),
