@@ -53,6 +53,7 @@ _REPORT_OF: Final = {
     "payments not recognized": "report/waiting_money",
     "chargebacks to book": "report/waiting_money",
     "bank lines unexplained": "report/deposit_breaks",
+    "balances unexplained": "report/account_balances",
     "refunds that came back": "report/refunds_that_came_back",
     "deposits overdue": "report/deposit_breaks",
     "records unreadable": "report/unreadable_records",

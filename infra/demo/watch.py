@@ -156,9 +156,10 @@ class Watcher:
         finally:
             reader.close()
         return [
-            f"trial balance: {one['role']} has a residual of {one['residual_minor']} {one['currency']}"
+            f"trial balance: {one['role']} has a residual of {one['residual_minor']} {one['currency']}, "
+            f"unexplained of what abas shows: {one['unexplained_minor'] or 0}"
             for one in found
-            if int(one["residual_minor"])
+            if int(one["residual_minor"]) or int(one["unexplained_minor"] or 0)
         ]
 
     def waiting(self, reason: str) -> list[str]:

@@ -40,6 +40,18 @@ class SubjectKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBalanceObserved(Record):
+    """What abas itself shows as the balance of an account of the general ledger, all sets of documents together."""
+
+    erp_account: str
+    currency: str
+    balance_minor: int
+    read_in: str
+    observed_at: datetime
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLine(Record):
     """One line of a document: an account, or the subject itself, and what it is debited or credited with."""
 
