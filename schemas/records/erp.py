@@ -83,6 +83,8 @@ class DocumentPosted(Record):
     lines: tuple[DocumentLine, ...]
     document_id: str
     document_number: str
+    category_names: tuple[str, ...] = ()
+    category_amounts: tuple[int, ...] = ()
     occurred_at: datetime
 
 
@@ -119,6 +121,8 @@ class PostDocument(Record):
     posted_on: date | None = None
     lines: tuple[DocumentLine, ...]
     mapping_version: str
+    category_names: tuple[str, ...] = ()
+    category_amounts: tuple[int, ...] = ()
     occurred_at: datetime
 
 
