@@ -69,6 +69,7 @@ class Topic(StrEnum):
     RULES_EVENTS = "rules.events.v1"
     RULES_INBOX = "rules.inbox.v1"
     RULES_INBOX_DLQ = "rules.inbox.v1.dlq"
+    SCHEDULES_RUNS = "schedules.runs.v1"
     SETTLEMENT_EVENTS = "settlement.events.v1"
     SETTLEMENT_INBOX = "settlement.inbox.v1"
     SETTLEMENT_INBOX_DLQ = "settlement.inbox.v1.dlq"

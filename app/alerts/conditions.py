@@ -17,6 +17,7 @@ from schemas.records.alerts import AlertConditionReported
 from schemas.records.disputes import DisputeRecorded
 from schemas.records.erp import DocumentPosted, DocumentRefused, RecordRefused, RecordSaved
 from schemas.records.orders import OrderInReview, OrderReviewEnded, ShopHooksChanged, ShopHooksStatus
+from schemas.records.schedules import ScheduleDefined, ScheduleRunEnded, ScheduleRunOutcome
 from schemas.records.settlement import SettlementBatchRecorded, SettlementLineKind, SettlementLineRecorded
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from schemas.values.money import shown
@@ -38,6 +39,8 @@ TELLING: Final = frozenset(
         OrderInReview,
         OrderReviewEnded,
         ShopHooksChanged,
+        ScheduleDefined,
+        ScheduleRunEnded,
     )
 )
 # How subjects begin that are seen anew at each look; one that is not seen any more has ended.
@@ -115,6 +118,8 @@ def of_record(record: Any, at: datetime) -> AlertConditionReported | None:
                 holds=is_off,
                 detail=f"shop {record.shop}: {record.detail}" if is_off else "",
             )
+        case ScheduleDefined() | ScheduleRunEnded():
+            return _schedule(record, at)
         case SettlementBatchRecorded():
             return heard(f"batch/{record.settlement_account}", "no batch", at)
         case SettlementLineRecorded() if record.kind is SettlementLineKind.DEPOSITED:
@@ -234,6 +239,16 @@ def _deadline(record: DisputeRecorded, at: datetime) -> AlertConditionReported:
     if record.deadline_on is None:
         return seen
     return replace(seen, due_at=datetime.combine(record.deadline_on, time.min, UTC) + timedelta(days=1))
+
+
+def _schedule(record: ScheduleDefined | ScheduleRunEnded, at: datetime) -> AlertConditionReported:
+    """Return whether the newest run of a schedule failed; another definition of it ends that too."""
+    about = f"schedule/{record.schedule}"
+    if isinstance(record, ScheduleRunEnded) and record.outcome is not ScheduleRunOutcome.DONE:
+        how = record.outcome.value.lower().replace("_", " ")
+        detail = f"{record.schedule}, due {record.due_at:%Y-%m-%d %H:%M} UTC: {how}: {record.detail}"
+        return _condition(about, "schedule failed", at, detail=detail, place="report/schedule_runs")
+    return _condition(about, "schedule failed", at, holds=False)
 
 
 def _why(record: DocumentRefused | RecordRefused) -> str:

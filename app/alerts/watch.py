@@ -122,7 +122,7 @@ class Watch:
         journals = [spec.name for spec in catalog.topics().values() if spec.role == "journal"]
         others = [
             (topic, number)
-            for topic in (*journals, Topic.PAYMENTS_OBSERVATIONS)
+            for topic in (*journals, Topic.PAYMENTS_OBSERVATIONS, Topic.SCHEDULES_RUNS)
             if topic != Topic.ALERTS_EVENTS
             for number in range(self._log.partition_count(topic))
         ]

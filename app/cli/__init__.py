@@ -32,6 +32,7 @@ COMMANDS = (
     "write",
     "match",
     "imports",
+    "schedules",
     "deposits",
     "ledger",
     "dispute",

@@ -196,7 +196,7 @@ def _find(alert_id: str, bootstrap_servers: str | None) -> AlertSeen:
     for one in _alerts(bootstrap_servers):
         if one.latest.alert_id == wanted:
             return one
-    raise CannotRun(f"there is no alert {wanted[:40]!a}; `saldo alerts list --all` shows every one")
+    raise CannotRun(f"there is no alert {wanted[:40]!a}; `saldo alerts list --all` shows every one", field="alert_id")
 
 
 def _lines(one: AlertSeen) -> list[str]:

@@ -84,7 +84,7 @@ def approve(
         approved_on=business_day(said["occurred_at"], load_settings().paytrace.zone),
     )
     access = identity.access()
-    access.check_approver(access.actor(now=said["occurred_at"]), command, found.command, found.proposed.proposed_by)
+    access.check_approver(identity.actor(), command, found.command, found.proposed.proposed_by)
     start = _commands(
         lambda client: client.journal_end(found.proposed.target_inbox, found.command),
         bootstrap_servers,
@@ -187,7 +187,9 @@ def find(proposal_id: str, bootstrap_servers: str | None) -> Proposal:
     for one in _proposals(bootstrap_servers):
         if one.proposed.proposal_id == wanted:
             return one
-    raise CannotRun(f"there is no proposal {wanted[:40]!a}; `saldo approvals list` shows what waits")
+    raise CannotRun(
+        f"there is no proposal {wanted[:40]!a}; `saldo approvals list` shows what waits", field="proposal_id"
+    )
 
 
 def _lines(one: Proposal, now: datetime) -> list[str]:

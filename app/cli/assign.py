@@ -63,9 +63,9 @@ def assign_customer(
             _ask(RECEIVABLES, moving, wait_s, bootstrap_servers, schema_registry_url)
             reported = reported | {"command_id": uuid.uuid4().hex}
     elif any(row["last_record"] in ("PaymentToIdentify", "PaymentPassedOn") for row in movements):
-        raise CannotRun(f"payment {transaction} is on its way; ask again in a moment")
+        raise CannotRun(f"payment {transaction} is on its way; ask again in a moment", field="payment")
     elif holders and not _is_contested(transaction):
-        raise CannotRun(f"payment {transaction} is with customer {customer} already")
+        raise CannotRun(f"payment {transaction} is with customer {customer} already", field="customer")
     else:
         command = AssignCustomer(
             **reported,
@@ -212,7 +212,7 @@ def _found(named: str) -> tuple[str, list[dict[str, Any]], list[str]]:
     transaction = next((row["paytrace_transaction_id"] for row in entries), "") or re.sub(r"^PT(?=\w+$)", "", named)
     movements = list(answer("payer_of", paytrace_transaction_id=transaction).records)
     if not movements:
-        raise CannotRun(f"no money of payment {named} is known; `saldo waiting` lists what waits")
+        raise CannotRun(f"no money of payment {named} is known; `saldo waiting` lists what waits", field="payment")
     held: dict[str, int] = {}
     for row in answer("entries_of", id=transaction).records:
         if row["last_event"] not in _OVER:
@@ -233,7 +233,10 @@ def _payer_token(payment: str, movements: list[dict[str, Any]]) -> str:
 
     vault, order = movements[0]["vault_customer_id"].strip(), normalised_invoice(movements[0]["invoice_number"])
     if not vault and not order:
-        raise CannotRun(f"{payment} names neither a vault customer nor an order; there is nothing to remember it by")
+        raise CannotRun(
+            f"{payment} names neither a vault customer nor an order; there is nothing to remember it by",
+            field="remember",
+        )
     return vault_token(vault) if vault else order_token(order or "")
 
 
@@ -259,7 +262,9 @@ def _reversal(named: str) -> dict[str, Any]:
     ]
     if len(rows) != 1:
         found = ", ".join(row["posting_reference"] for row in rows)
-        raise CannotRun(f"{named} has {found or 'no refund or reversal that waits'}; name one posting reference")
+        raise CannotRun(
+            f"{named} has {found or 'no refund or reversal that waits'}; name one posting reference", field="refund"
+        )
     return rows[0]
 
 
@@ -270,7 +275,7 @@ def _reference(text: str) -> str:
     kind, colon, name = text.strip().partition(":")
     shapes = {"vault": vault_token, "invoice": invoice_token, "order": order_token}
     if not colon or not name.strip() or kind not in shapes:
-        raise CannotRun(f"{text!r} is no reference; write vault:ID, invoice:NUMBER or order:NUMBER")
+        raise CannotRun(f"{text!r} is no reference; write vault:ID, invoice:NUMBER or order:NUMBER", field="reference")
     return shapes[kind](name)
 
 

@@ -46,7 +46,10 @@ def code(
     word = said.strip().upper()
     kind = next((kind for kind, form in _KINDS.items() if form.fullmatch(word)), None)
     if kind is None:
-        raise CannotRun("this is no code; write R and two digits, C and two digits, or the two characters of a decline")
+        raise CannotRun(
+            "this is no code; write R and two digits, C and two digits, or the two characters of a decline",
+            field="said",
+        )
     attributed = operators.attributed("ReportPaymentCode", why)
     command = ReportPaymentCode(
         **attributed,

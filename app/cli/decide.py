@@ -103,10 +103,10 @@ def reject(
     from schemas.records.receivables import RejectMatch
 
     if every and (code or invoice):
-        raise CannotRun("name one suggestion, or all of them with --all")
+        raise CannotRun("name one suggestion, or all of them with --all", field="every")
     rows = _status(reference) if every else [_meant(reference, code, invoice or ())]
     if not rows:
-        raise CannotRun(f"nothing is suggested for {reference}")
+        raise CannotRun(f"nothing is suggested for {reference}", field="reference")
     items = dict.fromkeys(item for row in rows for item in row["abas_open_item_ids"])
     command = RejectMatch(
         **_reported(RejectMatch, why, rows[0]["abas_customer_id"]),
@@ -213,7 +213,9 @@ def apply(
 
     rows = [row for row in answer("unapplied_cash").records if row["posting_reference"] == reference]
     if not rows:
-        raise CannotRun(f"{reference} is no money on account; `saldo report unapplied_cash` lists it")
+        raise CannotRun(
+            f"{reference} is no money on account; `saldo report unapplied_cash` lists it", field="reference"
+        )
     customer, currency = rows[0]["abas_customer_id"], rows[0]["currency"]
     items, amounts = _parts(parts, customer, currency)
     command = ApplyOnAccount(
@@ -288,7 +290,7 @@ def unmatch(
     exact = [row for row in rows if row["posting_reference"] == reference] or rows
     if len(exact) != 1:
         found = ", ".join(row["posting_reference"] for row in exact)
-        raise CannotRun(f"{reference} has {found or 'no receipt'}; name one posting reference")
+        raise CannotRun(f"{reference} has {found or 'no receipt'}; name one posting reference", field="reference")
     command = UnmatchEntry(
         **_reported(UnmatchEntry, why, exact[0]["abas_customer_id"]), posting_reference=exact[0]["posting_reference"]
     )
@@ -315,7 +317,7 @@ def reverse_write_off(
 
     rows = [row for row in answer("write_offs").records if row["posting_reference"] == reference]
     if not rows:
-        raise CannotRun(f"{reference} is no write-off; `saldo report write_offs` lists them")
+        raise CannotRun(f"{reference} is no write-off; `saldo report write_offs` lists them", field="reference")
     reported = _reported(ReverseWriteOff, why, rows[0]["abas_customer_id"])
     command = ReverseWriteOff(
         **reported, decided_on=_business_day(reported["occurred_at"]), posting_reference=reference
@@ -372,9 +374,11 @@ def _entry(reference: str) -> dict[str, Any]:
     rows = [row for row in rows if row["posting_reference"] == reference] or rows
     references = list(dict.fromkeys(row["posting_reference"] for row in rows))
     if not references:
-        raise CannotRun(_not_here(reference))
+        raise CannotRun(_not_here(reference), field="reference")
     if len(references) > 1:
-        raise CannotRun(f"{reference} has several entries: {', '.join(references)}; name one of them")
+        raise CannotRun(
+            f"{reference} has several entries: {', '.join(references)}; name one of them", field="reference"
+        )
     return rows[0]
 
 
@@ -385,7 +389,9 @@ def _entry_of(reference: str) -> dict[str, Any]:
 
     rows = [row for row in answer("entries_of", id=reference).records if row["posting_reference"] == reference]
     if not rows:
-        raise CannotRun(f"there is no entry {reference}; `saldo report unapplied_cash` lists money on account")
+        raise CannotRun(
+            f"there is no entry {reference}; `saldo report unapplied_cash` lists money on account", field="reference"
+        )
     return dict(rows[0])
 
 
@@ -408,7 +414,9 @@ def _status(reference: str) -> list[dict[str, Any]]:
     rows = [row for row in _rows(reference) if row["suggestion_number"]]
     references = list(dict.fromkeys(row["posting_reference"] for row in rows))
     if len(references) > 1:
-        raise CannotRun(f"{reference} has several entries that wait: {', '.join(references)}; name one of them")
+        raise CannotRun(
+            f"{reference} has several entries that wait: {', '.join(references)}; name one of them", field="reference"
+        )
     return rows
 
 
@@ -421,7 +429,7 @@ def _meant(reference: str, code: str | None, invoices: Sequence[str]) -> dict[st
     from app.cli.errors import CannotRun
 
     if bool(code) == bool(invoices):
-        raise CannotRun(f"name one suggestion by its code, or by --invoice: {_named(reference)}")
+        raise CannotRun(f"name one suggestion by its code, or by --invoice: {_named(reference)}", field="code")
     ever = [dict(row) for row in answer("suggestions_of", id=reference).records]
     if code:
         found = [row for row in ever if row["suggestion_code"] == code.strip().upper()]
@@ -433,11 +441,15 @@ def _meant(reference: str, code: str | None, invoices: Sequence[str]) -> dict[st
     if not found:
         _entry(reference)
         what = code or f"invoice {', '.join(invoices)}"
-        raise CannotRun(f"{what} is no suggestion for {reference}: {_named(reference)}")
+        raise CannotRun(f"{what} is no suggestion for {reference}: {_named(reference)}", field="code")
     if len(found) > 1 and not code:
-        raise CannotRun(f"{len(found)} suggestions are of these invoices; say which by its code: {_named(reference)}")
+        raise CannotRun(
+            f"{len(found)} suggestions are of these invoices; say which by its code: {_named(reference)}", field="code"
+        )
     if len({row["posting_reference"] for row in found}) > 1:
-        raise CannotRun(f"{reference} has several entries with this suggestion; name one posting reference")
+        raise CannotRun(
+            f"{reference} has several entries with this suggestion; name one posting reference", field="reference"
+        )
     return found[0]
 
 
@@ -458,7 +470,7 @@ def _item(number: str, customer: str) -> dict[str, Any]:
     rows = tuple(row for row in rows if row["is_open"]) or rows
     if len(rows) != 1:
         found = ", ".join(f"{row['abas_open_item_id']} of customer {row['abas_customer_id']}" for row in rows)
-        raise CannotRun(f"{number} is {found or 'no open item here'}; name one by its open item id")
+        raise CannotRun(f"{number} is {found or 'no open item here'}; name one by its open item id", field="invoice")
     return rows[0]
 
 
@@ -478,7 +490,7 @@ def _parts(parts: Sequence[str], customer: str, currency: str) -> tuple[list[str
     for part in parts:
         number, equals, amount = part.rpartition("=")
         if not equals or not number:
-            raise CannotRun(f"{part!r} is not INVOICE=AMOUNT, e.g. RE-1=60.00")
+            raise CannotRun(f"{part!r} is not INVOICE=AMOUNT, e.g. RE-1=60.00", field="parts")
         items.append("" if number == "on-account" else _item(number, customer)["abas_open_item_id"])
         amounts.append(_minor(amount, currency))
     return items, amounts
@@ -493,7 +505,7 @@ def _minor(amount: str, currency: str) -> int:
     try:
         return from_major(Decimal(amount), currency).minor
     except (InvalidOperation, ValueError) as error:
-        raise CannotRun(f"{amount!r} is no amount in {currency}; write it like 60.00") from error
+        raise CannotRun(f"{amount!r} is no amount in {currency}; write it like 60.00", field="amount") from error
 
 
 # -- asking --------------------------------------------------------------------------------------------------------

@@ -62,7 +62,10 @@ def confirm(
 
     reported = _reported(ConfirmDepositMatch, account, why)
     if not what:
-        raise CannotRun(f"say what {bank_line} pays out: the code of its suggestion, or the lines; {_named(bank_line)}")
+        raise CannotRun(
+            f"say what {bank_line} pays out: the code of its suggestion, or the lines; {_named(bank_line)}",
+            field="what",
+        )
     lines, code = tuple(what), ""
     if len(what) == 1 and (meant := _meant(bank_line, what[0], reported["settlement_account"])):
         lines, code = tuple(meant["suggested_ids"]), meant["suggestion_code"]
@@ -91,7 +94,7 @@ def reject(
     reported = _reported(RejectDepositMatch, account, why)
     meant = _meant(bank_line, code, reported["settlement_account"])
     if meant is None:
-        raise CannotRun(f"{code} is no suggestion for {bank_line}; {_named(bank_line)}")
+        raise CannotRun(f"{code} is no suggestion for {bank_line}; {_named(bank_line)}", field="code")
     lines = tuple(meant["suggested_ids"])
     _ask(
         RejectDepositMatch(

@@ -68,7 +68,7 @@ def record(
 
     known = [one.value for one in DisputeFact if one is not DisputeFact.UNKNOWN]
     if fact.strip().upper() not in known:
-        raise CannotRun(f"{fact!r} is no fact of a dispute; write one of {', '.join(known)}")
+        raise CannotRun(f"{fact!r} is no fact of a dispute; write one of {', '.join(known)}", field="fact")
     command = _command(
         dispute,
         DisputeFact(fact.strip().upper()),
@@ -130,7 +130,7 @@ def show(dispute: DisputeId) -> None:
 
     cases = [row for row in answer("disputes").records if row["dispute_id"] == dispute]
     if not cases:
-        raise CannotRun(f"no dispute {dispute} is known; `saldo report disputes` lists them")
+        raise CannotRun(f"no dispute {dispute} is known; `saldo report disputes` lists them", field="dispute")
     for case in cases:
         say(_in_words(case))
     for row in answer("explain", id=dispute).records:
@@ -176,12 +176,14 @@ def _command(
     paytrace = load_settings().paytrace.of(merchant or None)
     currency = stated or paytrace.currency
     if not is_currency(currency):
-        raise CannotRun(f"--account: {currency!r} is none of ISO 4217; write <merchant>/<currency>, as main/USD")
+        raise CannotRun(
+            f"--account: {currency!r} is none of ISO 4217; write <merchant>/<currency>, as main/USD", field="account"
+        )
     settlement_account = f"{paytrace.merchant}/{currency}"
     try:
         minor = abs(amount_minor(amount, ".", currency)) if amount else 0
     except BadValue as error:
-        raise CannotRun(f"--amount: {error}; write it as 125.00") from error
+        raise CannotRun(f"--amount: {error}; write it as 125.00", field="amount") from error
     attributed = operators.attributed("RecordDisputeFact", why)
     return RecordDisputeFact(
         dispute_case=f"{settlement_account}/{dispute}",

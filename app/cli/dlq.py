@@ -199,7 +199,9 @@ def _find(bootstrap_servers: str | None, inbox: str, partition: int, offset: int
     for parked in _parked(bootstrap_servers, inbox):
         if (parked.partition, parked.offset) == (partition, offset):
             return parked
-    raise CannotRun(f"{inbox} {partition} {offset} is not parked; `saldo dlq list {inbox}` shows what is")
+    raise CannotRun(
+        f"{inbox} {partition} {offset} is not parked; `saldo dlq list {inbox}` shows what is", field="offset"
+    )
 
 
 def _in_inbox(bootstrap_servers: str | None, inbox: str, partition: int, offset: int) -> ParkedRecord:

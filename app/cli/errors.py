@@ -32,7 +32,15 @@ _EXTRAS = {
 
 
 class CannotRun(SaldoError):
-    """The command was understood and can't be done as asked; the message says what would help."""
+    """The command was understood and can't be done as asked; the message says what would help.
+
+    field is the parameter of the command that does not fit, empty where it is the command as a whole: a form shows the
+    message beside it.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def explain(error: Exception) -> tuple[str, int]:

@@ -38,11 +38,12 @@ MerchantOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `import bank`, `import deposits` and `import disputes` below the root."""
+    """Hang `import bank`, `import deposits`, `import disputes` and `import folder` below the root."""
     files = typer.Typer(help="Bring files into the pipeline.", no_args_is_help=True)
     files.command("bank")(import_bank)
     files.command("deposits")(import_deposits)
     files.command("disputes")(import_disputes)
+    files.command("folder")(import_folder)
     app.add_typer(files, name="import")
 
 
@@ -133,9 +134,9 @@ def import_bank(
                 ends_days=not intraday,
             )
     except re.error as error:
-        raise CannotRun(f"--only is no regular expression: {error}") from error
+        raise CannotRun(f"--only is no regular expression: {error}", field="only") from error
     except (MatchFileError, FileInvalid) as error:
-        raise CannotRun(str(error)) from error
+        raise CannotRun(str(error), field="file") from error
     for ended in found.ended:
         lines = counted(ended.line_count, "line")
         say(f"  {ended.settlement_account}: {lines}, covered to the end of {ended.through_on}")
@@ -186,6 +187,28 @@ def import_deposits(
     _bring(understood, dry_run, bootstrap_servers, schema_registry_url)
 
 
+@needs("import-bank", "import-disputes")
+def import_folder(
+    folder: Annotated[Path, typer.Argument(help="Folder with deposits/ and disputes/ in it.")],
+) -> None:
+    """Bring every file of a folder that is new.
+
+    As the watched folder is read (docs/disputes.md), once, for a schedule. A file counts once, whatever it is called.
+    Exit code 3: some files or rows could not be read; they are listed, the others are written.
+    """
+    import asyncio
+
+    from app.composition.bootstrap import read_folder
+    from app.settings.settings import load_settings
+
+    new, left_out = asyncio.run(read_folder(load_settings(), folder))
+    say(f"{folder}: {counted(new, 'part')} of files new")
+    for line in left_out:
+        say(f"left out: {line}", err=True)
+    if left_out:
+        raise typer.Exit(EXIT_BAD_ROWS)
+
+
 def _read(
     purpose: Literal["disputes", "deposits"], file: Path, merchant: str | None, profile: Path | None
 ) -> Understood:
@@ -204,7 +227,7 @@ def _read(
         given = reader.take(file, merchant, origin=COMMAND)
         return reader.disputes(given) if purpose == "disputes" else reader.deposits(given)
     except (MatchFileError, FileInvalid) as error:
-        raise CannotRun(str(error)) from error
+        raise CannotRun(str(error), field="file") from error
 
 
 def _bring(

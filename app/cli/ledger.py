@@ -39,7 +39,7 @@ def again(
 
     rows = [row for row in answer("ledger_waiting").records if row["posting_reference"] == reference]
     if not rows:
-        raise CannotRun(f"no document {reference} waits; see: saldo report ledger_waiting")
+        raise CannotRun(f"no document {reference} waits; see: saldo report ledger_waiting", field="reference")
     command = BookAgain(
         settlement_account=rows[0]["settlement_account"],
         posting_reference=reference,

@@ -11,7 +11,10 @@ import asyncio
 import json
 import secrets
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +26,7 @@ from app.output.terminal import say
 from schemas.topic import Topic
 
 if TYPE_CHECKING:
+    from app.api.commands import Given
     from app.operators.decisions import Answer
     from schemas.records.approvals import ProposeCommand
     from schemas.wire.codec import Codec
@@ -30,6 +34,28 @@ if TYPE_CHECKING:
 
 REFUSED, UNANSWERED = 1, 4
 WAIT_S = 30.0
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a command wrote and what came of it, for whoever runs it for another person."""
+
+    records: list[Given] = field(default_factory=list)
+    proposal_id: str | None = None
+
+
+_NOTES: ContextVar[Notes | None] = ContextVar("notes", default=None)
+
+
+@contextmanager
+def noted() -> Iterator[Notes]:
+    """Note what the commands of this context write."""
+    notes = Notes()
+    before = _NOTES.set(notes)
+    try:
+        yield notes
+    finally:
+        _NOTES.reset(before)
 
 
 def _reason(why: str) -> str:
@@ -100,7 +126,7 @@ def admitted(inbox: str, command: Any, besides_minor: int = 0) -> ProposeCommand
     Raises: AccessDenied when its person may not give it; LoginNeeded.
     """
     access = identity.access()
-    if not access.must_be_approved(access.actor(now=datetime.now(UTC)), command, besides_minor):
+    if not access.must_be_approved(identity.actor(), command, besides_minor):
         return None
     return proposal_of(inbox, command)
 
@@ -111,8 +137,7 @@ def proposal_of(inbox: str, command: Any) -> ProposeCommand:
     from schemas.records.approvals import ProposeCommand
     from schemas.wire.codec import to_json
 
-    access, now = identity.access(), datetime.now(UTC)
-    actor = access.actor(now=now)
+    access, actor, now = identity.access(), identity.actor(), datetime.now(UTC)
     name, amount = type(command).__name__, amount_of(command)
     return ProposeCommand(
         proposal_id=f"P{secrets.token_hex(5).upper()}",
@@ -141,6 +166,8 @@ def propose(
     held, *_ = _answered(Topic.APPROVALS_INBOX, proposal, wait_s, bootstrap_servers, schema_registry_url).events
     if isinstance(held, ApprovalRefused):
         raise refuse(held.refused_because)
+    if (notes := _NOTES.get()) is not None:
+        notes.proposal_id = proposal.proposal_id
     until = f"{proposal.expires_at:%Y-%m-%d %H:%M} UTC"
     say(f"proposed as {proposal.proposal_id}; another approver decides, until {until}: {proposal.summary}")
     say(f"    saldo approvals approve {proposal.proposal_id} --why ...")
@@ -182,6 +209,8 @@ def _answered(
                 return await client.ask(inbox, command, wait_s=wait_s)
 
     answer = asyncio.run(work())
+    if (notes := _NOTES.get()) is not None:
+        notes.records.append(_given(inbox, command, answer))
     if answer.is_decided:
         return answer
     place = f"{inbox} {answer.partition} {answer.offset}"
@@ -189,6 +218,14 @@ def _answered(
     for event in answer.events:
         say(f"    {type(event).__name__}: {getattr(event, 'message', '')}", err=True)
     raise typer.Exit(UNANSWERED if wait_s else 0)
+
+
+def _given(inbox: str, command: Any, answer: Answer) -> Given:
+    from app.api.commands import Given
+    from schemas.wire.codec import to_json
+
+    events = tuple({"type": type(event).__name__, **to_json(event)} for event in answer.events)
+    return Given(type(command).__name__, inbox, answer.partition, answer.offset, events)
 
 
 def on_the_log(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.log.credentials import PROJECTOR, WATCH, WORKER
+from streams.log.credentials import PROJECTOR, SCHEDULES, WATCH, WORKER
 
 if TYPE_CHECKING:
     from app.settings.settings import Settings
@@ -27,9 +27,9 @@ class SourceName(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `run worker|source|projector|watch` below the root."""
+    """Hang `run worker|source|projector|watch|schedules` below the root."""
     run = typer.Typer(help="One process of the pipeline, in the foreground.", no_args_is_help=True)
-    commands: tuple[Callable[..., None], ...] = (worker, source, projector, watch)
+    commands: tuple[Callable[..., None], ...] = (worker, source, projector, watch, schedules)
     for command in commands:
         run.command()(command)
     app.add_typer(run, name="run")
@@ -100,6 +100,18 @@ def watch() -> None:
 
     bootstrap.wait_for_topics(settings)
     asyncio.run(_until_stopped(settings, bootstrap.run_watch))
+
+
+def schedules() -> None:
+    """Run what the settings schedule, when it is due.
+
+    One for an installation.
+    """
+    settings = _settings(SCHEDULES)
+    from app.composition import bootstrap
+
+    bootstrap.wait_for_topics(settings)
+    asyncio.run(_until_stopped(settings, bootstrap.run_schedules))
 
 
 def _settings(role: str) -> Settings:

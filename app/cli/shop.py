@@ -73,7 +73,7 @@ def refund(
     try:
         money = from_major(major, currency)
     except ValueError as error:
-        raise CannotRun(f"{error}; write the amount as '21.64 USD'") from None
+        raise CannotRun(f"{error}; write the amount as '21.64 USD'", field="amount") from None
     fields: dict[str, Any] = {
         "kind": "REFUND",
         "text": text or why,
@@ -98,7 +98,7 @@ def _write(
 
     shop, _, order_id = order.partition("/")
     if not shop or not order_id.isdecimal():
-        raise CannotRun("name the order as SHOP/ID, such as main/1203")
+        raise CannotRun("name the order as SHOP/ID, such as main/1203", field="order")
     command = WriteToShop(
         **operators.attributed("WriteToShop", why),
         shop_order=order,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import signal
@@ -32,6 +33,8 @@ from app.files.reading import FileReader
 from app.files.register import FileRegister
 from app.operators import rules
 from app.output.metrics import TaskMetrics
+from app.schedules.launching import CommandLauncher
+from app.schedules.runner import ScheduleRunner
 from app.settings.privacy_key import privacy_key_of
 from app.settings.settings import PollingSettings, Settings
 from app.sources import days, folder
@@ -95,6 +98,7 @@ from streams.log.cluster import Cluster
 from streams.log.credentials import (
     INGRESS,
     PROJECTOR,
+    SCHEDULES,
     SOURCE_ABAS,
     SOURCE_PAYTRACE,
     SOURCE_RATES,
@@ -566,6 +570,17 @@ async def _poll_days(settings: Settings, publisher: Publisher, stop: asyncio.Eve
     await poll_forever(days.NAME, publisher, poll, settings.polling.facts_every_s, stop, observer)
 
 
+async def read_folder(settings: Settings, place: Path) -> tuple[int, tuple[str, ...]]:
+    """Read a folder once, as the watched one is read; return how much was new, and what was left out and why."""
+    settings = settings.as_role(SOURCE_PAYTRACE)
+    async with _log(settings) as log:
+        publisher = Publisher(PayTraceSource.name, log, codec(settings))
+        await publisher.remember()
+        reader = FileReader.of(settings.files, settings.paytrace.currencies)
+        watched = folder.WatchedFolder(place, reader, FileRegister(log, codec(settings)), publisher)
+        return await publisher.publish(watched.poll()), watched.not_read
+
+
 async def _poll_folder(
     settings: Settings, publisher: Publisher, register: FileRegister, stop: asyncio.Event, observer: PollObserver
 ) -> None:
@@ -946,6 +961,35 @@ async def run_watch(settings: Settings, stop: asyncio.Event) -> None:
             tables=rows_of(open_reader),
         )
         await watch.run(stop)
+
+
+# -- schedules -----------------------------------------------------------------------------------------------------
+
+
+async def run_schedules(settings: Settings, stop: asyncio.Event) -> None:
+    """Run what the settings schedule until asked to stop.
+
+    Raises: ContractBroken where another process of this data directory does so already.
+    """
+    settings = settings.as_role(SCHEDULES)
+    place = settings.data_dir / SCHEDULES
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ContractBroken(f"another `saldo run schedules` runs for {settings.data_dir}") from None
+        async with _log(settings) as log:
+            status = SourceFile(settings.data_dir, SCHEDULES, (SCHEDULES,))
+            runner = ScheduleRunner(
+                log,
+                codec(settings),
+                settings.schedules.named,
+                CommandLauncher(place, os.environ),
+                host=f"{socket.gethostname()} {settings.data_dir.absolute()}",
+                pid=os.getpid(),
+            )
+            await runner.run(stop, lambda: status.succeeded(SCHEDULES))
 
 
 # -- projector -----------------------------------------------------------------------------------------------------

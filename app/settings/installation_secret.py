@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from app.settings.settings import Settings
+from schemas.checks.sensitive import SHORTEST_KEY
 from schemas.failures import ContractBroken
 from schemas.files.private_files import make_private
 
-SHORTEST = 16  # characters
 _MADE_BYTES = 32
 
 
@@ -40,12 +40,12 @@ class InstallationSecret:
             if settings.kafka.bootstrap_servers:
                 raise ContractBroken(
                     f"no {self.called} is set; give every process of this installation the same {self.variable}, a "
-                    f"secret of {SHORTEST} characters or more (docs/security.md says why, and how to change it)"
+                    f"secret of {SHORTEST_KEY} characters or more (docs/security.md says why, and how to change it)"
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
             make_private(path, made() + "\n")
         key = path.read_bytes().strip()
-        if len(key) < SHORTEST:
+        if len(key) < SHORTEST_KEY:
             raise ContractBroken(
                 f"{path} holds no {self.called}; put back the file of this installation from its backup"
             )

@@ -24,6 +24,7 @@ from app.access.settings import AccessSettings
 from app.files.settings import FilesSettings
 from app.ingress.settings import IngressSettings
 from app.settings.names import file_problems, variable_problems
+from app.settings.schedules import ScheduleSettings
 from connectors.abas.settings import AbasSettings
 from connectors.mail.settings import MailSettings
 from connectors.paytrace.settings import PayTraceSettings
@@ -258,6 +259,7 @@ class Settings(BaseSettings):
     files: FilesSettings = FilesSettings()
     rates: RatesSettings = RatesSettings()
     shop: ShopSettings = ShopSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
     alerts: AlertSettings = AlertSettings()
     mail: MailSettings = MailSettings()
     webhook: WebhookSettings = WebhookSettings()

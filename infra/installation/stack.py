@@ -57,6 +57,7 @@ SECRETS_OF: Mapping[str, frozenset[str]] = {
     "ingress": frozenset({"guard", "kafka", "paytrace", "ingress", "shop"}),
     "worker": frozenset({"guard", "kafka", "paytrace", "abas", "mail", "webhook", "shop"}),
     "watch": frozenset({"guard", "kafka", "reporting"}),
+    "schedules": frozenset({"guard", "kafka", "reporting"}),
 }
 ALL_SECRETS = frozenset(secret_variables(Settings))
 SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the sandbox alone knows it
@@ -291,6 +292,11 @@ class Stack:
             *([self._own("source-rates", "run", "source", "rates")] if self.settings.rates.is_used else []),
             *([self._own("source-shop", "run", "source", "shop")] if self.settings.shop.is_used else []),
             self._own("watch", "run", "watch"),
+            *(
+                [self._own("schedules", "run", "schedules", env=self._every_log_in())]
+                if self.settings.schedules.named
+                else []
+            ),
             self._own("ingress", "serve", "ingress", ready=_listening(self._ingress().port)),
         ]
 
@@ -358,6 +364,14 @@ class Stack:
             log_in = place / f"{role}.json" if is_ours else credentials_file(place, role)
             own["SALDO_KAFKA_CREDENTIALS_PATH"] = str(log_in)
         return own
+
+    def _every_log_in(self) -> dict[str, str]:
+        """Return where commands that a schedule runs find the log-ins and keys of their roles."""
+        found = {"SALDO_KEYS_PRIVATE_PATH": str((self.settings.keys.private_path or self.data_dir / "keys").absolute())}
+        place = self.settings.kafka.credentials_path
+        if self.settings.kafka.bootstrap_servers is None:
+            place = credentials_dir(self.data_dir)
+        return found if place is None else {**found, "SALDO_KAFKA_CREDENTIALS_PATH": str(place)}
 
     def _ports(self) -> dict[str, int]:
         """Ports of sandboxes and ingress: free ones, chosen once and kept, so that clients find them again."""

@@ -33,6 +33,7 @@ from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENT
 from projections.tables.fct_proposals.row import TABLE as FCT_PROPOSALS
 from projections.tables.fct_rates.row import TABLE as FCT_RATES
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
+from projections.tables.fct_schedule_runs.row import TABLE as FCT_SCHEDULE_RUNS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
 from projections.tables.fct_settlement_days.row import TABLE as FCT_SETTLEMENT_DAYS
 from projections.tables.fct_settlement_lines.row import TABLE as FCT_SETTLEMENT_LINES
@@ -79,6 +80,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_CUSTOMER_LINKS,
     FCT_RATES,
     FCT_ACCOUNT_BALANCES,
+    FCT_SCHEDULE_RUNS,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.

@@ -22,6 +22,7 @@ from projections.tables.columns import (
     literal,
     values_of,
 )
+from schemas.topic import Topic
 
 Row = TypeVar("Row")
 
@@ -90,6 +91,8 @@ class FactTable(Table[Row]):
 
     # Record types that can have rows here; None for any.
     reads: tuple[type, ...] | None
+    # Topics whose records have rows here, where others carry the same records once more; None for any.
+    topics: frozenset[Topic] | None = None
     project: Callable[[Any, Coordinates], tuple[Row, ...]]
 
     @property
@@ -109,5 +112,13 @@ class FactTable(Table[Row]):
         own = values_of(row_type)
         return [
             Source(at.topic, at.partition, at.offset, index, at.event_id, at.recorded_at) + own(row)
-            for index, row in enumerate(self.project(record, at))
+            for index, row in enumerate(self.rows(record, at))
         ]
+
+    def rows(self, record: Any, at: Coordinates) -> tuple[Row, ...]:
+        """Return rows of one record; none of a type or a topic that the table does not read."""
+        if self.reads is not None and not isinstance(record, self.reads):
+            return ()
+        if self.topics is not None and at.topic not in self.topics:
+            return ()
+        return self.project(record, at)

@@ -25,13 +25,12 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from schemas import catalog
 from schemas.checks.guard import masked
-from schemas.checks.sensitive.identity import LETTERS
+from schemas.checks.sensitive.identity import LETTERS, SHORTEST_KEY
 from schemas.failures import ContractBroken, Unreadable
 
 R = TypeVar("R")
 
 ERASED: Final = "[erased]"  # in place of a value whose key was destroyed before it was sealed, or since
-SHORTEST_KEY: Final = 16  # bytes of the installation's privacy key
 _SEALED: Final = re.compile(rf"sealed:([{LETTERS}]{{16}}):([{LETTERS}]+)", re.ASCII)
 _KEY_BYTES: Final = 64  # AES-256-SIV has two keys of 32
 _PURPOSE: Final = b"saldo keys of data subjects v1"
@@ -106,13 +105,18 @@ def sealed(text: str, by: SubjectKey | None) -> str:
     return f"sealed:{by.key_id}:{_letters(AESSIV(by.key).encrypt(text.encode(), [by.key_id.encode()]))}"
 
 
+def holds_sealed(text: str) -> bool:
+    """Return whether something in a text is sealed, or says that it was erased."""
+    return ERASED in text or _SEALED.search(text) is not None
+
+
 def opened(text: str, key_of: Callable[[str], bytes | None]) -> str:
     """Return a text with what is sealed in it opened, wherever in the text it stands.
 
     Shapes: key_of gives the key of a key id, None where it is destroyed or was never here.
     Raises: Unreadable when a sealed text was changed.
     """
-    return _SEALED.sub(lambda found: _opened(found, key_of), text) if "sealed:" in text else text
+    return _SEALED.sub(lambda found: _opened(found, key_of), text)
 
 
 def _opened(found: re.Match[str], key_of: Callable[[str], bytes | None]) -> str:

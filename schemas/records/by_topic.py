@@ -229,6 +229,7 @@ from schemas.records.receivables import (
     WriteOffRest,
 )
 from schemas.records.rules import AdoptRules, RulesAccepted, RulesOffered, RulesRefused
+from schemas.records.schedules import ScheduleDefined, ScheduleRunBegun, ScheduleRunEnded
 from schemas.records.settlement import (
     AcceptFeeSchedule,
     BankLineDismissed,
@@ -469,6 +470,7 @@ ReceivablesInbox: TypeAlias = (
 )
 RulesEvents: TypeAlias = RulesAccepted | RulesRefused
 RulesInbox: TypeAlias = AdoptRules | RulesOffered
+SchedulesRuns: TypeAlias = ScheduleDefined | ScheduleRunBegun | ScheduleRunEnded
 SettlementEvents: TypeAlias = (
     SettlementLineRecorded
     | SettlementLineRefused

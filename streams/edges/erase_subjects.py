@@ -6,33 +6,26 @@ removes the older one. It looks first, so a repeat destroys nothing twice; the j
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeAlias
+from operator import attrgetter
+from typing import Any
 
-from schemas.failures import Unavailable
-from schemas.records import Record
 from schemas.records.by_topic import PrivacyEvents, PrivacyInbox
 from schemas.records.privacy import EraseSubject, ErasureRefused, SubjectErased, SubjectReadmitted
 from schemas.topic import Topic
+from streams.edges.stateless import Stateless, recall_by, unchanged
 from streams.edges.subject_keys import SubjectKeys
 from streams.tasks.processor import Effect
 
 AGENT = "erase-subjects"
-_Outcomes: TypeAlias = tuple[SubjectErased | SubjectReadmitted | ErasureRefused, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """The agent keeps no state: which keys there are, the topic of keys says."""
-
-
-def erase_subjects(open_keys: Callable[[], SubjectKeys]) -> Effect[Nothing, PrivacyInbox, PrivacyEvents]:
+def erase_subjects(open_keys: Callable[[], SubjectKeys]) -> Effect[Stateless, PrivacyInbox, PrivacyEvents]:
     """Return the work of erase-subjects; `open_keys` gives the keys of this process, and is asked when first needed."""
     opened_once = cache(open_keys)
 
-    async def perform(_state: Nothing, command: PrivacyInbox) -> tuple[PrivacyEvents, ...]:
+    async def perform(_state: Stateless, command: PrivacyInbox) -> tuple[PrivacyEvents, ...]:
         said: dict[str, Any] = {
             "command_id": command.command_id,
             "data_subject": command.data_subject,
@@ -61,26 +54,9 @@ def erase_subjects(open_keys: Callable[[], SubjectKeys]) -> Effect[Nothing, Priv
         name=AGENT,
         inbox=Topic.PRIVACY_INBOX,
         journal=Topic.PRIVACY_EVENTS,
-        state_type=Nothing,
-        initial=Nothing(),
+        state_type=Stateless,
+        initial=Stateless(),
         perform=perform,
-        recall=_recall,
-        evolve=lambda state, _event: state,
+        recall=recall_by(attrgetter("command_id")),
+        evolve=unchanged,
     )
-
-
-def _recall(events: Sequence[Record]) -> Callable[[Nothing, Any], Awaitable[_Outcomes]]:
-    """Return what the journal holds of one command, without touching a key."""
-    outcomes = {
-        event.command_id: event
-        for event in events
-        if isinstance(event, SubjectErased | SubjectReadmitted | ErasureRefused)
-    }
-
-    async def perform(_state: Nothing, command: Any) -> _Outcomes:
-        outcome = outcomes.get(command.command_id)
-        if outcome is None:
-            raise Unavailable(f"the journal holds no outcome of {command.command_id}")
-        return (outcome,)
-
-    return perform

@@ -6,82 +6,42 @@ receiver knows the repeat. A side that is away makes its task or its receiver wa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from operator import attrgetter
+from typing import Any
 
-from schemas.failures import Unavailable
-from schemas.records import Record
 from schemas.records.alerts import NotificationRefused, NotificationSent
 from schemas.records.by_topic import MailCommands, MailOutcomes, WebhookCommands, WebhookOutcomes
 from schemas.topic import Topic
 from streams.edges.ports import Notifier
+from streams.edges.stateless import Stateless, recall_by, unchanged
 from streams.tasks.processor import Effect
 
 # What a crash can make us send again.
 MESSAGES_AT_ONCE = 5
-_Outcomes: TypeAlias = tuple[NotificationSent | NotificationRefused, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """These sinks keep no state: who gets a message twice knows it by its name."""
-
-
-def send_mail(notifier: Notifier) -> Effect[Nothing, MailCommands, MailOutcomes]:
+def send_mail(notifier: Notifier) -> Effect[Stateless, MailCommands, MailOutcomes]:
     """Return the work of send-mail, by this mail server."""
-
-    async def perform(_state: Nothing, command: MailCommands) -> tuple[MailOutcomes, ...]:
-        return (await notifier.send(command),)
-
-    def evolve(state: Nothing, _event: MailOutcomes) -> Nothing:
-        return state
-
-    return Effect(
-        name="send-mail",
-        inbox=Topic.MAIL_COMMANDS,
-        journal=Topic.MAIL_OUTCOMES,
-        state_type=Nothing,
-        initial=Nothing(),
-        perform=perform,
-        recall=_recall,
-        evolve=evolve,
-        batch_size=MESSAGES_AT_ONCE,
-    )
+    return _sending("send-mail", Topic.MAIL_COMMANDS, Topic.MAIL_OUTCOMES, notifier)
 
 
-def send_webhooks(notifier: Notifier) -> Effect[Nothing, WebhookCommands, WebhookOutcomes]:
+def send_webhooks(notifier: Notifier) -> Effect[Stateless, WebhookCommands, WebhookOutcomes]:
     """Return the work of send-webhooks, by HTTP."""
+    return _sending("send-webhooks", Topic.WEBHOOK_COMMANDS, Topic.WEBHOOK_OUTCOMES, notifier)
 
-    async def perform(_state: Nothing, command: WebhookCommands) -> tuple[WebhookOutcomes, ...]:
+
+def _sending(name: str, inbox: Topic, journal: Topic, notifier: Notifier) -> Effect[Stateless, Any, Any]:
+    async def perform(_state: Stateless, command: Any) -> tuple[NotificationSent | NotificationRefused, ...]:
         return (await notifier.send(command),)
 
-    def evolve(state: Nothing, _event: WebhookOutcomes) -> Nothing:
-        return state
-
     return Effect(
-        name="send-webhooks",
-        inbox=Topic.WEBHOOK_COMMANDS,
-        journal=Topic.WEBHOOK_OUTCOMES,
-        state_type=Nothing,
-        initial=Nothing(),
+        name=name,
+        inbox=inbox,
+        journal=journal,
+        state_type=Stateless,
+        initial=Stateless(),
         perform=perform,
-        recall=_recall,
-        evolve=evolve,
+        recall=recall_by(attrgetter("notification_id")),
+        evolve=unchanged,
         batch_size=MESSAGES_AT_ONCE,
     )
-
-
-def _recall(events: Sequence[Record]) -> Callable[[Nothing, Any], Awaitable[_Outcomes]]:
-    """Return what the journal holds of one record, without sending anything."""
-    outcomes = {
-        event.notification_id: event for event in events if isinstance(event, NotificationSent | NotificationRefused)
-    }
-
-    async def perform(_state: Nothing, command: Any) -> _Outcomes:
-        outcome = outcomes.get(command.notification_id)
-        if outcome is None:
-            raise Unavailable(f"the journal holds no outcome of {command.notification_id}")
-        return (outcome,)
-
-    return perform

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from schemas.checks.sealing import ERASED, opened
+from schemas.checks.sealing import ERASED, holds_sealed, opened
 from schemas.records.by_topic import ErpOutcomes
 from schemas.records.erp import RecordRefused, SaveRecord
 from streams.edges.ports import Ledger
@@ -25,7 +25,7 @@ async def save_opened(ledger: Ledger, command: SaveRecord, keys: SubjectKeys) ->
     Ensures: nothing is written of a person who is erased; a text of the ERP that quotes a value names its role instead.
     Raises:  as Ledger.post; Unavailable when keys can't be read.
     """
-    if not any("sealed:" in text or text == ERASED for _, text in _texts(command)):
+    if not any(holds_sealed(text) for _, text in _texts(command)):
         return await ledger.post(command)
     await keys.refresh()
     plain = replace(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import TypeAlias
 
-from schemas.failures import Unavailable
-from schemas.records import Record
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import DocumentPosted, DocumentRefused, RecordRefused, RecordSaved, SaveRecord, SubjectKind
 from schemas.records.ledger import DocumentBooked, DocumentNotBooked
 from schemas.topic import Topic
 from streams.domain.output import Output
 from streams.edges.ports import Ledger
+from streams.edges.stateless import Stateless, recall_by, unchanged
 from streams.tasks.processor import Effect
 
 AGENT = "post-to-abas"
@@ -27,12 +25,7 @@ CUSTOMERS_AT_ONCE = 2
 COMMANDS_AT_ONCE = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """The sink keeps no state: whether a document was posted is abas' own knowledge, looked up each time."""
-
-
-Sink: TypeAlias = Effect[Nothing, ErpCommands, ErpOutcomes]
+Sink: TypeAlias = Effect[Stateless, ErpCommands, ErpOutcomes]
 
 
 def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sink:
@@ -42,10 +35,10 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
     it is left out, a replay posts like any other attempt.
     """
 
-    async def perform(_state: Nothing, command: ErpCommands) -> tuple[ErpOutcomes, ...]:
+    async def perform(_state: Stateless, command: ErpCommands) -> tuple[ErpOutcomes, ...]:
         return (await ledger.post(command),)
 
-    async def perform_checked(_state: Nothing, command: ErpCommands, permit: str) -> tuple[ErpOutcomes, ...]:
+    async def perform_checked(_state: Stateless, command: ErpCommands, permit: str) -> tuple[ErpOutcomes, ...]:
         assert post_checked is not None
         return (await post_checked(command, permit),)
 
@@ -53,19 +46,19 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
         name=AGENT,
         inbox=Topic.ERP_COMMANDS,
         journal=Topic.ERP_OUTCOMES,
-        state_type=Nothing,
-        initial=Nothing(),
+        state_type=Stateless,
+        initial=Stateless(),
         perform=perform,
         perform_checked=None if post_checked is None else perform_checked,
-        recall=_recall,
-        evolve=lambda state, _event: state,
+        recall=recall_by(_name),
+        evolve=unchanged,
         route=_reply,
         batch_size=COMMANDS_AT_ONCE,
         concurrency=CUSTOMERS_AT_ONCE,
     )
 
 
-def _reply(_state: Nothing, outcome: ErpOutcomes) -> tuple[Output, ...]:
+def _reply(_state: Stateless, outcome: ErpOutcomes) -> tuple[Output, ...]:
     """Report a document to who asked for it, and every posted one to the ledger; nobody asks for records yet."""
     if not isinstance(outcome, DocumentPosted | DocumentRefused):
         return ()
@@ -106,19 +99,6 @@ def _not_booked(account: str, refused: DocumentRefused) -> DocumentNotBooked:
         message=refused.message,
         occurred_at=refused.occurred_at,
     )
-
-
-def _recall(events: Sequence[Record]) -> Callable[[Nothing, ErpCommands], Awaitable[tuple[ErpOutcomes, ...]]]:
-    """Return the outcomes that the journal holds of one record, without asking abas."""
-    outcomes = {_name(event): event for event in events if isinstance(event, ErpOutcomes)}
-
-    async def perform(_state: Nothing, command: ErpCommands) -> tuple[ErpOutcomes, ...]:
-        outcome = outcomes.get(_name(command))
-        if outcome is None:
-            raise Unavailable(f"the journal holds no outcome of {_name(command)}")
-        return (outcome,)
-
-    return perform
 
 
 def _name(record: ErpCommands | ErpOutcomes) -> str:

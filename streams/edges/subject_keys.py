@@ -76,6 +76,7 @@ class SubjectKeys:
         self._read_to: dict[int, int] = {}
         self._of: dict[str, dict[str, SubjectKeyStored]] = {}
         self._by_id: dict[str, SubjectKeyStored] = {}
+        self._usable: dict[str, bytes] = {}
         self._destroyed: dict[int, _Destroyed] = {}
         self._turn = asyncio.Lock()
 
@@ -104,7 +105,7 @@ class SubjectKeys:
     def key_of(self, key_id: str) -> bytes | None:
         """Return a key as read so far; None where it is destroyed or not there."""
         stored = self._by_id.get(key_id)
-        return None if stored is None or not stored.wrapped_key else unwrapped(stored.wrapped_key, self._wrapping())
+        return None if stored is None or not stored.wrapped_key else self._unwrapped(stored)
 
     def subjects(self) -> dict[str, bool]:
         """Return everybody who ever had a key, as read so far, and whether the person is erased."""
@@ -163,7 +164,12 @@ class SubjectKeys:
     def _elder(self, subject: str) -> SubjectKey:
         usable = [one for one in self._of[subject].values() if one.wrapped_key]
         elder = min(usable, key=lambda one: (one.created_at, one.key_id))
-        return SubjectKey(elder.key_id, unwrapped(elder.wrapped_key, self._wrapping()))
+        return SubjectKey(elder.key_id, self._unwrapped(elder))
+
+    def _unwrapped(self, stored: SubjectKeyStored) -> bytes:
+        if stored.key_id not in self._usable:
+            self._usable[stored.key_id] = unwrapped(stored.wrapped_key, self._wrapping())
+        return self._usable[stored.key_id]
 
     async def _make_missing(self, subjects: Collection[str]) -> None:
         made = [
@@ -202,8 +208,9 @@ class SubjectKeys:
         )
 
     async def _read_on(self) -> None:
-        for partition in range(self._log.partition_count(KEYS)):
-            start, end = await self._log.watermarks(KEYS, partition)
+        partitions = range(self._log.partition_count(KEYS))
+        ends = await asyncio.gather(*(self._log.watermarks(KEYS, partition) for partition in partitions))
+        for partition, (start, end) in zip(partitions, ends, strict=True):
             async for batch in self._log.read(KEYS, partition, self._read_to.get(partition, start), end):
                 for record in batch:
                     self._take(self._decoded(record.value), partition)
@@ -225,6 +232,8 @@ class SubjectKeys:
             known.stored = stored
         self._of.setdefault(stored.data_subject, {})[stored.key_id] = stored
         self._by_id[stored.key_id] = stored
+        if not stored.wrapped_key:
+            self._usable.pop(stored.key_id, None)
 
     def _decoded(self, value: bytes | None) -> SubjectKeyStored:
         try:

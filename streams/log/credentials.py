@@ -27,13 +27,14 @@ INGRESS = "ingress"
 IMPORT = "import"
 PROJECTOR = "projector"
 WATCH = "watch"
+SCHEDULES = "schedules"
 OPERATORS = "operators"
 VIEWER = "viewer"
 # The admin makes topics and permissions; a worker runs every agent; the watch reads all and tells of what may raise an
 # alert; operators write commands; a viewer reads.
 ROLES = (
     *(ADMIN, WORKER, SOURCE_PAYTRACE, SOURCE_ABAS, SOURCE_RATES, SOURCE_REPORTS, SOURCE_SHOP, INGRESS, IMPORT),
-    *(PROJECTOR, WATCH, OPERATORS, VIEWER),
+    *(PROJECTOR, WATCH, SCHEDULES, OPERATORS, VIEWER),
 )
 _USER_PREFIX = "saldo-"
 _PASSWORD_BYTES = 32

@@ -47,6 +47,7 @@ LEFT_EMPTY = {
     "fct_file_lines",
     "fct_files",
     "fct_rates",
+    "fct_schedule_runs",
     "fct_decisions",
     "fct_deposit_reports",
     "fct_journal_lines",

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from infra.sandboxes.common.books import from_us
 from infra.sandboxes.paytrace import formats
 from infra.sandboxes.paytrace.faults import ADMIN_PREFIX, Faults
 from infra.sandboxes.paytrace.formats import to_dollars
@@ -22,7 +23,6 @@ from infra.sandboxes.paytrace.hooks import Hooks
 from infra.sandboxes.paytrace.merchant import Merchant
 from infra.sandboxes.paytrace.rejections import Rejected
 from infra.sandboxes.paytrace.rows import bank_entry, card_entry
-from infra.sandboxes.paytrace.store import from_us
 from schemas.values.clock import utc_now
 
 # The documented enum of the v3 list.

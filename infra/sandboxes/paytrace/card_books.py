@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from infra.sandboxes.common.books import MICROS
 from infra.sandboxes.paytrace import cards, formats
 from infra.sandboxes.paytrace.rejections import (
     ALREADY_SETTLED,
@@ -22,7 +23,7 @@ from infra.sandboxes.paytrace.rejections import (
     REFUND_ABOVE_SALE,
     Rejected,
 )
-from infra.sandboxes.paytrace.store import MICROS, Store
+from infra.sandboxes.paytrace.store import Store
 
 _CHARGED_KINDS: Final = frozenset({"SALE", "FORCE", "AUTHORIZATION"})
 

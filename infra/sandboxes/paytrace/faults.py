@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from infra.sandboxes.paytrace.store import MICROS, SKEW_US
+from infra.sandboxes.common.books import MICROS, SKEW_US
 from schemas.values.clock import monotonic_s
 
 ADMIN_PREFIX: Final = "/_sandbox"

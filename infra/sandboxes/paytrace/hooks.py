@@ -20,10 +20,11 @@ from urllib.parse import urlencode
 import httpx2
 from standardwebhooks.webhooks import Webhook
 
+from infra.sandboxes.common.books import MICROS, from_us
 from infra.sandboxes.paytrace import formats
 from infra.sandboxes.paytrace.faults import Faults
 from infra.sandboxes.paytrace.merchant import Merchant
-from infra.sandboxes.paytrace.store import MICROS, Store, from_us
+from infra.sandboxes.paytrace.store import Store
 from schemas.values.clock import utc_now
 
 _LOOK_EVERY_S: Final = 0.05

@@ -11,12 +11,13 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
+from infra.sandboxes.common.books import MICROS, SKEW_US
 from infra.sandboxes.paytrace.bank_books import BankBooks, DebitRequest
 from infra.sandboxes.paytrace.card_books import CardBooks, ChargeRequest
 from infra.sandboxes.paytrace.faults import Faults
 from infra.sandboxes.paytrace.rows import RowWriter
 from infra.sandboxes.paytrace.settings import SandboxSettings
-from infra.sandboxes.paytrace.store import MICROS, SKEW_US, Store
+from infra.sandboxes.paytrace.store import Store
 from infra.sandboxes.paytrace.vault import Vault, stored_card
 
 # Looking at the due dates is three index reads; once a second is enough, since cut-offs are minutes.

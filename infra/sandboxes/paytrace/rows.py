@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from infra.sandboxes.common.books import from_us, to_us
 from infra.sandboxes.paytrace import formats
 from infra.sandboxes.paytrace.faults import Faults
 from infra.sandboxes.paytrace.formats import to_clock_text, to_dollars
 from infra.sandboxes.paytrace.oddities import ACH_STATUSES, CARD_STATUSES, CLEAR_AMOUNTS, UNCLEAR_AMOUNTS
 from infra.sandboxes.paytrace.settings import SandboxSettings
-from infra.sandboxes.paytrace.store import from_us, to_us
 
 # A row of the store, or one put together from it.
 Fields = sqlite3.Row | dict[str, Any]

@@ -1,32 +1,18 @@
-"""The sandbox's durable state: one SQLite file, a clock that can be moved, and what is due at which moment.
-
-Protects the kill test: a charge is committed before its answer leaves, so kill -9 at any moment leaves books
-that say what clients were reported. Instants are microseconds since 1970 (UTC), amounts are cents.
-"""
+"""The sandbox's books: charges, batches, customers, recurrences, and what is due at which moment. Amounts are cents."""
 
 from __future__ import annotations
 
-import sqlite3
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Final
+from datetime import timedelta
+from typing import Final
 
+from infra.sandboxes.common.books import MICROS, Books, from_us, to_us
 from infra.sandboxes.paytrace.settings import SandboxSettings
-from schemas.failures import ContractBroken
-from schemas.values.clock import utc_now
 
-MICROS: Final = 1_000_000
 DAY_US: Final = 86_400 * MICROS
 
 _FIRST_CUSTOMER_NUMBER: Final = 7001
-_KEPT: Final = frozenset({"meta", "token"})
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS token (value TEXT PRIMARY KEY, api TEXT NOT NULL, expires_at INTEGER NOT NULL)
   WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS card_charge (
@@ -72,114 +58,21 @@ CREATE TABLE IF NOT EXISTS recurrence (
 CREATE INDEX IF NOT EXISTS recurrence_due ON recurrence (due_at) WHERE due_at IS NOT NULL;
 """
 
-# Books of another shape are refused at once instead of failing at the first question that meets the difference.
-_VERSION = zlib.crc32(_SCHEMA.encode()) & 0x7FFF_FFFF
 
-
-# How far the clock is off for the request at hand; see the fault clock_skew.
-SKEW_US: Final[ContextVar[int]] = ContextVar("sandbox_clock_skew_us", default=0)
-
-
-class Store:
-    """An open data directory: the database and the sandbox clock."""
+class Store(Books):
+    """An open data directory of one merchant."""
 
     def __init__(self, settings: SandboxSettings) -> None:
         """Open or make the books; raises ContractBroken when another version of the sandbox made them."""
         self.settings = settings
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self.db = sqlite3.connect(settings.data_dir / "paytrace.sqlite3", isolation_level=None, check_same_thread=False)
-        self.db.row_factory = sqlite3.Row
-        # A commit is handed to the operating system, which a killed process cannot reverse. Only a power cut
-        # could, and waiting for the disk would cost the sandbox most of its speed for that.
-        self.db.execute("PRAGMA journal_mode=WAL")
-        self.db.execute("PRAGMA synchronous=OFF")
-        self._check_version(settings.data_dir)
-        self.db.executescript(_SCHEMA)
-        self.db.execute(f"PRAGMA user_version = {_VERSION}")
+        super().__init__(settings.data_dir / "paytrace.sqlite3", _SCHEMA, kept=frozenset({"token"}))
         self._seed("card_charge", settings.first_transaction_id - 1)
         self._seed("customer", _FIRST_CUSTOMER_NUMBER - 1)
-        self._offset_us = int(self.read_meta("clock_offset_us", "0"))
-
-    def _check_version(self, directory: Path) -> None:
-        (found,) = self.db.execute("PRAGMA user_version").fetchone()
-        is_new = self.db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
-        if not is_new and found != _VERSION:
-            self.db.close()
-            raise ContractBroken(
-                f"the sandbox's books in {directory} were written by another version of Saldo; move that directory "
-                "away (or the whole data directory, when nothing in it is needed) and start again"
-            )
 
     def _seed(self, table: str, last: int) -> None:
         known = self.db.execute("SELECT 1 FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
         if known is None:
             self.db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
-
-    def close(self) -> None:
-        """Close the database."""
-        self.db.close()
-
-    def clear(self) -> None:
-        """Empty every table but the meta values and tokens; ids go on, as they would at PayTrace."""
-        with self.transaction() as db:
-            for found in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
-                if found["name"] not in _KEPT and not str(found["name"]).startswith("sqlite_"):
-                    db.execute(f'DELETE FROM "{found["name"]}"')  # noqa: S608 -- a name of our own schema
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit all or nothing when the block ends; inside another transaction it joins that one."""
-        if self.db.in_transaction:
-            yield self.db
-            return
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self.db
-        except BaseException:
-            self.db.execute("ROLLBACK")
-            raise
-        self.db.execute("COMMIT")
-
-    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        """Return every row of a query."""
-        return self.db.execute(sql, values).fetchall()
-
-    def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        """Return the first row of a query, or None."""
-        found: sqlite3.Row | None = self.db.execute(sql, values).fetchone()
-        return found
-
-    def read_meta(self, name: str, default: str) -> str:
-        """Return a value that has no table of its own."""
-        found = self.row("SELECT value FROM meta WHERE name = ?", name)
-        return default if found is None else str(found["value"])
-
-    def write_meta(self, name: str, value: str) -> None:
-        """Keep a value that has no table of its own."""
-        with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
-
-    # --- clock
-
-    def now_us(self) -> int:
-        """Return the sandbox clock, as the request at hand sees it."""
-        return to_us(utc_now()) + self._offset_us + SKEW_US.get()
-
-    def move_clock(self, *, advance_s: float | None = None, to: datetime | None = None) -> None:
-        """Move the clock by seconds or to an instant; it keeps running from there.
-
-        Raises: ValueError for an instant that no calendar has; the clock stays then.
-        """
-        offset_us = self._offset_us
-        if advance_s is not None:
-            offset_us += round(advance_s * MICROS)
-        real_us = to_us(utc_now())
-        if to is not None:
-            offset_us = to_us(to) - real_us
-        if not _EARLIEST_US <= real_us + offset_us <= _LATEST_US:
-            raise ValueError("the clock goes from 1990 to 2200")
-        self._offset_us = offset_us
-        self.write_meta("clock_offset_us", str(self._offset_us))
 
     def next_cut_off_us(self, after_us: int) -> int:
         """Return the first settlement cut-off at or after an instant, in the account's zone."""
@@ -189,17 +82,3 @@ class Store:
         if to_us(cut_off) < after_us:
             cut_off = (cut_off.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=self.settings.zone)
         return to_us(cut_off)
-
-
-_EARLIEST_US: Final = 631_152_000 * MICROS  # 1990-01-01
-_LATEST_US: Final = 7_258_118_400 * MICROS  # 2200-01-01
-
-
-def to_us(instant: datetime) -> int:
-    """Microseconds since 1970 of an aware instant."""
-    return (instant.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def from_us(instant_us: int) -> datetime:
-    """Return the instant in UTC."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant_us)

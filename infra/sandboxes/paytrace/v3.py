@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from infra.sandboxes.common.books import to_us
 from infra.sandboxes.paytrace import formats
 from infra.sandboxes.paytrace.bank_books import DebitRequest
 from infra.sandboxes.paytrace.formats import BadValue, to_minor
 from infra.sandboxes.paytrace.merchant import Merchant
-from infra.sandboxes.paytrace.store import to_us
 
 _LIST: Final = "/v3/checks/transactions"
 _DEFAULT_PAGE: Final = 10

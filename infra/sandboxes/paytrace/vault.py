@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+from infra.sandboxes.common.books import to_us
 from infra.sandboxes.paytrace import cards, formats
 from infra.sandboxes.paytrace.rejections import (
     BAD_RECURRENCE,
@@ -20,7 +21,7 @@ from infra.sandboxes.paytrace.rejections import (
     Rejected,
     customer_not_found,
 )
-from infra.sandboxes.paytrace.store import Store, to_us
+from infra.sandboxes.paytrace.store import Store
 
 _MONTHS: Final = {"1": 12, "8": 6, "A": 4, "2": 3, "9": 2, "3": 1}
 _DAYS: Final = {"4": 14, "5": 7, "6": 1}

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from infra.sandboxes.common.books import from_us
 from infra.sandboxes.shop import render
 from infra.sandboxes.shop.faults import ADMIN_PREFIX, Faults
-from infra.sandboxes.shop.php import encode, from_us
+from infra.sandboxes.shop.php import encode
 from infra.sandboxes.shop.shop import Shop, ShopRefuses
 
 

@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import httpx2
 
+from infra.sandboxes.common.books import MICROS
 from infra.sandboxes.shop import render
 from infra.sandboxes.shop.faults import Faults
-from infra.sandboxes.shop.php import MICROS, encode
+from infra.sandboxes.shop.php import encode
 from infra.sandboxes.shop.shop import Shop
 from schemas.values.clock import utc_now
 

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-MICROS: Final = 1_000_000
+from infra.sandboxes.common.books import from_us, to_us
 
 
 def encode(value: Any) -> bytes:
     r"""Return JSON with `\/` and `\uXXXX`, without blanks; what a hook's signature is made over."""
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")).replace("/", "\\/").encode()
-
-
-def from_us(instant_us: int) -> datetime:
-    """Return the instant in UTC."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant_us)
-
-
-def to_us(instant: datetime) -> int:
-    """Microseconds since 1970 of an aware instant."""
-    return (instant.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def gmt(instant_us: int | None) -> str | None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from infra.sandboxes.common.books import MICROS
 from infra.sandboxes.shop.gateway import GatewayRefused, ShopGateway
-from infra.sandboxes.shop.php import MICROS
 from infra.sandboxes.shop.store import Store, Thing
 from infra.sandboxes.shop.totals import compute, money, net_of, spread
 

@@ -1,25 +1,16 @@
-"""The shop's durable state: one SQLite file, one counter of ids for everything, and a clock that can be moved.
-
-Each change is committed before its answer leaves, so kill -9 at any moment leaves what clients were told. What a hook
-must say later is noted in the same commit as the change.
-"""
+"""The shop's books: one counter of ids for everything. What a hook must say later is noted with the change itself."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
-from infra.sandboxes.shop.php import MICROS, to_us
+from infra.sandboxes.common.books import Books
 from infra.sandboxes.shop.settings import ShopSandboxSettings
-from schemas.values.clock import utc_now
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS thing (
   id INTEGER PRIMARY KEY, kind TEXT NOT NULL, parent INTEGER NOT NULL, status TEXT NOT NULL,
   created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL, doc TEXT NOT NULL);
@@ -33,7 +24,6 @@ CREATE TABLE IF NOT EXISTS job (
 CREATE TABLE IF NOT EXISTS request (id INTEGER PRIMARY KEY AUTOINCREMENT, line TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS delivery (id INTEGER PRIMARY KEY AUTOINCREMENT, line TEXT NOT NULL);
 """
-_KEPT_IN_RESET: Final = frozenset({"meta"})
 _MOST_LINES: Final = 10_000
 
 
@@ -50,20 +40,14 @@ class Thing:
     doc: dict[str, Any]
 
 
-class Store:
+class Store(Books):
     """The books of one shop."""
 
     def __init__(self, settings: ShopSandboxSettings) -> None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self.db = sqlite3.connect(settings.data_dir / "shop.sqlite3", isolation_level=None, check_same_thread=False)
-        self.db.row_factory = sqlite3.Row
-        # A commit is handed to the operating system, which a killed process cannot reverse.
-        self.db.execute("PRAGMA journal_mode=WAL")
-        self.db.execute("PRAGMA synchronous=OFF")
-        self.db.executescript(_SCHEMA)
+        """Open or make the books; raises ContractBroken when another version of the sandbox made them."""
+        super().__init__(settings.data_dir / "shop.sqlite3", _SCHEMA)
         self._given = settings
         self._read_settings()
-        self._offset_us = int(self.read_meta("clock_offset_us", "0"))
 
     def _read_settings(self) -> None:
         changed = json.loads(self.read_meta("settings", "{}"))
@@ -75,59 +59,6 @@ class Store:
         ShopSandboxSettings.model_validate({**self._given.model_dump(), **changed})
         self.write_meta("settings", json.dumps(changed))
         self._read_settings()
-
-    def close(self) -> None:
-        """Close the database."""
-        self.db.close()
-
-    def clear(self) -> None:
-        """Empty every table but the meta values; ids go on."""
-        with self.transaction() as db:
-            for found in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
-                if found["name"] not in _KEPT_IN_RESET and not str(found["name"]).startswith("sqlite_"):
-                    db.execute(f'DELETE FROM "{found["name"]}"')  # noqa: S608 -- a name of our own schema
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit all or nothing when the block ends; inside another transaction it joins that one."""
-        if self.db.in_transaction:
-            yield self.db
-            return
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self.db
-        except BaseException:
-            self.db.execute("ROLLBACK")
-            raise
-        self.db.execute("COMMIT")
-
-    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        """Return every row of a query."""
-        return self.db.execute(sql, values).fetchall()
-
-    def read_meta(self, name: str, default: str) -> str:
-        """Return a value that has no table of its own."""
-        found = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return default if found is None else str(found["value"])
-
-    def write_meta(self, name: str, value: str) -> None:
-        """Keep a value that has no table of its own."""
-        with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
-
-    # --- clock
-
-    def now_us(self) -> int:
-        """Return the shop's clock."""
-        return to_us(utc_now()) + self._offset_us
-
-    def move_clock(self, *, advance_s: float | None = None, to: datetime | None = None) -> None:
-        """Move the clock by seconds or to an instant; it keeps running from there."""
-        if advance_s is not None:
-            self._offset_us += round(advance_s * MICROS)
-        if to is not None:
-            self._offset_us = to_us(to) - to_us(utc_now())
-        self.write_meta("clock_offset_us", str(self._offset_us))
 
     # --- things
 

@@ -34,8 +34,6 @@ class ChargeHoldRow:
 
 def project(record: Any, at: Coordinates) -> tuple[ChargeHoldRow, ...]:
     """Return one row for each."""
-    if not isinstance(record, HOLD_RECORDS):
-        return ()
     return (_row(record),)
 
 

@@ -36,8 +36,6 @@ class CustomerLinkRow:
 
 def project(record: Any, at: Coordinates) -> tuple[CustomerLinkRow, ...]:
     """Return one row for each."""
-    if not isinstance(record, LINK_RECORDS):
-        return ()
     linked_to, why, evidence = "", "", ""
     decided_by, reason = None, None
     match record:

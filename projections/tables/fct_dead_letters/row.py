@@ -46,8 +46,6 @@ class DeadLetterRow:
 
 def project(record: Any, at: Coordinates) -> tuple[DeadLetterRow, ...]:
     """Return one row for each dead letter, opened or not."""
-    if not isinstance(record, OpenedDeadLetter):
-        return ()
     letter, inner = record.letter, record.record
     return (
         DeadLetterRow(

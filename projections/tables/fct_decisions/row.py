@@ -32,8 +32,6 @@ class DecisionRow:
 
 def project(record: Any, at: Coordinates) -> tuple[DecisionRow, ...]:
     """Return one row for each command of a person."""
-    if not isinstance(record, DecisionTaken | DecisionRefused):
-        return ()
     return (
         DecisionRow(
             command_id=record.command_id,

@@ -73,10 +73,8 @@ class DepositEventRow:
     occurred_at: datetime
 
 
-def project(record: Any, at: Coordinates) -> tuple[DepositEventRow, ...]:
-    """Return one row for each event of a bank line, of missing money, and of what was refused, by the journal alone."""
-    if at.topic != Topic.SETTLEMENT_EVENTS or not isinstance(record, DEPOSIT_EVENTS):
-        return ()
+def project(record: Any, _at: Coordinates) -> tuple[DepositEventRow, ...]:
+    """Return one row for each event of a bank line, of missing money, and of what was refused."""
     reason, detail, why = _words(record)
     return (
         DepositEventRow(
@@ -144,5 +142,6 @@ TABLE = FactTable(
     row=DepositEventRow,
     order_by=("settlement_account", "bank_line_id"),
     reads=DEPOSIT_EVENTS,
+    topics=frozenset({Topic.SETTLEMENT_EVENTS}),
     project=project,
 )

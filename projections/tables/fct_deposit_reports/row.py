@@ -29,8 +29,6 @@ class DepositReportRow:
 
 def project(record: Any, at: Coordinates) -> tuple[DepositReportRow, ...]:
     """Return one row for each DepositReportRecorded."""
-    if not isinstance(record, DepositReportRecorded):
-        return ()
     return (
         DepositReportRow(
             settlement_account=record.settlement_account,

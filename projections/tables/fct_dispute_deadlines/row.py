@@ -32,10 +32,8 @@ class DisputeDeadlineRow:
     occurred_at: datetime
 
 
-def project(record: Any, at: Coordinates) -> tuple[DisputeDeadlineRow, ...]:
-    """Return one row for each of the journal: a deadline comes in by the inbox as well, whose offsets are others."""
-    if at.topic != Topic.DISPUTES_EVENTS or not isinstance(record, DEADLINE_RECORDS):
-        return ()
+def project(record: Any, _at: Coordinates) -> tuple[DisputeDeadlineRow, ...]:
+    """Return one row for each of these records."""
     return (
         DisputeDeadlineRow(
             record_type=type(record).__name__,
@@ -58,5 +56,6 @@ TABLE = FactTable(
     row=DisputeDeadlineRow,
     order_by=("settlement_account", "dispute_id"),
     reads=DEADLINE_RECORDS,
+    topics=frozenset({Topic.DISPUTES_EVENTS}),  # a deadline comes in by the inbox as well
     project=project,
 )

@@ -45,8 +45,6 @@ def project(record: Any, at: Coordinates) -> tuple[DisputeEventRow, ...]:
 
     Amount_minor is the fact's own amount, or for a payment the difference, never negative.
     """
-    if not isinstance(record, DISPUTE_RECORDS):
-        return ()
     if isinstance(record, DisputeRecorded):
         fact, stage = record.fact.value, record.stage.value
         amount_minor, now_minor, lost_minor = record.amount_minor, record.charged_back_minor, record.lost_minor

@@ -37,10 +37,8 @@ class DocumentLineRow:
     occurred_at: datetime
 
 
-def project(record: Any, at: Coordinates) -> tuple[DocumentLineRow, ...]:
-    """Return one row for each line of a DocumentPosted of the sink."""
-    if at.topic != Topic.ERP_OUTCOMES or not isinstance(record, DocumentPosted):
-        return ()
+def project(record: Any, _at: Coordinates) -> tuple[DocumentLineRow, ...]:
+    """Return one row for each line of a DocumentPosted."""
     return tuple(
         DocumentLineRow(
             settlement_account=record.settlement_account or "",
@@ -74,5 +72,6 @@ TABLE = FactTable(
     row=DocumentLineRow,
     order_by=("posting_reference", "role"),
     reads=(DocumentPosted,),
+    topics=frozenset({Topic.ERP_OUTCOMES}),  # receivables is sent its own again
     project=project,
 )

@@ -77,7 +77,7 @@ class EntryRow:
 def project(record: Any, at: Coordinates) -> tuple[EntryRow, ...]:
     """Return one row for each event of an entry."""
     # On its way into an inbox an entry that moves is the same as in the journal that it left.
-    if not isinstance(record, ENTRY_EVENTS) or at.topic == Topic.RECEIVABLES_INBOX:
+    if at.topic == Topic.RECEIVABLES_INBOX:
         return ()
     direction = _direction(record)
     refund = getattr(record, "refund_transaction_id", "")

@@ -35,8 +35,6 @@ class FeeScheduleRow:
 
 def project(record: Any, at: Coordinates) -> tuple[FeeScheduleRow, ...]:
     """Return a row for each card type of a schedule."""
-    if not isinstance(record, FEE_EVENTS):
-        return ()
     accepted = record if isinstance(record, FeeScheduleAccepted) else None
     return tuple(
         FeeScheduleRow(

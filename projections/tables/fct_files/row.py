@@ -28,7 +28,7 @@ class FileRow:
 
 def project(record: Any, at: Coordinates) -> tuple[FileRow, ...]:
     """Return one row for the first part of a file; its other parts say the same of it."""
-    if not isinstance(record, FileReceived) or record.part_number != 1:
+    if record.part_number != 1:
         return ()
     return (
         FileRow(

@@ -34,8 +34,6 @@ class JournalLineRow:
 
 def project(record: Any, at: Coordinates) -> tuple[JournalLineRow, ...]:
     """Return one row for each line of a JournalEntryMade."""
-    if not isinstance(record, JournalEntryMade):
-        return ()
     return tuple(
         JournalLineRow(
             settlement_account=record.settlement_account,

@@ -36,8 +36,6 @@ class MatchRow:
 
 def project(record: Any, at: Coordinates) -> tuple[MatchRow, ...]:
     """Return one row for each match; decided_by is empty where a rule decided."""
-    if not isinstance(record, PaymentMatched):
-        return ()
     return (
         MatchRow(
             posting_reference=record.posting_reference,

@@ -39,8 +39,6 @@ class NextStepRow:
 
 def project(record: Any, at: Coordinates) -> tuple[NextStepRow, ...]:
     """Return one row for each."""
-    if not isinstance(record, STEP_RECORDS):
-        return ()
     return (
         NextStepRow(
             paytrace_transaction_id=record.paytrace_transaction_id,

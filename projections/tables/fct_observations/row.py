@@ -49,8 +49,6 @@ class ObservationRow:
 
 def project(record: Any, at: Coordinates) -> tuple[ObservationRow, ...]:
     """Return one row for each TransactionObserved."""
-    if not isinstance(record, TransactionObserved):
-        return ()
     return (
         ObservationRow(
             paytrace_transaction_id=record.paytrace_transaction_id,

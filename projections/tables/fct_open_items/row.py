@@ -29,8 +29,6 @@ class OpenItemRow:
 
 def project(record: Any, at: Coordinates) -> tuple[OpenItemRow, ...]:
     """Return one row for each OpenItemRecorded."""
-    if not isinstance(record, OpenItemRecorded):
-        return ()
     return (
         OpenItemRow(
             abas_open_item_id=record.abas_open_item_id,

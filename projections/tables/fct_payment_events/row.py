@@ -116,8 +116,6 @@ class PaymentEventRow:
 
 def project(record: Any, at: Coordinates) -> tuple[PaymentEventRow, ...]:
     """Return one row for each event of a payment."""
-    if not isinstance(record, PAYMENT_RECORDS):
-        return ()
     term, term_minor = bridge_term(record)
     return (
         PaymentEventRow(

@@ -33,8 +33,6 @@ class RateRow:
 
 def project(record: Any, at: Coordinates) -> tuple[RateRow, ...]:
     """Return one row for each event of a pair."""
-    if not isinstance(record, RATE_EVENTS):
-        return ()
     rate = getattr(record, "rate", "")
     return (
         RateRow(

@@ -35,8 +35,6 @@ class SettlementBatchRow:
 
 def project(record: Any, at: Coordinates) -> tuple[SettlementBatchRow, ...]:
     """Return one row for each SettlementBatchObserved."""
-    if not isinstance(record, SettlementBatchObserved):
-        return ()
     return (
         SettlementBatchRow(
             batch_id=record.batch_id,

@@ -32,8 +32,6 @@ class SettlementDayRow:
 
 def project(record: Any, at: Coordinates) -> tuple[SettlementDayRow, ...]:
     """Return one row for each SettlementDayStated."""
-    if not isinstance(record, SettlementDayStated):
-        return ()
     return (
         SettlementDayRow(
             settlement_account=record.settlement_account,

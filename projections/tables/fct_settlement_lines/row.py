@@ -39,10 +39,8 @@ class SettlementLineRow:
     occurred_at: datetime
 
 
-def project(record: Any, at: Coordinates) -> tuple[SettlementLineRow, ...]:
-    """Return one row for each SettlementLineRecorded of the journal; the ledger's inbox has some of them again."""
-    if at.topic != Topic.SETTLEMENT_EVENTS or not isinstance(record, SettlementLineRecorded):
-        return ()
+def project(record: Any, _at: Coordinates) -> tuple[SettlementLineRow, ...]:
+    """Return one row for each SettlementLineRecorded."""
     return (
         SettlementLineRow(
             settlement_account=record.settlement_account,
@@ -72,5 +70,6 @@ TABLE = FactTable(
     row=SettlementLineRow,
     order_by=("settlement_account", "line_id"),
     reads=(SettlementLineRecorded,),
+    topics=frozenset({Topic.SETTLEMENT_EVENTS}),  # the ledger's inbox has some of them again
     project=project,
 )

@@ -44,8 +44,6 @@ class SuggestionRow:
 
 def project(record: Any, at: Coordinates) -> tuple[SuggestionRow, ...]:
     """Return one row for each suggestion."""
-    if not isinstance(record, MatchSuggested):
-        return ()
     return (
         SuggestionRow(
             posting_reference=record.posting_reference,

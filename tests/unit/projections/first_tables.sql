@@ -963,6 +963,34 @@ ORDER BY (account, currency, source_topic, source_partition, source_offset, row_
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each balance that abas showed, a debit above zero'
 ;
+CREATE TABLE IF NOT EXISTS fct_schedule_runs
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    schedule LowCardinality(String),
+    due_at Nullable(DateTime64(6, 'UTC')) COMMENT 'null of a definition',
+    attempt Int32,
+    cron LowCardinality(String) COMMENT 'empty of a run',
+    zone LowCardinality(String) COMMENT 'empty of a run',
+    command String,
+    is_dropped Int64 COMMENT '1 where the settings do not name it any more',
+    missed_count Int64 COMMENT 'due times before this one that passed unseen',
+    outcome LowCardinality(String) COMMENT 'empty of a beginning',
+    exit_code Nullable(Int64),
+    detail String,
+    begun_by String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (schedule, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each schedule as the settings named it, each beginning and each end of a run'
+;
 CREATE TABLE IF NOT EXISTS saldo_positions
 (
     source_topic LowCardinality(String),

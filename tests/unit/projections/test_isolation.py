@@ -79,7 +79,7 @@ def breaking(change: Callable[[ObservationRow], Any]) -> tuple[FactTable[Any], .
     """All tables, of which one makes rows that do not fit for the transactions 3 and 6."""
 
     def spoiled(record: Any, at: Any) -> tuple[Any, ...]:
-        rows = FCT_OBSERVATIONS.project(record, at)
+        rows = FCT_OBSERVATIONS.rows(record, at)
         if record.paytrace_transaction_id in ("3", "6"):
             return tuple(change(row) for row in rows)
         return rows

@@ -55,6 +55,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "known_rates",
     "refunds_that_came_back",
     "customer_links",
+    "schedule_runs",
 }
 
 # Its rows are the limits of the networks, whatever happened.

@@ -44,5 +44,5 @@ def test_it_is_a_row_of_one_topic_alone(table: FactTable[Any], name: str, topics
         )
         for topic in topics
     }
-    with_rows = [topic for topic in topics if table.project(example(name), at[topic])]
+    with_rows = [topic for topic in topics if table.rows(example(name), at[topic])]
     assert len(with_rows) <= 1, f"{name} is a row of {with_rows} in {table.name}"

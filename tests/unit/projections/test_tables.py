@@ -74,7 +74,7 @@ def as_read(name: str) -> Any:
 def test_every_record_of_every_topic_fits_its_tables(store: Store, topic: str, name: str) -> None:
     """Each row has exactly the table's columns, and the engine takes and gives back its coordinates."""
     record, at = as_read(name), status(topic)
-    made = {table: table.project(record, at) for table in tables.FACT_TABLES}
+    made = {table: table.rows(record, at) for table in tables.FACT_TABLES}
     homes = {table.name for table, rows in made.items() if rows}
     for table in tables.FACT_TABLES:
         assert table.reads is None or type(record) in table.reads or not made[table]
@@ -92,7 +92,7 @@ def test_the_body_of_a_record_is_its_json(name: str) -> None:
     record = example(name)
     if name == "PositionMarked":
         return
-    (row,) = FCT_RECORDS.project(record, status(Topic.PAYMENTS_EVENTS))
+    (row,) = FCT_RECORDS.rows(record, status(Topic.PAYMENTS_EVENTS))
     reported = {
         key: value for key, value in to_json(record).items() if not key.startswith("record_") or key == "record_key"
     }
@@ -104,16 +104,16 @@ def test_each_fact_table_is_fed() -> None:
         table.name
         for topic, name in on_topics()
         for table in tables.FACT_TABLES
-        if table.project(as_read(name), status(topic))
+        if table.rows(as_read(name), status(topic))
     }
     unreadable = UnreadableRecord(value=b"x", error_type="Unreadable", message="no")
-    assert FCT_UNREADABLE.project(unreadable, status(Topic.PAYMENTS_EVENTS))
+    assert FCT_UNREADABLE.rows(unreadable, status(Topic.PAYMENTS_EVENTS))
     assert fed | {FCT_UNREADABLE.name} == {table.name for table in tables.FACT_TABLES}
 
 
 def test_a_record_that_leaves_a_reference_open_has_its_row() -> None:
     payment_request = example("PaymentRequestObserved", paytrace_transaction_id=None)
-    [row] = FCT_RECORDS.project(payment_request, status("gateway.inbox.v1"))
+    [row] = FCT_RECORDS.rows(payment_request, status("gateway.inbox.v1"))
     assert (row.paytrace_transaction_id, row.record_key, row.amount_minor) == ("", "k", 1250)
 
 
@@ -141,13 +141,13 @@ def test_topic_names_are_the_catalogue_s() -> None:
 
 def test_an_outcome_on_its_way_back_is_not_a_second_posting() -> None:
     record = example("DocumentPosted")
-    homes = {table.name for table in tables.FACT_TABLES if table.project(record, status(Topic.RECEIVABLES_INBOX))}
+    homes = {table.name for table in tables.FACT_TABLES if table.rows(record, status(Topic.RECEIVABLES_INBOX))}
     assert homes == {"fct_records"}
 
 
 def test_an_identified_payment_that_arrives_in_receivables_is_not_identified_twice() -> None:
     record = example("PaymentIdentified")
-    homes = {table.name for table in tables.FACT_TABLES if table.project(record, status(Topic.RECEIVABLES_INBOX))}
+    homes = {table.name for table in tables.FACT_TABLES if table.rows(record, status(Topic.RECEIVABLES_INBOX))}
     assert homes == {"fct_records"}
 
 
@@ -156,14 +156,14 @@ def test_a_parked_record_that_leaves_out_what_it_may_is_a_row_all_the_same(name:
     fields = {field["name"]: field["type"] for field in catalog.latest(name).schema["fields"]}
     bare = example(name, **{one: None for one, kind in fields.items() if isinstance(kind, list) and "null" in kind})
     opened = replace(open_dead_letter(example("DeadLetter"), Codec()), record=bare)
-    (row,) = FCT_DEAD_LETTERS.project(opened, status("payments.observations.v1.dlq"))
+    (row,) = FCT_DEAD_LETTERS.rows(opened, status("payments.observations.v1.dlq"))
     may_be_null = {"occurred_at", "behind"}
     assert [column for column, value in asdict(row).items() if value is None and column not in may_be_null] == []
 
 
 def test_parked_bytes_stay_out_of_every_table() -> None:
     letter = example("DeadLetter")
-    rows = [row for t in tables.FACT_TABLES for row in t.project(open_dead_letter(letter, Codec()), status("x.dlq"))]
+    rows = [row for t in tables.FACT_TABLES for row in t.rows(open_dead_letter(letter, Codec()), status("x.dlq"))]
     assert rows
     assert all("record_value" not in str(row) and "record_headers" not in str(row) for row in rows)
 

@@ -1,0 +1,1 @@
+"""What sandboxes share: durable books and a clock that can be moved."""

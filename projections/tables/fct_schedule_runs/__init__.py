@@ -1,0 +1,1 @@
+"""fct_schedule_runs: its columns and the function that fills it."""
