@@ -333,9 +333,15 @@ def _refused(line: SettlementLineRecorded, oldest_on: date, detail: str = "") ->
 def _after_line(state: State, line: SettlementLineRecorded, policy: Policy) -> tuple[Event, ...]:
     """Return which bank lines this line may explain: itself, or those that waited for the last line of its batch."""
     at = line.occurred_at
-    if line.kind in BANK_KINDS:
-        return _asked(state, [line.line_id], at, policy)
     events: tuple[Event, ...] = ()
+    if line.kind in BANK_KINDS:
+        asked = [line.line_id]
+        while asked:
+            found = _asked(state, asked, at, policy)
+            events, state = events + found, reduce(evolve, found, state)
+            matched = {event.deposit_id for event in found if isinstance(event, DepositMatched)} - {None}
+            asked = [id_ for id_, one in state.deposits.items() if one.deposit_id in matched]
+        return events
     opened = state.line(line.line_id)
     if state.deposits and opened is not None:
         events = _asked(state, _may_pay_out(state, opened), at, policy)

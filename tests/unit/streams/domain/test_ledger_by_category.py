@@ -42,9 +42,9 @@ def by_category(**accounts: Mapping[str, str]) -> AccountMapping:
     return replace(LEDGER, accounts=Accounts(rules))
 
 
-def sold(minor: int, name: str = PAYMENT, kind: str = "cash_receipt", **shares: int) -> DocumentBooked:
+def sold(minor: int, kind: str = "cash_receipt", /, **shares: int) -> DocumentBooked:
     side = Side.CREDIT if kind == "cash_receipt" else Side.DEBIT
-    booked = receipt(name, minor, kind, side)
+    booked = receipt(PAYMENT, minor, kind, side)
     return replace(
         booked,
         posting_reference=f"{booked.posting_reference}-{kind}-{'-'.join(shares)}",
@@ -107,7 +107,7 @@ def test_a_payment_that_was_matched_again_counts_by_what_it_pays_now() -> None:
     ledger = Ledger(SPLIT)
     ledger.hears(
         sold(50_00, goods=50_00),
-        sold(50_00, kind="cash_receipt_reversal", goods=50_00),
+        sold(50_00, "cash_receipt_reversal", goods=50_00),
         sold(50_00, service=50_00),
         disputed("CB1", TAKEN, 50_00),
     )
