@@ -35,12 +35,14 @@ from streams.rules.catalogue import (
     DISPUTE_DEADLINES,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
+    ORDER_FULFILMENT,
     PAYMENT_CODES,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
     disputes_policy,
     ledger_policy,
+    orders_policy,
     payments_policy,
     rates_policy,
     receivables_policy,
@@ -73,12 +75,12 @@ FOLD_PAYMENTS = _decider(
     Topic.PAYMENTS_OBSERVATIONS,
     Topic.PAYMENTS_EVENTS,
     payments,
-    version=3,
+    version=4,
     rules=RulesUsed((ACCOUNT_MAPPING.name, PAYMENT_CODES.name), payments_policy),
 )
 # The abas customer behind each movement of money, or it waits for a reference.
 IDENTIFY_PAYERS = _decider(
-    "identify-payers", Topic.IDENTIFICATION_INBOX, Topic.IDENTIFICATION_EVENTS, identification, version=2
+    "identify-payers", Topic.IDENTIFICATION_INBOX, Topic.IDENTIFICATION_EVENTS, identification, version=3
 )
 # Identified money meets a customer's open items; abas is asked to post what is certain.
 MATCH_OPEN_ITEMS = _decider(
@@ -86,7 +88,7 @@ MATCH_OPEN_ITEMS = _decider(
     Topic.RECEIVABLES_INBOX,
     Topic.RECEIVABLES_EVENTS,
     receivables,
-    version=10,
+    version=11,
     rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name, ACCOUNT_MAPPING.name), receivables_policy),
     reminder=receivables.reminder,
 )
@@ -130,9 +132,17 @@ KEEP_RATES = _decider(
     "keep-rates", Topic.RATES_INBOX, Topic.RATES_EVENTS, rates, rules=RulesUsed((EXCHANGE_RATES.name,), rates_policy)
 )
 # Which vault customer is which customer of abas; their payments then find them.
-LINK_CUSTOMERS = _decider(customers.AGENT, Topic.CUSTOMERS_INBOX, Topic.CUSTOMERS_EVENTS, customers)
-# Where each order of a shop stands by the last facts that could be taken.
-FOLLOW_ORDERS = _decider("follow-orders", Topic.ORDERS_INBOX, Topic.ORDERS_EVENTS, orders)
+LINK_CUSTOMERS = _decider(customers.AGENT, Topic.CUSTOMERS_INBOX, Topic.CUSTOMERS_EVENTS, customers, version=2)
+# What becomes of each order of a shop: its money by PayTrace, its sales order in abas, its status in the shop.
+FULFIL_ORDERS = _decider(
+    orders.AGENT,
+    Topic.ORDERS_INBOX,
+    Topic.ORDERS_EVENTS,
+    orders,
+    version=2,
+    rules=RulesUsed((ORDER_FULFILMENT.name,), orders_policy),
+    reminder=orders.reminder,
+)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 # Which conditions become alerts, and who is told of them when.
@@ -153,7 +163,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     KEEP_LEDGER,
     KEEP_RATES,
     LINK_CUSTOMERS,
-    FOLLOW_ORDERS,
+    FULFIL_ORDERS,
     HOLD_APPROVALS,
     RAISE_ALERTS,
     ADOPT_RULES,

@@ -105,7 +105,7 @@ def _write(
         shop=shop,
         order_id=order_id,
         kind=ShopWriteKind(kind),
-        **{"text": "", **fields},
+        **{"text": "", "from_statuses": (), **fields},
     )
     answer = operators.ask(Topic.SHOP_COMMANDS, command, wait_s, bootstrap_servers, schema_registry_url)
     if answer is None:

@@ -68,6 +68,7 @@ def to_open_item_observed(
         **_discount(item, fields, formats),
         **_taxes(item, fields, currency, formats),
         credits_invoice=_optional_text(item, fields.credits_invoice),
+        order_number=_optional_text(item, fields.order_number),
         **_booked_base(item, fields, formats),
         observed_at=observed_at,
         raw=to_raw(item),

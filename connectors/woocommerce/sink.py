@@ -23,6 +23,7 @@ from schemas.values.money import Money
 
 WRITE_BACK_OFF: Final = "WRITE_BACK_OFF"
 INCOMPLETE: Final = "INCOMPLETE"
+MOVED_ON: Final = "STATUS_MOVED_ON"
 
 
 class WooCommerceSink:
@@ -111,7 +112,11 @@ class WooCommerceSink:
         path = f"/orders/{command.order_id}"
         order = (await self._client.get(path)).body
         references = _reference(order).split()
-        if command.command_id not in references:
+        held = text(order.get("status"))
+        if command.command_id not in references and held != status:
+            if command.from_statuses and held not in command.from_statuses:
+                may = ", ".join(command.from_statuses)
+                raise ShopRefused(f"order {command.order_id} is {held}; {status} is set from {may}", code=MOVED_ON)
             kept = " ".join([*references, command.command_id])
             body = {"status": status, "meta_data": [{"key": REFERENCE_META, "value": kept}]}
             await self._client.write("PUT", path, body)

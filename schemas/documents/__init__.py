@@ -127,6 +127,7 @@ class Kind(Entry):
     reversed_by: str | None = None
     charged_back_by: str | None = None  # where a dispute takes it back, by the policy reopen
     row_values: Mapping[Name, ValueType] = {}
+    row_requires: frozenset[str] | None = None  # every value of a row, where it says nothing
     address: Mapping[AddressPart, str] = {}  # which values are one postal address: they are compared as a place
 
     @property
@@ -143,6 +144,11 @@ class Kind(Entry):
     def required(self) -> frozenset[str]:
         """Values without which there is no command."""
         return frozenset(self.values) if self.requires is None else self.requires
+
+    @property
+    def row_required(self) -> frozenset[str]:
+        """Values without which there is no row."""
+        return frozenset(self.row_values) if self.row_requires is None else self.row_requires
 
     @model_validator(mode="after")
     def _is_one_or_the_other(self) -> Kind:
@@ -176,6 +182,10 @@ class Kind(Entry):
             raise ValueError(f"codes and values of type code differ in {', '.join(differing)}; write both, or neither")
         if strange := sorted(self.required - set(self.values)):
             raise ValueError(f"requires {', '.join(strange)}, which values lacks; {near(strange[0], self.values)}")
+        if strange := sorted(self.row_required - set(self.row_values)):
+            raise ValueError(
+                f"row_requires {', '.join(strange)}, which row_values lacks; {near(strange[0], self.row_values)}"
+            )
         own = HEAD_ROLES if self.is_document else RECORD_ROLES
         if taken := sorted((own & set(self.values)) | (ROW_ROLES & set(self.row_values))):
             raise ValueError(f"{', '.join(taken)} is what every command carries; call the value something else")
@@ -392,7 +402,7 @@ def _record_faults(command: Any) -> Iterator[Fault]:
         if not row.row_key or row.row_key in keys:
             yield Fault(f"rows[{index}].row_key", row.row_key, "give each row a key of its own")
         keys.add(row.row_key)
-        yield from _value_faults(f"rows[{index}].values", row.values, kind.row_values, frozenset(kind.row_values), {})
+        yield from _value_faults(f"rows[{index}].values", row.values, kind.row_values, kind.row_required, {})
 
 
 def _unknown(kind: str, known: list[str]) -> Fault:

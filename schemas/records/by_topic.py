@@ -133,14 +133,27 @@ from schemas.records.ledger import (
     TryWaitingAgain,
 )
 from schemas.records.orders import (
+    DecideOrder,
+    DecideOrderAgain,
     OrderChanged,
+    OrderCustomerAsked,
+    OrderCustomerFound,
+    OrderDecided,
+    OrderDecisionRefused,
     OrderGone,
     OrderGoneObserved,
     OrderHinted,
     OrderInReview,
+    OrderMoneyNamed,
+    OrderMoneyReported,
     OrderObserved,
+    OrderPayerNamed,
+    OrderPaymentAsked,
+    OrderPaymentReported,
     OrderPlaced,
     OrderReviewEnded,
+    OrderWaitEnded,
+    OrderWaiting,
     ProductCategoriesObserved,
     ShopHooksChanged,
     ShopHooksObserved,
@@ -297,6 +310,7 @@ ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalReject
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersEvents: TypeAlias = (
     CustomerNoted
+    | OrderCustomerAsked
     | CustomerHinted
     | CustomerHintAnswered
     | CustomerHintRecorded
@@ -307,7 +321,13 @@ CustomersEvents: TypeAlias = (
     | CustomerCommandRefused
 )
 CustomersInbox: TypeAlias = (
-    VaultCustomerObserved | ErpCustomerObserved | CustomerHinted | CustomerHintAnswered | LinkCustomer | UnlinkCustomer
+    VaultCustomerObserved
+    | ErpCustomerObserved
+    | OrderCustomerAsked
+    | CustomerHinted
+    | CustomerHintAnswered
+    | LinkCustomer
+    | UnlinkCustomer
 )
 DisputesEvents: TypeAlias = (
     DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
@@ -334,6 +354,7 @@ IdentificationEvents: TypeAlias = (
     | ReferenceAnswered
     | CardMoneyKnown
     | ReferenceAnswerRecorded
+    | OrderPayerNamed
     | IdentificationReviewed
     | ReferenceRemembered
     | ReferenceForgotten
@@ -352,6 +373,7 @@ IdentificationInbox: TypeAlias = (
     | AssignCustomer
     | RememberReference
     | ForgetReference
+    | OrderPayerNamed
 )
 LedgerEntries: TypeAlias = (
     JournalEntryMade
@@ -386,9 +408,40 @@ OrdersEvents: TypeAlias = (
     | ShopRefundSeen
     | ShopRefundVanished
     | ShopHooksChanged
+    | OrderPaymentAsked
+    | OrderPaymentReported
+    | OrderCustomerAsked
+    | OrderCustomerFound
+    | OrderPayerNamed
+    | SaveRecord
+    | RecordSaved
+    | RecordRefused
+    | OrderMoneyNamed
+    | OrderMoneyReported
+    | WriteToShop
+    | ShopWritten
+    | ShopWriteRefused
+    | OrderWaiting
+    | OrderWaitEnded
+    | OrderDecided
+    | OrderDecisionRefused
 )
 OrdersInbox: TypeAlias = (
-    OrderObserved | OrderGoneObserved | OrderHinted | ShopRefundObserved | ShopRefundGoneObserved | ShopHooksObserved
+    OrderObserved
+    | OrderGoneObserved
+    | OrderHinted
+    | ShopRefundObserved
+    | ShopRefundGoneObserved
+    | ShopHooksObserved
+    | OrderPaymentReported
+    | OrderCustomerFound
+    | OrderMoneyReported
+    | RecordSaved
+    | RecordRefused
+    | ShopWritten
+    | ShopWriteRefused
+    | DecideOrder
+    | DecideOrderAgain
 )
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
@@ -415,9 +468,10 @@ PaymentsEvents: TypeAlias = (
     | NextStepFound
     | ValuationAsked
     | PaymentValued
+    | OrderPaymentAsked
 )
 PaymentsObservations: TypeAlias = (
-    TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode
+    TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode | OrderPaymentAsked
 )
 PrivacyEvents: TypeAlias = SubjectErased | SubjectReadmitted | ErasureRefused
 PrivacyInbox: TypeAlias = EraseSubject | ReadmitSubject
@@ -441,6 +495,7 @@ ReceivablesEvents: TypeAlias = (
     | EntryUnmatched
     | PaymentReassigned
     | EntryMoved
+    | OrderMoneyNamed
     | EntryHandedOver
     | PaymentStatusChanged
     | DecisionTaken
@@ -463,6 +518,7 @@ ReceivablesInbox: TypeAlias = (
     | ReverseWriteOff
     | ReassignPayment
     | EntryMoved
+    | OrderMoneyNamed
     | MatchRefund
     | PutRefundOnAccount
     | HandToFinance

@@ -19,6 +19,7 @@ class CustomerSide(StrEnum):
     UNKNOWN = "UNKNOWN"
     GATEWAY = "GATEWAY"
     ERP = "ERP"
+    SHOP = "SHOP"
 
 
 class LinkWaitingReason(StrEnum):

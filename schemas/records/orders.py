@@ -13,6 +13,25 @@ from enum import StrEnum
 from schemas.records import Record
 
 
+class OrderCustomerSource(StrEnum):
+    """Who names the customer: a person, the link of the shop customer, or the payment."""
+
+    UNKNOWN = "UNKNOWN"
+    PERSON = "PERSON"
+    LINK = "LINK"
+    PAYMENT = "PAYMENT"
+
+
+class OrderDecision(StrEnum):
+    """What a person decides about an order that waits."""
+
+    UNKNOWN = "UNKNOWN"
+    ASSIGN_CUSTOMER = "ASSIGN_CUSTOMER"
+    TAKE = "TAKE"
+    LEAVE_OUT = "LEAVE_OUT"
+    TRY_AGAIN = "TRY_AGAIN"
+
+
 class OrderLineKind(StrEnum):
     """What the line is."""
 
@@ -20,6 +39,19 @@ class OrderLineKind(StrEnum):
     ITEM = "ITEM"
     SHIPPING = "SHIPPING"
     FEE = "FEE"
+
+
+class OrderPaymentStatus(StrEnum):
+    """How far PayTrace proves a payment. UNKNOWN: it has not shown it, or it can not be read."""
+
+    UNKNOWN = "UNKNOWN"
+    AUTHORIZED = "AUTHORIZED"
+    PENDING = "PENDING"
+    CAPTURED = "CAPTURED"
+    RETURNED = "RETURNED"
+    VOIDED = "VOIDED"
+    DECLINED = "DECLINED"
+    FAILED = "FAILED"
 
 
 class OrderReviewReason(StrEnum):
@@ -50,6 +82,23 @@ class OrderStatus(StrEnum):
     TRASHED = "TRASHED"
 
 
+class OrderWaitReason(StrEnum):
+    """Why an order does not go on."""
+
+    UNKNOWN = "UNKNOWN"
+    IN_REVIEW = "IN_REVIEW"
+    PAYMENT_NOT_NAMED = "PAYMENT_NOT_NAMED"
+    PAYMENT_UNKNOWN = "PAYMENT_UNKNOWN"
+    PAYMENT_SHARED = "PAYMENT_SHARED"
+    CURRENCY_DIFFERS = "CURRENCY_DIFFERS"
+    AMOUNT_DIFFERS = "AMOUNT_DIFFERS"
+    CANCELLED_BUT_PAID = "CANCELLED_BUT_PAID"
+    CUSTOMER_UNKNOWN = "CUSTOMER_UNKNOWN"
+    CUSTOMER_CONTESTED = "CUSTOMER_CONTESTED"
+    ITEM_UNMAPPED = "ITEM_UNMAPPED"
+    REFUSED_BY_ERP = "REFUSED_BY_ERP"
+
+
 class ShopHooksStatus(StrEnum):
     """Whether the shop tells us of changes. UNKNOWN: it does not let us look."""
 
@@ -77,6 +126,29 @@ class ShopWriteKind(StrEnum):
     NOTE = "NOTE"
     STATUS = "STATUS"
     REFUND = "REFUND"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideOrder(Record):
+    """Operator command: what becomes of an order that waits. Key: shop_order."""
+
+    command_id: str
+    shop_order: str
+    decision: OrderDecision
+    abas_customer_id: str | None = None
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideOrderAgain(Record):
+    """An order is decided again by rules that were adopted since. Key: shop_order."""
+
+    shop_order: str
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +203,60 @@ class OrderCoupon(Record):
     code: str
     discount_minor: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCustomerAsked(Record):
+    """An order looks for the abas customer of its buyer. Key: data_subject."""
+
+    data_subject: str
+    shop_order: str
+    email_digest: str | None = None
+    name_digest: str | None = None
+    place_digest: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCustomerFound(Record):
+    """The abas customer of an order, as one source names it. Key: shop_order."""
+
+    shop_order: str
+    source: OrderCustomerSource
+    abas_customer_id: str | None = None
+    detail: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDecided(Record):
+    """A person decided about an order. Key: shop_order."""
+
+    command_id: str
+    shop_order: str
+    decision: OrderDecision
+    abas_customer_id: str | None = None
+    waited_for: OrderWaitReason
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDecisionRefused(Record):
+    """A decision about an order was not possible. Key: shop_order."""
+
+    command_id: str
+    shop_order: str
+    decision: OrderDecision
+    refused_because: str
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +325,32 @@ class OrderLine(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderMoneyNamed(Record):
+    """Money of a customer is of this order: a prepayment, until the order is invoiced. Key: abas_customer_id."""
+
+    abas_customer_id: str
+    paytrace_transaction_id: str
+    shop_order: str
+    order_number: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderMoneyReported(Record):
+    """A document of an order's money is in abas. Key: shop_order."""
+
+    shop_order: str
+    paytrace_transaction_id: str
+    posting_reference: str
+    document_kind: str
+    abas_document_number: str
+    amount_minor: int
+    currency: str
+    invoice_number: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderObserved(Record):
     """An order as the shop shows it now: what was agreed, which money it claims, and what keeps it from being taken.
 
@@ -243,6 +395,46 @@ class OrderObserved(Record):
     observed_at: datetime
     observed_by: ShopSeenBy
     raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPayerNamed(Record):
+    """A payment is of this order: its customer is the one of the order, or the order asks for it.
+
+    Key: payment_token.
+    """
+
+    payment_token: str
+    paytrace_transaction_id: str
+    shop_order: str
+    abas_customer_id: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPaymentAsked(Record):
+    """An order of a shop names this transaction and is to hear what PayTrace proves of it. Key: transaction."""
+
+    paytrace_transaction_id: str
+    shop_order: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPaymentReported(Record):
+    """What PayTrace proves of a transaction that an order names, whole. Key: shop_order."""
+
+    shop_order: str
+    paytrace_transaction_id: str
+    revision: int
+    status: OrderPaymentStatus
+    authorized_minor: int
+    captured_minor: int
+    refunded_minor: int
+    currency: str | None = None
+    detail: str
+    shop_orders: tuple[str, ...]
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,6 +516,24 @@ class OrderTransaction(Record):
 
     paytrace_transaction_id: str
     found_in: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderWaitEnded(Record):
+    """What an order waited for is there. Key: shop_order."""
+
+    shop_order: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderWaiting(Record):
+    """An order does not go on, and why. Key: shop_order."""
+
+    shop_order: str
+    reason: str
+    detail: str
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -485,7 +695,7 @@ class ShopWritten(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteToShop(Record):
-    """Operator command: write a note, a status or a refund without money into a shop. Key: shop_order."""
+    """Command: write a note, a status or a refund without money into a shop. Key: shop_order."""
 
     command_id: str
     shop_order: str
@@ -494,6 +704,7 @@ class WriteToShop(Record):
     kind: ShopWriteKind
     text: str
     shop_status: str | None = None
+    from_statuses: tuple[str, ...]
     amount_minor: int | None = None
     currency: str | None = None
     decided_by: str

@@ -396,6 +396,7 @@ class OpenItemObserved(Record):
     category_net_amounts: tuple[int, ...] = ()
     category_tax_amounts: tuple[int, ...] = ()
     credits_invoice: str | None = None
+    order_number: str | None = None
     observed_at: datetime
     raw: str
 
@@ -424,6 +425,7 @@ class OpenItemRecorded(Record):
     category_net_amounts: tuple[int, ...] = ()
     category_tax_amounts: tuple[int, ...] = ()
     credits_invoice: str | None = None
+    order_number: str | None = None
     occurred_at: datetime
 
 

@@ -16,6 +16,7 @@ from streams.edges.stateless import Stateless, recall_by, unchanged
 from streams.tasks.processor import Effect
 
 AGENT = "post-to-abas"
+SALES_ORDER = "sales_order"
 PostChecked = Callable[[ErpCommands, str], Awaitable[ErpOutcomes]]
 
 # abas takes an ERP licence per running request; two are the default of the reference, so two customers at a time.
@@ -59,7 +60,9 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
 
 
 def _reply(_state: Stateless, outcome: ErpOutcomes) -> tuple[Output, ...]:
-    """Report a document to who asked for it, and every posted one to the ledger; nobody asks for records yet."""
+    """Report a document, or a sales order, to who asked for it, and every posted document to the ledger."""
+    if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind == SALES_ORDER:
+        return (Output(Topic.ORDERS_INBOX, outcome),)
     if not isinstance(outcome, DocumentPosted | DocumentRefused):
         return ()
     is_customers = outcome.subject_kind is SubjectKind.CUSTOMER

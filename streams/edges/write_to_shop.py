@@ -1,4 +1,4 @@
-"""Writes into shops, each thing once, and reports what became of it.
+"""Writes into shops, each thing once, and reports to the order what became of it.
 
 A crash between the write and the journal is healed by the look-up before each attempt; a write whose answer was lost
 waits and is looked up. The writes of an order keep their order.
@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from schemas.records.by_topic import ShopCommands, ShopOutcomes
 from schemas.topic import Topic
+from streams.domain.output import Output
 from streams.edges.ports import ShopWriter
 from streams.edges.stateless import Stateless, recall_by, unchanged
 from streams.tasks.processor import Effect
@@ -37,5 +38,6 @@ def write_to_shop(writer: ShopWriter) -> Writes:
         perform=perform,
         recall=recall_by(attrgetter("command_id")),
         evolve=unchanged,
+        route=lambda _state, outcome: (Output(Topic.ORDERS_INBOX, outcome),),
         batch_size=WRITES_AT_ONCE,
     )

@@ -23,6 +23,8 @@ from schemas.topic import Topic
 from streams.domain.accounts import AccountMapping
 from streams.domain.alerts.policy import Policy as AlertPolicy
 from streams.domain.disputes.policy import Policy as DisputesPolicy
+from streams.domain.orders.policy import Milestone
+from streams.domain.orders.policy import Policy as OrdersPolicy
 from streams.domain.payments.policy import Policy as PaymentsPolicy
 from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
@@ -117,6 +119,20 @@ class _Rates(Entry):
         return providers
 
 
+_Word = Annotated[str, Field(max_length=60, pattern=r"^\S*$")]
+
+
+class _Orders(Entry):
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
+    sales_orders: Literal["captured", "authorized", "never"]
+    sku: Literal["is_product", "by_products"]
+    products: Mapping[_Word, _Word] = {}
+    shipping: _Word = ""
+    fee: _Word = ""
+    tax_codes: Mapping[_Word, _Word] = {}
+    statuses: Mapping[Milestone, Annotated[str, Field(pattern=r"^[a-z0-9-]{1,20}$")]] = {}
+
+
 def _open_item_matching(text: str, file: str) -> RuleSet:
     rules = parse_rules(text, file)
     if not rules.version.isdigit() or not 1 <= int(rules.version) <= HIGHEST_VERSION:
@@ -149,6 +165,11 @@ def _dispute_deadlines(text: str, file: str) -> _Deadlines:
 def _exchange_rates(text: str, file: str) -> RatesPolicy:
     found = parse_owned(text, _Rates, file=file)
     return RatesPolicy(found.version, found.maximum_age_days, found.providers)
+
+
+def _order_fulfilment(text: str, file: str) -> OrdersPolicy:
+    found = parse_owned(text, _Orders, file=file)
+    return OrdersPolicy(**{name: getattr(found, name) for name in type(found).model_fields})
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +249,12 @@ PAYMENT_CODES = RulesKind(
     (Topic.PAYMENTS_OBSERVATIONS,),
     payment_codes,
 )
+ORDER_FULFILMENT = RulesKind(
+    "order-fulfilment",
+    "which orders of shops become sales orders, with which products, and which statuses the shop gets",
+    (Topic.ORDERS_INBOX,),
+    _order_fulfilment,
+)
 KINDS: Mapping[str, RulesKind] = {
     kind.name: kind
     for kind in (
@@ -239,6 +266,7 @@ KINDS: Mapping[str, RulesKind] = {
         EXCHANGE_RATES,
         ALERT_RULES,
         PAYMENT_CODES,
+        ORDER_FULFILMENT,
     )
 }
 
@@ -301,3 +329,9 @@ def payments_policy(mapping: str, codes: str) -> PaymentsPolicy:
 def ledger_policy(mapping: str) -> AccountMapping:
     """Return the policy of keep-ledger from the text of its rules; raises FileInvalid."""
     return account_mapping(mapping, ACCOUNT_MAPPING.name)
+
+
+@lru_cache(maxsize=16)
+def orders_policy(text: str) -> OrdersPolicy:
+    """Return the policy of fulfil-orders from the text of its rules; raises FileInvalid."""
+    return _order_fulfilment(text, ORDER_FULFILMENT.name)

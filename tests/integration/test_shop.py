@@ -1,7 +1,7 @@
 """A shop's day over HTTP, with the shop and its source killed: hook and poll converge, every order once, nothing lost.
 
 Real broker, the sandbox shop as a process with hooks lost and doubled, `saldo serve ingress` and `saldo run source
-shop` as processes, and the real tasks of follow-orders: what the journal holds at the end is what the shop's books say.
+shop` as processes, and the real tasks of fulfil-orders: what the journal holds at the end is what the shop's books say.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from schemas.records.orders import (
     ShopSeenBy,
 )
 from schemas.wire.codec import Codec
-from streams.agents import FOLLOW_ORDERS
+from streams.agents import FULFIL_ORDERS
 from streams.log.kafka import KafkaLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
@@ -121,11 +121,11 @@ def last_seen(broker: str) -> dict[str, tuple[str, int | None]]:
 
 
 async def follow(broker: str) -> None:
-    """Run follow-orders over the inbox, as a worker would."""
+    """Run fulfil-orders over the inbox, as a worker would."""
     log = KafkaLog({**client_options(broker), "log_level": 2})
     for partition in range(log.partition_count(INBOX)):
         task = Task(
-            FOLLOW_ORDERS,
+            FULFIL_ORDERS,
             partition,
             log=log,
             store=MemoryStore(),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import alerts, disputes, ledger, payments, rates, receivables, settlement
+from streams.domain import alerts, disputes, ledger, orders, payments, rates, receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
@@ -17,12 +17,14 @@ from streams.rules.catalogue import (
     EXCHANGE_RATES,
     KINDS,
     OPEN_ITEM_MATCHING,
+    ORDER_FULFILMENT,
     PAYMENT_CODES,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
     disputes_policy,
     ledger_policy,
+    orders_policy,
     payments_policy,
     rates_policy,
     receivables_policy,
@@ -37,6 +39,7 @@ LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 DISPUTES = disputes_policy(*(text_of(kind.shipped) for kind in (DISPUTE_DEADLINES, ACCOUNT_MAPPING)))
 PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES)))
+ORDERS = orders_policy(text_of(ORDER_FULFILMENT.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 _SHIPPED: Mapping[Any, Any] = {
     receivables: RECEIVABLES,
@@ -47,6 +50,7 @@ _SHIPPED: Mapping[Any, Any] = {
     payments: PAYMENTS,
     payments.decider: PAYMENTS,
     rates: RATES,
+    orders: ORDERS,
 }
 
 

@@ -86,6 +86,8 @@ def _sales_order(sandbox: Sandbox, order: Record) -> dict[str, Any]:
         "id": order.id,
         "number": values["idno"],
         "shop_reference": values.get("yshopref", ""),
+        "shop_number": values.get("yshopno", ""),
+        "gross": values.get("yshopgross", ""),
         "customer": _number(sandbox, values.get("customer", ""), "idno"),
         "currency": _number(sandbox, values.get("curr", ""), "swd"),
         "version": order.version,
@@ -95,6 +97,8 @@ def _sales_order(sandbox: Sandbox, order: Record) -> dict[str, Any]:
                 "product": _number(sandbox, row.get("product", ""), "idno"),
                 "quantity": row.get("unitQty", ""),
                 "price": row.get("price", ""),
+                "tax_code": row.get("taxCode", ""),
+                "category": row.get("yshopcat", ""),
             }
             for row in order.rows
         ],

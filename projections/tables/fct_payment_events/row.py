@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from projections.messages.coordinates import Coordinates
 from projections.tables.columns import Number, Word
 from projections.tables.table import FactTable
+from schemas.records.orders import OrderPaymentAsked
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -66,6 +67,7 @@ PAYMENT_RECORDS = (
     PaymentValued,
     ValuationAsked,
     NextStepFound,
+    OrderPaymentAsked,
 )
 
 
@@ -164,6 +166,8 @@ def _detail(record: Any) -> str:
             return f"dispute {record.dispute_id}: {record.raw_stage}"
         case ValuationAsked():
             return record.currency_pair
+        case OrderPaymentAsked():
+            return f"order {record.shop_order}"
         case PaymentValued():
             return f"1 {record.currency} = {record.rate} {record.base_currency}, {record.rate_provider}"
         case NextStepFound():

@@ -32,6 +32,7 @@ from schemas.records.customers import (
     VaultCustomerObserved,
 )
 from schemas.records.identification import CustomerReferenced, CustomerUnreferenced
+from schemas.records.orders import OrderCustomerAsked, OrderCustomerFound, OrderCustomerSource
 from schemas.topic import Topic
 from schemas.values.references import vault_token
 from streams.domain.customers.evidence import EMAIL, NAME, NUMBER, PLACE, RECORDED, verdict
@@ -44,6 +45,8 @@ AGENT = "link-customers"
 Event: TypeAlias = CustomersEvents
 # A name or place that so many customers share says nothing of one of them.
 MOST_FOUND = 50
+# Those who look for their customer of abas.
+_SEEKERS = (CustomerSide.GATEWAY, CustomerSide.SHOP)
 BY_PERSON = "by_person"
 
 
@@ -59,6 +62,8 @@ def decide(state: State, record: CustomersInbox) -> tuple[Event, ...]:
         case ErpCustomerObserved():
             tokens = _tokens(record, {NUMBER: record.abas_customer_id, RECORDED: record.recorded_vault_customer})
             return _noted(state.customer, record, CustomerSide.ERP, record.abas_customer_id, tokens)
+        case OrderCustomerAsked():
+            return _asked(state.customer, record)
         case CustomerHinted():
             return _hinted(state.token, record)
         case CustomerHintAnswered():
@@ -96,6 +101,11 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return tuple(Output(Topic.CUSTOMERS_INBOX, _hint(event, token, holds)) for token, holds in hints)
         case CustomerHintAnswered():
             return (Output(Topic.CUSTOMERS_INBOX, event),)
+        case OrderCustomerAsked():
+            return _to_orders(state.customer, frozenset({event.shop_order}), event.occurred_at, "")
+        case CustomerLinked() | CustomerUnlinked() if state.customer.side is CustomerSide.SHOP:
+            evidence = ", ".join(event.evidence) if isinstance(event, CustomerLinked) else event.reason
+            return _to_orders(state.customer, state.customer.orders, event.occurred_at, evidence, also_nobody=True)
         case CustomerLinked():
             referenced = CustomerReferenced(
                 token=vault_token(event.vault_customer_id),
@@ -122,6 +132,35 @@ def _tokens(record: VaultCustomerObserved | ErpCustomerObserved, own: dict[str, 
     return tuple(sorted(f"{kind}:{value}" for kind, value in by_kind.items() if value))
 
 
+def _asked(customer: Customer, order: OrderCustomerAsked) -> tuple[Event, ...]:
+    asked = () if order.shop_order in customer.orders else (order,)
+    by_kind = {EMAIL: order.email_digest, NAME: order.name_digest, PLACE: order.place_digest}
+    tokens = tuple(sorted(f"{kind}:{value}" for kind, value in by_kind.items() if value))
+    named = order.data_subject.removeprefix("shop/")
+    noted = _noted_as(customer, order.data_subject, CustomerSide.SHOP, named, tokens, order.occurred_at)
+    return (*asked, *noted)
+
+
+def _to_orders(
+    customer: Customer, orders: frozenset[str], at: datetime, detail: str, *, also_nobody: bool = False
+) -> tuple[Output, ...]:
+    if customer.linked_to is None and not also_nobody:
+        return ()
+    return tuple(
+        Output(
+            Topic.ORDERS_INBOX,
+            OrderCustomerFound(
+                shop_order=order,
+                source=OrderCustomerSource.LINK,
+                abas_customer_id=customer.linked_to,
+                detail=detail,
+                occurred_at=at,
+            ),
+        )
+        for order in sorted(orders)
+    )
+
+
 def _noted(
     customer: Customer,
     record: VaultCustomerObserved | ErpCustomerObserved,
@@ -129,17 +168,23 @@ def _noted(
     named: str,
     tokens: tuple[str, ...],
 ) -> tuple[Event, ...]:
+    return _noted_as(customer, record.data_subject, side, named, tokens, record.observed_at)
+
+
+def _noted_as(
+    customer: Customer, subject: str, side: CustomerSide, named: str, tokens: tuple[str, ...], at: datetime
+) -> tuple[Event, ...]:
     if (side, named, frozenset(tokens)) == (customer.side, customer.named, customer.tokens):
         return ()
     noted = CustomerNoted(
-        data_subject=record.data_subject,
+        data_subject=subject,
         side=side,
         named=named,
         tokens=tokens,
         dropped_tokens=tuple(sorted(customer.tokens - set(tokens))),
-        occurred_at=record.observed_at,
+        occurred_at=at,
     )
-    return (noted, *_outcome(_evolve_customer(customer, noted), record.data_subject, record.observed_at))
+    return (noted, *_outcome(_evolve_customer(customer, noted), subject, at))
 
 
 def _hint(event: CustomerNoted, token: str, holds: bool) -> CustomerHinted:
@@ -162,7 +207,7 @@ def _hinted(token: Token, hint: CustomerHinted) -> tuple[Event, ...]:
     if after == token:
         return ()
     answer = _answer(after)
-    if hint.side is CustomerSide.GATEWAY:
+    if hint.side in _SEEKERS:
         asked = {hint.data_subject} if hint.holds else set()
     else:
         asked = set(after.vault_customers) if answer != _answer(token) else set()
@@ -182,7 +227,7 @@ def _answer_to(subject: str, hint: CustomerHinted, answer: tuple[str, ...]) -> C
 def _evolve_token(token: Token, event: CustomerHinted | CustomerHintAnswered) -> Token:
     if not isinstance(event, CustomerHinted):
         return token
-    if event.side is CustomerSide.GATEWAY:
+    if event.side in _SEEKERS:
         found = token.vault_customers
         return replace(token, vault_customers=_with(found, event.data_subject, event.holds))
     return replace(token, abas_customer_ids=_with(token.abas_customer_ids, event.named, event.holds))
@@ -209,7 +254,7 @@ def _answered(customer: Customer, answer: CustomerHintAnswered) -> tuple[Event, 
 
 def _outcome(customer: Customer, subject: str, at: datetime) -> tuple[Event, ...]:
     """Return the link, the contest or the reason for waiting that the evidence comes to, where that is news."""
-    if customer.side is not CustomerSide.GATEWAY or not customer.is_answered:
+    if customer.side not in _SEEKERS or not customer.is_answered:
         return ()
     found = verdict(customer.answers, customer.rejected)
     about: dict[str, Any] = {"data_subject": subject, "vault_customer_id": customer.named, "occurred_at": at}
@@ -278,9 +323,10 @@ def _unlink(customer: Customer, command: UnlinkCustomer) -> tuple[Event, ...]:
 
 
 def _no_vault_customer(customer: Customer, command: LinkCustomer | UnlinkCustomer) -> str:
-    if customer.side is CustomerSide.GATEWAY:
+    if customer.side in _SEEKERS:
         return ""
-    return f"{command.data_subject} is no vault customer that PayTrace showed; name one as paytrace/<merchant>/<id>"
+    known = "no vault customer that PayTrace showed, and no buyer of a shop"
+    return f"{command.data_subject} is {known}; name one as paytrace/<merchant>/<id> or shop/<shop>/customer/<id>"
 
 
 def _unlinked(customer: Customer, abas_customer_id: str, command: LinkCustomer | UnlinkCustomer) -> CustomerUnlinked:
@@ -314,6 +360,8 @@ def _evolve_customer(customer: Customer, event: Event) -> Customer:
             tokens = frozenset(event.tokens)
             answers = {token: answer for token, answer in customer.answers.items() if token in tokens}
             return replace(customer, side=event.side, named=event.named, tokens=tokens, answers=answers)
+        case OrderCustomerAsked():
+            return replace(customer, orders=customer.orders | {event.shop_order})
         case CustomerHintRecorded():
             return replace(customer, answers={**customer.answers, event.hint: event.abas_customer_ids})
         case CustomerLinked():

@@ -26,7 +26,8 @@ class Customer:
     """A customer of one side.
 
     Shapes: answers are by token, of a vault customer alone; rejected are customers of abas that a person said it is
-            not; said is the last outcome as published, so that the same one is not published again.
+            not; said is the last outcome as published, so that the same one is not published again; orders are those of
+            a shop's customer, who hear whom it is linked to.
     """
 
     side: CustomerSide = CustomerSide.UNKNOWN
@@ -36,6 +37,7 @@ class Customer:
     linked_to: str | None = None
     rejected: frozenset[str] = frozenset()
     said: tuple[str, ...] = ()
+    orders: frozenset[str] = frozenset()
 
     @property
     def is_answered(self) -> bool:

@@ -11,7 +11,8 @@ remembers who asked, and answers again when it can. What protects the money (doc
 - every token of a payment that waits is heard, whenever its answer comes;
 - a token of several customers waits for a person, and so does every token behind it: a tie is never broken;
 - a token of higher priority that names another customer afterwards is reported as a contest; nothing is moved unseen;
-- a person's decision stands before everything that tokens say.
+- a person's decision stands before everything that tokens say;
+- an order of a shop that names the payment names its customer, where the order has one, and else asks for it.
 
 A refund that was made by hand may name nobody. Its last token is its card: the last four digits at one merchant
 account. A card is told of all money of it that has a customer, and answers with the customers whose payments could be
@@ -45,6 +46,7 @@ from schemas.records.identification import (
     ReferenceUnlearned,
     RememberReference,
 )
+from schemas.records.orders import OrderPayerNamed
 from schemas.records.receivables import DecisionRefused, DecisionTaken
 from schemas.topic import Topic
 from schemas.values.replacing import replace
@@ -81,6 +83,8 @@ def decide(state: State, record: IdentificationInbox) -> tuple[Event, ...]:
             return payer_payment.on_movement(state.payment, record)
         case ReferenceAnswered():
             return payer_payment.on_answer(state.payment, record)
+        case OrderPayerNamed():
+            return payer_payment.on_order(state.payment, record)
         case _:
             assert_never(record)
 
@@ -90,7 +94,13 @@ def evolve(state: State, event: IdentificationEvents) -> State:
     match event:
         case DecisionTaken() | DecisionRefused():
             return replace(state, command_ids=state.command_ids | {event.command_id})
-        case PaymentAwaitsReference() | ReferenceAnswerRecorded() | PaymentIdentified() | IdentificationReviewed():
+        case (
+            PaymentAwaitsReference()
+            | ReferenceAnswerRecorded()
+            | PaymentIdentified()
+            | IdentificationReviewed()
+            | OrderPayerNamed()
+        ):
             return replace(state, payment=payer_payment.evolve(state.payment, event))
         case (
             ReferenceLearned()
@@ -118,6 +128,11 @@ def route(state: State, event: IdentificationEvents) -> tuple[Output, ...]:
         case PaymentIdentified():
             of_card = payer_payment.card_money(event)
             to_card = () if of_card is None else (Output(Topic.IDENTIFICATION_INBOX, of_card),)
-            return (Output(Topic.RECEIVABLES_INBOX, event), *to_card)
+            to_orders = tuple(
+                Output(Topic.ORDERS_INBOX, one) for one in payer_payment.customer_found(state.payment, event)
+            )
+            return (Output(Topic.RECEIVABLES_INBOX, event), *to_card, *to_orders)
+        case OrderPayerNamed():
+            return tuple(Output(Topic.ORDERS_INBOX, one) for one in payer_payment.customer_found(state.payment, event))
         case _:
             return ()

@@ -18,6 +18,7 @@ from schemas.records.identification import (
     ReferenceAsked,
     WaitingReason,
 )
+from schemas.records.orders import OrderCustomerFound, OrderCustomerSource, OrderPayerNamed
 from schemas.records.receivables import Decision
 from schemas.signs import movement_sign
 from schemas.values.references import CARD, NO_REFERENCE, payment_token
@@ -50,6 +51,8 @@ def on_movement(payment: Payment, movement: PaymentPassedOn) -> tuple[Event, ...
         return ()
     if payment.abas_customer_id is not None:
         return (_identified(movement, payment.abas_customer_id, payment.identified_by),)
+    if payment.customer_of_order is not None:
+        return (_identified(movement, payment.customer_of_order, _by_order(payment)),)
     answer = movement.abas_customer_ids
     if payment.waiting:
         first = payment.waiting[0]
@@ -85,6 +88,37 @@ def on_answer(payment: Payment, answer: ReferenceAnswered) -> tuple[Event, ...]:
             detail=detail,
             occurred_at=answer.occurred_at,
         ),
+    )
+
+
+def on_order(payment: Payment, order: OrderPayerNamed) -> tuple[Event, ...]:
+    """Identify what waits with the customer of the order that names this payment, and remember who asks.
+
+    Ensures: money that has a customer stays with it; the order hears which one that is.
+    """
+    customer = order.abas_customer_id
+    if order.shop_order in payment.orders and customer in (None, payment.customer_of_order):
+        return ()
+    if customer is None or payment.abas_customer_id is not None:
+        return (order,)
+    return (order, *(_identified(one, customer, f"order {order.shop_order}") for one in payment.waiting))
+
+
+def customer_found(payment: Payment, event: PaymentIdentified | OrderPayerNamed) -> tuple[OrderCustomerFound, ...]:
+    """Return what the orders of a payment hear of its customer; a new order alone hears what is known already."""
+    orders = payment.orders if isinstance(event, PaymentIdentified) else {event.shop_order}
+    customer = payment.abas_customer_id
+    if customer is None:
+        return ()
+    return tuple(
+        OrderCustomerFound(
+            shop_order=order,
+            source=OrderCustomerSource.PAYMENT,
+            abas_customer_id=customer,
+            detail=payment.identified_by,
+            occurred_at=event.occurred_at,
+        )
+        for order in sorted(orders)
     )
 
 
@@ -138,6 +172,11 @@ def evolve(payment: Payment, event: PaymentEvent) -> Payment:
             )
         case IdentificationReviewed():
             return replace(payment, reviewed_by=event.token, is_contested=not event.agrees)
+        case OrderPayerNamed():
+            orders = payment.orders | {event.shop_order}
+            return replace(
+                payment, orders=orders, customer_of_order=event.abas_customer_id or payment.customer_of_order
+            )
 
 
 def card_money(event: PaymentIdentified) -> CardMoneyKnown | None:
@@ -174,6 +213,10 @@ def question(event: PaymentAwaitsReference, token: str) -> ReferenceAsked:
 def carried(movement: PaymentToIdentify | PaymentPassedOn | PaymentAwaitsReference) -> dict[str, Any]:
     """Return the fields that every record about one movement shares."""
     return {name: getattr(movement, name) for name in _MOVEMENT_FIELDS}
+
+
+def _by_order(payment: Payment) -> str:
+    return f"order {min(payment.orders)}"
 
 
 def _answered(payment: Payment, answer: ReferenceAnswered) -> tuple[Event, ...]:

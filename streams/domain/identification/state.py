@@ -27,6 +27,7 @@ from schemas.records.identification import (
     ReferenceRemembered,
     ReferenceUnlearned,
 )
+from schemas.records.orders import OrderPayerNamed
 
 ReferenceEvent: TypeAlias = (
     ReferenceLearned
@@ -37,7 +38,9 @@ ReferenceEvent: TypeAlias = (
     | PaymentPassedOn
     | CardMoneyKnown
 )
-PaymentEvent: TypeAlias = PaymentAwaitsReference | ReferenceAnswerRecorded | PaymentIdentified | IdentificationReviewed
+PaymentEvent: TypeAlias = (
+    PaymentAwaitsReference | ReferenceAnswerRecorded | PaymentIdentified | IdentificationReviewed | OrderPayerNamed
+)
 Event: TypeAlias = IdentificationEvents
 
 
@@ -106,7 +109,8 @@ class Payment:
     """A payment.
 
     Shapes: waiting is in order of arrival, one for each movement; tokens are in order of priority, known once the
-            payment had to wait, and answers are what each of them said last.
+            payment had to wait, and answers are what each of them said last. orders are those of shops that it pays,
+            customer_of_order is the customer that one of them has.
     """
 
     tokens: tuple[str, ...] = ()
@@ -117,6 +121,8 @@ class Payment:
     reviewed_by: str = ""
     is_contested: bool = False
     movement_ids: frozenset[str] = frozenset()
+    orders: frozenset[str] = frozenset()
+    customer_of_order: str | None = None
 
     def rank(self, token: str) -> int:
         """Priority of a token, 0 is first; a person's decision stands before all of them."""

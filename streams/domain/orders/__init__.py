@@ -1,7 +1,7 @@
-"""Orders of shops: what each is by the last facts that could be taken. The rules are in decider.py."""
+"""Orders of shops, from the shop to the sales order and back. The rules are in decider.py."""
 
 from __future__ import annotations
 
-from streams.domain.orders.decider import INITIAL, Event, State, decide, evolve, route
+from streams.domain.orders.decider import AGENT, INITIAL, Event, State, decide, evolve, reminder, route
 
-__all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
+__all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "reminder", "route"]

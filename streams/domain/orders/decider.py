@@ -1,78 +1,120 @@
-"""Follows each order of a shop: what was agreed, what of it changed, and what can't be taken as the shop shows it.
+"""What becomes of each order of a shop: what was agreed, what PayTrace proves of it, and what abas and the shop get.
 
-Rules of agent `follow-orders`. The shop proves the agreement and nothing of the money: a status, a date of payment and
-a refund are claims. An observation that does not add up changes nothing that was known, and waits in review until the
-shop shows one that does. Observations come in the order in which the source saw them; a repeat is silent.
+Rules of agent `fulfil-orders` (docs/adr/0109). The shop proves the agreement and nothing of the money: a status, a date
+of payment and a refund are claims. An observation that does not add up changes nothing that was known, and waits in
+review until the shop shows one that does. Observations of a shop come in the order in which its source saw them; all
+other facts in any order and any number. What follows from them is in fulfilment.py.
 
 The key of a shop's hooks is the shop itself, so its state lives here beside the orders.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, TypeAlias, assert_never
+from functools import reduce
+from typing import Any, assert_never
 
-from schemas.records.by_topic import OrdersEvents, OrdersInbox
+from schemas.checks.attribution import why_not_attributed
+from schemas.records.by_topic import OrdersInbox
+from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from schemas.records.orders import (
+    DecideOrder,
+    DecideOrderAgain,
     OrderChanged,
+    OrderCustomerAsked,
+    OrderCustomerFound,
+    OrderDecided,
+    OrderDecision,
+    OrderDecisionRefused,
     OrderGone,
     OrderGoneObserved,
     OrderHinted,
     OrderInReview,
     OrderLine,
+    OrderMoneyNamed,
+    OrderMoneyReported,
     OrderObserved,
+    OrderPayerNamed,
+    OrderPaymentAsked,
+    OrderPaymentReported,
     OrderPlaced,
     OrderReview,
     OrderReviewEnded,
     OrderReviewReason,
+    OrderWaitReason,
     ShopHooksChanged,
     ShopHooksObserved,
     ShopRefundGoneObserved,
     ShopRefundObserved,
     ShopRefundSeen,
     ShopRefundVanished,
+    ShopWriteRefused,
+    ShopWritten,
+    WriteToShop,
 )
+from schemas.topic import Topic
 from schemas.values.money import shown
+from schemas.values.replacing import replace
+from streams.domain.orders.evolving import Event, evolve
+from streams.domain.orders.fulfilment import AGENT, follow
+from streams.domain.orders.policy import Policy
+from streams.domain.orders.sales_order import KIND as SALES_ORDER
+from streams.domain.orders.standing import Wait, wait_of
+from streams.domain.orders.state import INITIAL, State
 from streams.domain.output import Output
 
-Event: TypeAlias = OrdersEvents
+__all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "reminder", "route"]
+
 _OCCURRED = "occurred_at"
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """One order, or the hooks of one shop.
+def decide(state: State, record: OrdersInbox, policy: Policy) -> tuple[Event, ...]:
+    """Return what this record changes, and everything that follows from it.
 
-    Shapes: changed is the last that could be taken after it was placed, in a field of its own, since a snapshot knows
-            no union of two records; reviews say why a newer one can't be; refunds are those that the shop shows now,
-            by their id.
+    Ensures: what was here before yields ().
     """
-
-    placed: OrderPlaced | None = None
-    changed: OrderChanged | None = None
-    reviews: tuple[OrderReview, ...] = ()
-    is_gone: bool = False
-    refunds: dict[str, ShopRefundSeen] = field(default_factory=dict)
-    hooks: ShopHooksChanged | None = None
-
-    @property
-    def order(self) -> OrderPlaced | OrderChanged | None:
-        """Return the order as it is known now."""
-        return self.changed or self.placed
+    events = _on(state, record, policy)
+    if not events and not isinstance(record, DecideOrderAgain):
+        return ()
+    known = reduce(evolve, events, state)
+    return (*events, *follow(known, policy, _at(record)))
 
 
-INITIAL = State()
+def reminder(state: State, at: datetime) -> DecideOrderAgain | None:
+    """Return what has an order decided again that waits for a product of the rules."""
+    waits = state.waits
+    if waits is None or waits.reason is not OrderWaitReason.ITEM_UNMAPPED:
+        return None
+    return DecideOrderAgain(shop_order=waits.shop_order, occurred_at=at)
 
 
-def decide(state: State, record: OrdersInbox) -> tuple[Event, ...]:
-    """Return what follows from an observation; () for what was known."""
+def route(_state: State, event: Event) -> tuple[Output, ...]:
+    """Send questions to who knows, the sales order to abas, money to the customer's account, writes to the shop."""
+    match event:
+        case OrderPaymentAsked():
+            return (Output(Topic.PAYMENTS_OBSERVATIONS, event),)
+        case OrderCustomerAsked():
+            return (Output(Topic.CUSTOMERS_INBOX, event),)
+        case OrderPayerNamed():
+            return (Output(Topic.IDENTIFICATION_INBOX, event),)
+        case SaveRecord():
+            return (Output(Topic.ERP_COMMANDS, event),)
+        case OrderMoneyNamed():
+            return (Output(Topic.RECEIVABLES_INBOX, event),)
+        case WriteToShop():
+            return (Output(Topic.SHOP_COMMANDS, event),)
+        case _:
+            return ()
+
+
+def _on(state: State, record: OrdersInbox, policy: Policy) -> tuple[Event, ...]:
     match record:
         case OrderObserved():
             return _observed(state, record)
         case OrderGoneObserved():
             return () if state.is_gone else (OrderGone(**_named(record), occurred_at=record.observed_at),)
-        case OrderHinted():
+        case OrderHinted() | DecideOrderAgain():
             return ()  # the source asks the shop; nothing of a hook is believed
         case ShopRefundObserved():
             return _refund(state, record)
@@ -80,37 +122,89 @@ def decide(state: State, record: OrdersInbox) -> tuple[Event, ...]:
             return _vanished(state, record)
         case ShopHooksObserved():
             return _hooks(state, record)
+        case OrderPaymentReported():
+            known = state.payments.get(record.paytrace_transaction_id)
+            return (record,) if known is None or record.revision > known.revision else ()
+        case OrderCustomerFound():
+            same = state.customers.get(record.source.value) == record.abas_customer_id
+            return () if same else (record,)
+        case OrderMoneyReported():
+            return () if state.receipts.get(record.posting_reference) == record else (record,)
+        case RecordSaved() | RecordRefused():
+            known_one = state.saved if isinstance(record, RecordSaved) else state.refused
+            is_ours = state.sales_order is not None and record.kind == SALES_ORDER
+            return (record,) if is_ours and record != known_one else ()
+        case ShopWritten() | ShopWriteRefused():
+            is_asked, is_known = record.command_id in state.writes, record.command_id in state.written
+            return (record,) if is_asked and not is_known and record.command_id not in state.unwritten else ()
+        case DecideOrder():
+            return () if record.command_id in state.command_ids else _decided(state, record, policy)
         case _:
             assert_never(record)
 
 
-def evolve(state: State, event: OrdersEvents) -> State:
-    """Remember one event; accepts any event in any state."""
-    match event:
-        case OrderPlaced():
-            return replace(state, placed=event, changed=None, is_gone=False)
-        case OrderChanged():
-            return replace(state, changed=event, is_gone=False)
-        case OrderInReview():
-            return replace(state, reviews=event.reviews)
-        case OrderReviewEnded():
-            return replace(state, reviews=())
-        case OrderGone():
-            return replace(state, is_gone=True)
-        case ShopRefundSeen():
-            return replace(state, refunds={**state.refunds, event.shop_refund_id: event})
-        case ShopRefundVanished():
-            left = {one: refund for one, refund in state.refunds.items() if one != event.shop_refund_id}
-            return replace(state, refunds=left)
-        case ShopHooksChanged():
-            return replace(state, hooks=event)
+def _at(record: OrdersInbox) -> datetime:
+    at: datetime = getattr(record, "observed_at", None) or getattr(record, _OCCURRED)
+    return at
+
+
+def _decided(state: State, command: DecideOrder, policy: Policy) -> tuple[Event, ...]:
+    """Take a person's decision, where the order waits for what it decides."""
+    waits = wait_of(state, policy)
+    refused = why_not_attributed(command.decided_by, command.reason) or _against(state, waits, command)
+    about = {name: getattr(command, name) for name in _OF_A_DECISION}
+    if refused:
+        return (OrderDecisionRefused(**about, refused_because=refused),)
+    reason = waits.reason if waits is not None else OrderWaitReason.UNKNOWN
+    return (OrderDecided(**about, abas_customer_id=command.abas_customer_id, waited_for=reason),)
+
+
+_OF_A_DECISION = (
+    "command_id",
+    "shop_order",
+    "decision",
+    "decided_by",
+    "authenticated_by",
+    "reason",
+    "approved_by",
+    "occurred_at",
+)
+_MAY_BE_TAKEN = (
+    OrderWaitReason.AMOUNT_DIFFERS,
+    OrderWaitReason.PAYMENT_SHARED,
+    OrderWaitReason.CANCELLED_BUT_PAID,
+    OrderWaitReason.PAYMENT_NOT_NAMED,
+)
+
+
+def _against(state: State, waits: Wait | None, command: DecideOrder) -> str:
+    """Return what stands against a decision; empty if nothing does."""
+    name = command.shop_order
+    if state.order is None and not state.reviews:
+        return f"no order {name} is known"
+    if state.is_left_out:
+        return f"order {name} was left out"
+    match command.decision:
+        case OrderDecision.ASSIGN_CUSTOMER:
+            if not (command.abas_customer_id or "").strip():
+                return "no customer is named; add the number of one of abas"
+            asked = state.sales_order
+            if asked is not None and asked.subject != command.abas_customer_id:
+                return (
+                    f"the sales order of {name} is of customer {asked.subject}; move it in abas, then leave it out here"
+                )
+            return ""
+        case OrderDecision.TAKE:
+            if waits is None or waits.reason not in _MAY_BE_TAKEN:
+                said = "nothing" if waits is None else waits.reason.value.lower().replace("_", " ")
+                return f"order {name} waits for {said}, which can't be taken"
+            return ""
+        case OrderDecision.TRY_AGAIN:
+            return "" if state.refused is not None else f"abas has not refused the sales order of {name}"
+        case OrderDecision.LEAVE_OUT:
+            return "" if waits is not None else f"order {name} waits for nothing"
         case _:
-            assert_never(event)
-
-
-def route(_state: State, _event: OrdersEvents) -> tuple[Output, ...]:
-    """Return no records for others: what is done about an order is decided by nobody yet."""
-    return ()
+            return "an unknown decision"
 
 
 def _observed(state: State, seen: OrderObserved) -> tuple[Event, ...]:

@@ -33,6 +33,7 @@ from schemas.records.by_topic import PaymentsEvents, PaymentsObservations
 from schemas.records.gateway import HoldCharges, HoldRefunds
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.ledger import MoneyMoved
+from schemas.records.orders import OrderPaymentAsked
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -79,6 +80,7 @@ from schemas.values.references import card_token, tokens_of
 from schemas.values.replacing import replace
 from streams.domain.output import Output
 from streams.domain.payments.codes import banking_day_after
+from streams.domain.payments.orders import News, reports, why
 from streams.domain.payments.policy import Policy
 from streams.domain.payments.valuation import Move, Valuation, booked_by
 from streams.domain.payments.value_dates import Days, reversed_on
@@ -218,6 +220,12 @@ class State:
     held: tuple[Move, ...] = ()
     # What of that is lost for good, by the last event of each case.
     lost: dict[str, PaymentChargebackLost] = field(default_factory=dict)
+    # Orders of shops that name it, and what they hear of it beside the facts; revision counts their news.
+    orders: frozenset[str] = frozenset()
+    revision: int = 0
+    authorized_minor: int = 0
+    currency: str = ""
+    ended_because: str = ""
 
     @property
     def captured_minor(self) -> int:
@@ -341,13 +349,15 @@ def decide(state: State, record: PaymentsObservations, policy: Policy) -> tuple[
             return _on_code(state, record, policy)
         case RateAnswered():
             return _on_rate(state, record)
+        case OrderPaymentAsked():
+            return () if record.shop_order in state.orders else (record,)
         case _:
             assert_never(record)
 
 
 def evolve(state: State, event: PaymentsEvents) -> State:
     """Remember one event; accepts any event in any state."""
-    known = _with_event(state, event)
+    known = _with_news(_with_event(state, event), event)
     if known.vault_customer_id is None and isinstance(event, PaymentAuthorized | AchPaymentInitiated | PaymentCaptured):
         known = replace(known, vault_customer_id=event.vault_customer_id)
     if known.asked_in and known.valuation is None:
@@ -427,6 +437,8 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
             return replace(state, asked_in=event.currency_pair.partition("/")[2])
         case PaymentValued():
             return replace(state, valuation=Valuation(event.base_currency, event.rate))
+        case OrderPaymentAsked():
+            return replace(state, orders=state.orders | {event.shop_order})
         case _:
             assert_never(event)
 
@@ -440,7 +452,7 @@ def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
     """
     moved = tuple(output for move in _moves_now(state, event) for output in _outputs(state, move))
-    return moved + _to_rates(event) + _to_gateway(state, event)
+    return moved + _to_rates(event) + _to_gateway(state, event) + _to_orders(state, event)
 
 
 def _moves_now(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -579,6 +591,29 @@ def _to_gateway(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
         occurred_at=event.occurred_at,
     )
     return (Output(Topic.GATEWAY_COMMANDS, hold),)
+
+
+def _with_news(state: State, event: PaymentsEvents) -> State:
+    """Remember what orders hear of an event besides its facts."""
+    if not isinstance(event, News):
+        return state
+    authorized = event.amount_minor if isinstance(event, PaymentAuthorized) else state.authorized_minor
+    return replace(
+        state,
+        revision=state.revision + 1,
+        authorized_minor=authorized,
+        currency=state.currency or getattr(event, "currency", ""),
+        ended_because=why(event) or state.ended_because,
+    )
+
+
+def _to_orders(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
+    """Report to the orders that name this transaction how far it is proved now."""
+    if not isinstance(event, News) or not state.orders:
+        return ()
+    amounts = (state.authorized_minor, state.captured_minor, state.refunded_minor)
+    told = reports(event, state.orders, state.revision, state.stage, amounts, state.currency, state.ended_because)
+    return tuple(Output(Topic.ORDERS_INBOX, report) for report in told)
 
 
 def _charges_held(found: NextStepFound) -> tuple[Output, ...]:

@@ -25,6 +25,7 @@ from functools import cached_property
 from schemas.documents import kinds
 from schemas.records.erp import DocumentLine, Side
 from schemas.records.identification import WaitingReason
+from schemas.records.orders import OrderMoneyNamed
 from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import (
     DecisionTaken,
@@ -348,7 +349,8 @@ class State:
     anything, so that only a person matches their money.
     decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
     moved_to is by owner of the money; moves_taken are pairs of command and posting reference, of the entries that came
-    from another customer. statuses are those that were written back last, by status_key.
+    from another customer. statuses are those that were written back last, by status_key. orders are those of shops that
+    money here pays, by its transaction.
     """
 
     abas_customer_id: str = ""
@@ -364,6 +366,7 @@ class State:
     moves_taken: frozenset[tuple[str, str]] = frozenset()
     lost: dict[str, Lost] = field(default_factory=dict)
     statuses: dict[str, PaymentStatusChanged] = field(default_factory=dict)
+    orders: dict[str, OrderMoneyNamed] = field(default_factory=dict)
 
     def with_entries(self, *entries: Entry) -> State:
         """Return the state with these entries, new or in place of those of the same reference."""

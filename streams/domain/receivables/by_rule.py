@@ -272,7 +272,8 @@ def _booked(memo: OpenItemRecorded) -> tuple[date, str, str]:
 def _is_free(receipt: Entry, item: OpenItemRecorded, state: State) -> bool:
     """Say whether a rule may give this money to this item: nobody said no, and nothing asks it back."""
     said_no = (receipt.owner, item.abas_open_item_id) in state.ruled_out or receipt.owner in state.held
-    return not said_no and receipt.owner not in state.moved_to and not state.is_asked_back(receipt)
+    is_of_order = receipt.owner in state.orders  # kept for the invoice of its order
+    return not said_no and not is_of_order and receipt.owner not in state.moved_to and not state.is_asked_back(receipt)
 
 
 def _age(item: OpenItemRecorded) -> tuple[date, str, str]:

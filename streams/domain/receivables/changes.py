@@ -6,6 +6,7 @@ from typing import TypeAlias, assert_never
 
 from schemas.records.by_topic import ReceivablesEvents
 from schemas.records.identification import Movement
+from schemas.records.orders import OrderMoneyNamed
 from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import (
     Decision,
@@ -69,6 +70,8 @@ def evolve(state: State, event: ReceivablesEvents) -> State:
             return _moved(replace(state, movement_ids=state.movement_ids | {event.movement_id}), event)
         case DecisionTaken() | DecisionRefused():
             return _decided(state, event)
+        case OrderMoneyNamed():
+            return replace(state, orders={**state.orders, event.paytrace_transaction_id: event})
         case PaymentStatusChanged():
             return replace(state, statuses={**state.statuses, event.status_key: event})
         case EntryPartMade():

@@ -17,6 +17,7 @@ from schemas.failures import Unreadable
 from schemas.records.by_topic import ReceivablesInbox
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, SubjectKind
 from schemas.records.identification import Movement, PaymentIdentified, WaitingReason
+from schemas.records.orders import OrderMoneyNamed
 from schemas.records.payments import RefundLinked
 from schemas.records.receivables import (
     DecideAgain,
@@ -34,6 +35,7 @@ from schemas.values.refusal_codes import is_period_closed
 from schemas.values.replacing import replace
 from streams.domain.output import Output
 from streams.domain.periods import PARKED_REMEDY, redated_to
+from streams.domain.receivables import orders
 from streams.domain.receivables.account import Entry, EntryStatus, State
 from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.decisions import Command, decide_command
@@ -65,6 +67,8 @@ def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Even
             events = _on_refused(state, record, policy)
         case EntryMoved():
             events = _on_moved(state, record)
+        case OrderMoneyNamed():
+            events = orders.named(state, record)
         case DecideAgain():
             return follow(state, policy, record.occurred_at)
         case _ if isinstance(record, Command):
@@ -93,6 +97,9 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return () if entry is None else (Output(Topic.ERP_COMMANDS, _document(state, entry, event)),)
         case PaymentStatusChanged():
             return (Output(Topic.ERP_COMMANDS, save_status(event)),)
+        case EntryPosted():
+            reported = orders.reported(state, event)
+            return () if reported is None else (Output(Topic.ORDERS_INBOX, reported),)
         case RefundMatched():
             link = RefundLinked(
                 paytrace_transaction_id=event.paytrace_transaction_id,
@@ -206,6 +213,7 @@ def _on_open_item(state: State, seen: OpenItemObserved) -> tuple[Event, ...]:
         category_net_amounts=seen.category_net_amounts,
         category_tax_amounts=seen.category_tax_amounts,
         credits_invoice=seen.credits_invoice,
+        order_number=seen.order_number,
         occurred_at=seen.observed_at,
     )
     known = state.items.get(seen.abas_open_item_id)

@@ -39,6 +39,7 @@ from schemas.values.business_day import business_day
 from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.money import Money
 from schemas.values.replacing import replace
+from streams.domain.receivables import orders
 from streams.domain.receivables.account import (
     APPLIES,
     EXCHANGE_KINDS,
@@ -455,6 +456,8 @@ class Posting:
             self._move_receipt,
             self._request_on_account,
             self._request_again,
+            self._free_order,
+            self._place_order,
             self._request_matched,
             self._place_by_rule,
             self._pay_out_credit,
@@ -467,6 +470,7 @@ class Posting:
             self._follow_lost_disputes,
             self._give_up_rest,
             self._owe_rest_again,
+            self._apply_order,
             self._apply_on_account,
             self._apply_credit,
         )
@@ -588,6 +592,25 @@ class Posting:
                     events += replace(self, state=reduce(evolve, events, self.state)).applied(receipt, option)
                 return events
             unmapped |= {receipt.posting_reference for receipt, _ in found}
+        return ()
+
+    def _free_order(self) -> tuple[Event, ...]:
+        """Take money of a shop's order back from an invoice of something else."""
+        return next(((self.unmatched(entry),) for entry in orders.misplaced(self.state)), ())
+
+    def _place_order(self) -> tuple[Event, ...]:
+        """Post money of a shop's order: on its invoices, and as long as there are none on account."""
+        for receipt in self._matching().receipts if self.state.orders else ():
+            found = orders.placed(receipt, self.state)
+            with contextlib.suppress(NoAccount):
+                if found is not None:
+                    return self.divided(receipt, found.parts, found.option)
+        return ()
+
+    def _apply_order(self) -> tuple[Event, ...]:
+        """Give a prepayment to the invoice of its order."""
+        for receipt, part, text in orders.invoiced(self.state):
+            return (self.applied_from_account(receipt, part, text),)
         return ()
 
     def _place_by_rule(self) -> tuple[Event, ...]:

@@ -23,7 +23,6 @@ from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.fct_observations.row import ObservationRow
 from projections.tables.table import FactTable
 from schemas import catalog
-from schemas.checks.sealing import new_key, sealed_record, subjects_of
 from schemas.records import Record
 from schemas.records.tasks import ParkedDiscardRequested
 from schemas.wire.codec import Codec
@@ -32,11 +31,11 @@ from streams.log.records import Inbound
 from tests.support.examples import example
 from tests.support.poison import poisoned
 from tests.support.projecting import project
+from tests.support.sealing import sealed_alike
 
 OBSERVATIONS = "payments.observations.v1"
 EVENTS = "payments.events.v1"
 # Records of each type and topic; 200 make a run of two minutes, and nothing more was found with them.
-SUBJECT_KEY = new_key()
 POISON = int(os.environ.get("SALDO_TEST_POISON", "6"))
 NOW = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
 VALUES = {
@@ -236,7 +235,7 @@ def test_no_record_takes_a_batch_or_a_report_with_it(store: Store, codec: Codec)
         for carried in catalog.topic(topic).records:
             # A marker says how far silence reaches; it has no row by design.
             for plain in poisoned(carried.name, POISON) if carried.name != "PositionMarked" else ():
-                record = sealed_record(plain, dict.fromkeys(subjects_of([plain]), SUBJECT_KEY))
+                record = sealed_alike(plain)
                 incoming = message(record, offset, topic)
                 if offset % 2:
                     position = SourcePosition("anywhere", 0, offset, 0)

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from schemas import catalog
 from schemas.checks.guard import masked
-from schemas.checks.sealing import new_key, sealed_record, subjects_of
 from schemas.failures import Unreadable
 from schemas.records.payments import PaymentSettled, TransactionObserved
 from schemas.wire.codec import Codec, from_json, to_json
 from tests.support.examples import example as a_record
+from tests.support.sealing import sealed_alike
 from tests.support.typed import as_a
 
 NAMES = sorted(catalog.record_versions())
@@ -98,10 +98,9 @@ def built(cls: type[Any], avro_fields: list[Any]) -> st.SearchStrategy[Any]:
 def records(name: str) -> st.SearchStrategy[Any]:
     """Any record of one type, as a publisher hands it over: its personal values sealed."""
     plain = built(catalog.record_classes()[name], catalog.latest(name).schema["fields"])
-    return plain.map(lambda record: sealed_record(record, dict.fromkeys(subjects_of([record]), SUBJECT_KEY)))
+    return plain.map(lambda record: sealed_alike(record))
 
 
-SUBJECT_KEY = new_key()
 ANY_RECORD = st.sampled_from(NAMES).flatmap(records)
 
 

@@ -11,7 +11,6 @@ import pytest
 from app.topics import writing
 from schemas import catalog
 from schemas.checks.plausibility import findings_of
-from schemas.checks.sealing import new_key, sealed_record, subjects_of
 from schemas.failures import Unreadable
 from schemas.records.tasks import DeadLetter, RulesAdopted
 from schemas.wire.codec import Codec, to_json
@@ -27,11 +26,11 @@ from streams.tasks.task import Task, TaskRules
 from tests.replay.line import Books
 from tests.support.adopted import adopt_into
 from tests.support.poison import poisoned
+from tests.support.sealing import sealed_alike
 from tests.support.signing import RING, SIGNER, command_headers
 from tests.support.typed import as_a
 
 CODEC = Codec()
-SUBJECT_KEY = new_key()
 # Records of each type; 200 pass as well and take a minute and a half.
 POISON = int(os.environ.get("SALDO_TEST_POISON", "15"))
 INBOXES = sorted(spec.name for spec in catalog.topics().values() if spec.role == "inbox")
@@ -47,7 +46,7 @@ async def test_an_agent_decides_or_parks_whatever_lies_in_its_inbox(inbox: str) 
     for carried in spec.records:
         for plain in poisoned(carried.name, POISON):
             # In plain text no personal value gets into a topic (tests/unit/schemas/test_sealing.py).
-            record = sealed_record(plain, dict.fromkeys(subjects_of([plain]), SUBJECT_KEY))
+            record = sealed_alike(plain)
             try:
                 key = spec.key_of(record)
             except Unreadable:

@@ -26,7 +26,6 @@ from connectors.paytrace.fact_mapping import (
     to_recurrence_observed,
     to_vault_customer_observed,
 )
-from schemas.checks.sealing import new_key, sealed_record, subjects_of
 from schemas.checks.sensitive import find_sensitive
 from schemas.checks.sensitive.identity import mask_of
 from schemas.records.payments import PaymentMethod, TransactionKind
@@ -34,11 +33,11 @@ from schemas.records.settlement import SettlementBatchObserved
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceObserved, RecurrenceStatus
 from schemas.wire.codec import Codec
 from tests.support.paytrace_fact_rows import LISTED, SETTLED, batch_row, customer_row, listed, schedule_row
+from tests.support.sealing import sealed_alike
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ACCOUNT = Account(merchant="main", zone=ZoneInfo("America/Los_Angeles"))
 CARD_NUMBER = "4012000098765439"
-KEY = new_key()
 
 
 def observe(row: dict[str, Any], rows: Iterable[dict[str, Any]] | None = LISTED) -> SettlementBatchObserved:
@@ -409,6 +408,6 @@ def test_whatever_a_row_holds_it_is_read_or_refused_and_no_card_number_passes(ch
             reported = str(error)
         else:
             reported = repr(record)
-            written = sealed_record(record, dict.fromkeys(subjects_of([record]), KEY))
+            written = sealed_alike(record)
             assert Codec().decode(Codec().encode(written)) == written
         assert find_sensitive("reported", reported) is None

@@ -1,0 +1,230 @@
+"""What is done about an order, by all that is known of it: the saga, as one pure step after each fact.
+
+What is wanted follows from the facts alone (standing.py), and what was asked before is remembered, so each thing is
+asked once, whatever the order and however often its facts come. Nothing is taken back here: a status that the shop got
+is followed by another one, and money that went wrong waits for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import reduce
+
+from schemas.records.orders import (
+    OrderCustomerAsked,
+    OrderMoneyNamed,
+    OrderPayerNamed,
+    OrderPaymentAsked,
+    OrderPaymentStatus,
+    OrderWaitEnded,
+    OrderWaiting,
+    ShopWriteKind,
+    WriteToShop,
+)
+from schemas.values.money import shown
+from schemas.values.references import payment_token
+from streams.domain.orders.evolving import Event, evolve
+from streams.domain.orders.policy import Milestone, Policy
+from streams.domain.orders.sales_order import Unmapped, rows_of, sales_order
+from streams.domain.orders.standing import Money, Order, customer_of, is_paid, milestone_of, money_of, wait_of
+from streams.domain.orders.state import State
+
+AGENT = "fulfil-orders"
+# From which statuses of the shop each milestone moves an order on: what people moved further stays there.
+_FROM: dict[Milestone, tuple[str, ...]] = {
+    "authorized": ("pending", "failed", "processing"),
+    "captured": ("pending", "on-hold", "failed"),
+    "declined": ("pending", "on-hold", "processing"),
+    "returned": ("pending", "on-hold", "processing", "completed"),
+    "voided": ("pending", "on-hold", "processing", "failed"),
+    "refunded": ("pending", "on-hold", "processing", "failed", "completed", "cancelled"),
+}
+_NOTED: tuple[Milestone, ...] = ("declined", "returned", "voided")
+
+
+def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
+    """Return everything that follows from what is known of an order, as of this instant.
+
+    Ensures: asked again of the state that it leads to, it yields ().
+    """
+    events: tuple[Event, ...] = ()
+    for step in (_asked, _customer_asked, _payer_named, _sales_order_asked, _money_named, _written, _waiting):
+        found = tuple(step(state, policy, at))
+        events += found
+        state = reduce(evolve, found, state)
+    return events
+
+
+def _asked(state: State, _policy: Policy, at: datetime) -> Iterator[Event]:
+    """Ask PayTrace's side what is proved of each transaction that the order names."""
+    order = _ours(state)
+    for one in order.transactions if order is not None else ():
+        transaction = one.paytrace_transaction_id
+        if transaction not in state.asked_payments and order is not None:
+            yield OrderPaymentAsked(paytrace_transaction_id=transaction, shop_order=order.shop_order, occurred_at=at)
+
+
+def _customer_asked(state: State, _policy: Policy, at: datetime) -> Iterator[Event]:
+    """Ask which customer of abas the buyer is."""
+    order = _ours(state)
+    if order is None:
+        return
+    asked = OrderCustomerAsked(
+        data_subject=order.data_subject,
+        shop_order=order.shop_order,
+        email_digest=order.email_digest,
+        name_digest=order.name_digest,
+        place_digest=order.place_digest,
+        occurred_at=state.asked_customer.occurred_at if state.asked_customer is not None else at,
+    )
+    if asked != state.asked_customer:
+        yield asked
+
+
+def _payer_named(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
+    """Tell each payment of the order its customer, or ask for it."""
+    order = _ours(state)
+    if order is None or (wait_of(state, policy) is not None and not _waits_for_customer(state, policy)):
+        return
+    customer = customer_of(state)
+    for payment in money_of(state).best:
+        known = state.payers.get(payment.paytrace_transaction_id)
+        if known is None or (customer is not None and known.abas_customer_id != customer):
+            yield OrderPayerNamed(
+                payment_token=payment_token(payment.paytrace_transaction_id),
+                paytrace_transaction_id=payment.paytrace_transaction_id,
+                shop_order=order.shop_order,
+                abas_customer_id=customer,
+                occurred_at=at,
+            )
+
+
+def _waits_for_customer(state: State, policy: Policy) -> bool:
+    waits = wait_of(state, policy)
+    return waits is not None and waits.reason.value.startswith("CUSTOMER_")
+
+
+def _sales_order_asked(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
+    """Ask abas for the sales order, or for what the shop changed of it since."""
+    order, customer = _ours(state), customer_of(state)
+    if order is None or customer is None or state.is_left_out:
+        return
+    money = money_of(state)
+    waits = wait_of(state, policy)
+    is_wanted = is_paid(order, money, policy) or (_AMOUNT_TAKEN in state.taken and money.captured_minor > 0)
+    if waits is not None or not (is_wanted or state.sales_order is not None) or policy.sales_orders == "never":
+        return
+    rows = rows_of(order, policy)
+    if isinstance(rows, Unmapped):
+        return
+    known = state.sales_order
+    wanted = sales_order(order, rows, customer, known, known.occurred_at if known is not None else at)
+    if wanted != known:
+        yield sales_order(order, rows, customer, known, at)
+
+
+_AMOUNT_TAKEN = "AMOUNT_DIFFERS"
+
+
+def _money_named(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
+    """Tell the customer's account which money is of this order, once the sales order is there or none is to be."""
+    order, customer = _ours(state), customer_of(state)
+    if order is None or customer is None or not (state.saved is not None or policy.sales_orders == "never"):
+        return
+    number = state.saved.erp_number if state.saved is not None else None
+    for payment in money_of(state).best:
+        known = state.money.get(payment.paytrace_transaction_id)
+        is_news = known is None or known.order_number != number
+        if is_news and payment.status is OrderPaymentStatus.CAPTURED:
+            yield OrderMoneyNamed(
+                abas_customer_id=customer,
+                paytrace_transaction_id=payment.paytrace_transaction_id,
+                shop_order=order.shop_order,
+                order_number=number,
+                occurred_at=at,
+            )
+
+
+def _written(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
+    """Write into the shop how far the money is proved: the status once for each milestone, and why where it failed."""
+    order = _ours(state)
+    if order is None or state.is_left_out or state.is_gone:
+        return
+    money = money_of(state)
+    milestone = milestone_of(money)
+    status = policy.statuses.get(milestone, "") if milestone is not None else ""
+    if milestone is None or not status or _is_in_doubt(money):
+        return
+    proof = money.best[-1]
+    name = f"{order.shop_order}:{milestone}:{proof.paytrace_transaction_id}"
+    if name in state.writes:
+        return
+    text = _in_words(milestone, money, order, proof.detail)
+    yield _write(order, name, ShopWriteKind.STATUS, text, at, status, _FROM[milestone])
+    if milestone in _NOTED:
+        yield _write(order, f"{name}:note", ShopWriteKind.NOTE, text, at)
+
+
+def _is_in_doubt(money: Money) -> bool:
+    return not money.best or bool(money.foreign)
+
+
+def _in_words(milestone: Milestone, money: Money, order: Order, detail: str) -> str:
+    transactions = ", ".join(one.paytrace_transaction_id for one in money.best)
+    currency = order.currency or ""
+    amount = {
+        "authorized": f" {shown(money.authorized_minor, currency)}",
+        "captured": f" {shown(money.captured_minor, currency)}",
+        "refunded": f" {shown(money.refunded_minor, currency)}",
+    }.get(milestone, "")
+    because = f": {detail}" if detail and milestone in _NOTED else ""
+    return f"PayTrace {transactions} {milestone}{amount}{because}"
+
+
+def _write(
+    order: Order,
+    name: str,
+    kind: ShopWriteKind,
+    text: str,
+    at: datetime,
+    status: str | None = None,
+    from_statuses: tuple[str, ...] = (),
+) -> WriteToShop:
+    return WriteToShop(
+        command_id=name,
+        shop_order=order.shop_order,
+        shop=order.shop,
+        order_id=order.order_id,
+        kind=kind,
+        text=text,
+        shop_status=status,
+        from_statuses=from_statuses,
+        decided_by=AGENT,
+        authenticated_by="",
+        reason=text,
+        occurred_at=at,
+    )
+
+
+def _waiting(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
+    """Report why the order does not go on, or that it does again."""
+    waits, known = wait_of(state, policy), state.waits
+    if waits is None:
+        if known is not None:
+            yield OrderWaitEnded(shop_order=known.shop_order, occurred_at=at)
+        return
+    if known is None or (known.reason, known.detail) != (waits.reason, waits.detail):
+        name = known.shop_order if known is not None else _name_of(state)
+        if name:
+            yield OrderWaiting(shop_order=name, reason=waits.reason, detail=waits.detail, occurred_at=at)
+
+
+def _name_of(state: State) -> str:
+    return state.order.shop_order if state.order is not None else state.reviewed
+
+
+def _ours(state: State) -> Order | None:
+    """Return the order if it is paid by PayTrace."""
+    order = state.order
+    return order if order is not None and order.is_paytrace else None
