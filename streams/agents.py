@@ -88,12 +88,14 @@ MATCH_OPEN_ITEMS = _decider(
     Topic.RECEIVABLES_INBOX,
     Topic.RECEIVABLES_EVENTS,
     receivables,
-    version=11,
+    version=12,
     rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name, ACCOUNT_MAPPING.name), receivables_policy),
     reminder=receivables.reminder,
 )
 # Which payment requests of people at abas are carried out at the gateway.
-DECIDE_PAYMENT_REQUESTS = _decider("decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
+DECIDE_PAYMENT_REQUESTS = _decider(
+    "decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway, version=2
+)
 # Where each dispute stands by its last fact. Facts of a case come in any order anyway, so one that can't be decided
 # waits alone (docs/adr/0047).
 FOLLOW_DISPUTES = _decider(

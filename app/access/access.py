@@ -15,6 +15,7 @@ from typing import Any
 from app.access import passwords, tokens, users
 from app.access.actor import Actor, How, single_user
 from app.access.attempts import Attempts
+from app.access.ended import EndedSessions
 from app.access.errors import AccessDenied, LoginNeeded
 from app.access.keeper import UserKeeper
 from app.access.policy import Policy, check_limit, check_role, load_policy, needs_approval, policy_digest
@@ -36,6 +37,7 @@ class Access:
         self._settings = settings
         self.store = UserStore(settings.users_path or folder / "users.json")
         self._attempts = Attempts(self.store.path.with_name("attempts.json"))
+        self._ended = EndedSessions(self.store.path.with_name("ended.json"))
         self.session_file = PrivateFile(settings.session_path or folder / "session")
         # Log-ins of clients by a digest that only this process can make; see actor_of_client.
         self._sessions: dict[bytes, str] = {}
@@ -80,6 +82,8 @@ class Access:
         Raises: LoginNeeded when it is none, has ended, or its user was disabled or has a new password.
         """
         session = tokens.read(token, self.store.signing_key(), now=now)
+        if self._ended.holds(token, now=now):
+            raise LoginNeeded(f"{session.user_id} has logged out; log in again with `saldo login {session.user_id}`")
         user = self.store.read().find(session.user_id)
         if user is None or user.is_disabled or user.generation != session.generation:
             raise LoginNeeded(
@@ -94,7 +98,8 @@ class Access:
         Raises: LoginNeeded when it is nobody's, revoked, expired, or its user is disabled.
         """
         user, key = users.owner_of_key(self.store.read(), text, now=now)
-        return Actor(user.user_id, How.KEY, frozenset({key.role} & set(user.roles)), key.key_id, key.expires_at)
+        roles = frozenset({key.role} & set(user.roles))
+        return Actor(user.user_id, How.KEY, roles, key.key_id, key.expires_at, frozenset(key.scopes))
 
     def actor_of_client(self, user_id: str, secret: str, *, now: datetime) -> Actor:
         """Return who sends this with every request, as database clients do: a password, a session's token or a key.
@@ -140,6 +145,23 @@ class Access:
         self._attempts.succeeded(user_id, now=now)
         lasts_s = self._settings.session_s
         return tokens.issue(usable.user_id, usable.generation, self.store.signing_key(), now=now, lasts_s=lasts_s)
+
+    def log_in_by_provider(self, subject: str, *, now: datetime) -> str:
+        """Return a session's token for the user who is this at the provider of log-ins, which has proved it.
+
+        Raises: LoginNeeded when nobody is, or that user is disabled.
+        """
+        user = self.store.read().of_subject(subject)
+        if user is None or user.is_disabled:
+            raise LoginNeeded("nobody here logs in as that; an admin says who you are with `saldo user set-subject`")
+        lasts_s = self._settings.session_s
+        return tokens.issue(user.user_id, user.generation, self.store.signing_key(), now=now, lasts_s=lasts_s)
+
+    def log_out(self, token: str, *, now: datetime) -> None:
+        """End this session alone, for every process; nothing where it has ended."""
+        with suppress(LoginNeeded):
+            session = tokens.read(token, self.store.signing_key(), now=now)
+            self._ended.add(token, session.expires_at, now=now)
 
     # -- may this person do that? ----------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ class Actor:
     """A person or machine that asks for something.
 
     key_id is empty but for a key; ends_at is when this authentication ends, None in one-user mode.
+    scopes bounds a key to these commands and actions of the access policy; empty leaves it to its role.
     """
 
     user_id: str
@@ -33,6 +34,7 @@ class Actor:
     roles: frozenset[Role]
     key_id: str = ""
     ends_at: datetime | None = None
+    scopes: frozenset[str] = frozenset()
 
     @property
     def is_single_user(self) -> bool:

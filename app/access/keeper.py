@@ -10,9 +10,12 @@ from app.access import passwords, users
 from app.access.actor import Actor, How
 from app.access.attempts import Attempts
 from app.access.errors import AccessDenied
+from app.access.policy import ACTIONS
 from app.access.roles import Role
 from app.access.store import UserStore
 from app.access.users import Users
+from schemas.files.yaml_lines import near
+from schemas.operator_commands import operator_commands
 
 
 class UserKeeper:
@@ -55,15 +58,28 @@ class UserKeeper:
             user_id,
         )
 
-    def add_key(self, user_id: str, role: Role, *, lasts: timedelta) -> str:
-        """Return a new key for a machine, whole; it can't be shown again."""
+    def set_subject(self, user_id: str, subject: str) -> Users:
+        """Say who a user is at the provider of log-ins; empty takes that back. Sessions of the user end."""
+        return self._change(
+            lambda found: users.with_subject(found, user_id, subject), "set-subject", user_id, subject.strip()
+        )
+
+    def add_key(self, user_id: str, role: Role, *, lasts: timedelta, scopes: Iterable[str] = ()) -> str:
+        """Return a new key for a machine, whole; it can't be shown again.
+
+        Raises: AccessDenied for a scope that is neither a command nor an action of the access policy.
+        """
+        bounds = sorted(set(scopes))
+        known = ACTIONS | set(operator_commands())
+        if unknown := [name for name in bounds if name not in known]:
+            raise AccessDenied(f"{unknown[0][:40]!a} is no scope; {near(unknown[0], known, 'see access.yaml')}")
         key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         now, ends = self._now, self._now + lasts
         self._change(
-            lambda found: users.with_key(found, user_id, key_id, secret, role, now=now, expires_at=ends),
+            lambda found: users.with_key(found, user_id, key_id, secret, role, now=now, expires_at=ends, scopes=bounds),
             "add-key",
             user_id,
-            f"{key_id}, {role}, until {ends:%Y-%m-%d}",
+            f"{key_id}, {role}, until {ends:%Y-%m-%d}" + (f", for {' '.join(bounds)} alone" if bounds else ""),
         )
         return users.key_text(key_id, secret)
 

@@ -87,6 +87,9 @@ def check_role(policy: Policy, actor: Actor, name: str) -> None:
     if not actor.is_single_user and not actor.roles & set(rule.roles):
         roles = ", ".join(sorted(actor.roles))
         raise AccessDenied(f"{actor.user_id} ({roles}) may not {rule.means}; that is for {_named(rule.roles)}")
+    if actor.scopes and name not in actor.scopes:
+        allowed = ", ".join(sorted(actor.scopes))
+        raise AccessDenied(f"key {actor.key_id} of {actor.user_id} may not {rule.means}; its scopes are {allowed}")
 
 
 def needs_approval(policy: Policy, actor: Actor, command: Any, besides_minor: int = 0) -> bool:

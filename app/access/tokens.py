@@ -1,4 +1,4 @@
-"""Sessions as signed tokens (JWT, HS256 with the installation's own key). Pure: key and time are given.
+"""Sessions as signed tokens (JWT, HS256 with the installation's own key). Key and time are given.
 
 A token says who logged in, when, and until when. What that user may do now, and whether the user is still there, is
 asked of the users at each use; `generation` ends all earlier tokens of a user at once.
@@ -6,6 +6,7 @@ asked of the users at each use; `generation` ends all earlier tokens of a user a
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,6 +41,8 @@ def issue(user_id: str, generation: int, key: bytes, *, now: datetime, lasts_s: 
         "gen": generation,
         "iat": int(now.timestamp()),
         "exp": int(now.timestamp() + lasts_s),
+        # Two log-ins of one second are two sessions: one of them can be ended.
+        "jti": secrets.token_hex(8),
     }
     return jwt.encode(claims, key, _ALGORITHM)
 

@@ -23,11 +23,12 @@ from schemas.checks.sensitive import find_sensitive
 KEY_PREFIX = "saldo"
 _USER_ID = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])")
 # Names that records use for somebody else: what a rule decides, and what the agents and processes ask for.
+_LONGEST_SUBJECT = 255
 _RESERVED = frozenset({"rule", "operator", "operators", "single-user", "saldo"})
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A machine's key: the digest of its secret, never the secret."""
+    """A machine's key: the digest of its secret, never the secret. Empty scopes are all that its role may."""
 
     key_id: str
     digest: str
@@ -35,10 +36,15 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     created_at: datetime
     expires_at: datetime
     is_revoked: bool = False
+    scopes: tuple[str, ...] = ()
 
 
 class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One user. password_hash is None for a machine, which has keys alone."""
+    """One user.
+
+    password_hash is None for a machine, which has keys alone, and for whoever logs in by a provider alone; subject is
+    who that is at the provider (OIDC), empty for nobody.
+    """
 
     user_id: str
     roles: tuple[Role, ...]
@@ -46,6 +52,7 @@ class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     generation: int = 0
     is_disabled: bool = False
     keys: tuple[Key, ...] = ()
+    subject: str = ""
 
 
 class Users(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +67,10 @@ class Users(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def find(self, user_id: str) -> User | None:
         """Return the user of this id; letter case makes no difference."""
         return next((user for user in self.users if user.user_id == user_id.strip().casefold()), None)
+
+    def of_subject(self, subject: str) -> User | None:
+        """Return the user who is this at the provider of log-ins."""
+        return next((user for user in self.users if subject and user.subject == subject), None)
 
     def active_with(self, roles: Iterable[Role]) -> list[str]:
         """Return ids of the users who have one of these roles and are not disabled."""
@@ -99,6 +110,20 @@ def with_password(users: Users, user_id: str, password_hash: str) -> Users:
     return _changed(users, msgspec.structs.replace(user, password_hash=password_hash, generation=user.generation + 1))
 
 
+def with_subject(users: Users, user_id: str, subject: str) -> Users:
+    """Say who a user is at the provider of log-ins; empty takes that back. Every session of the user ends.
+
+    Raises: AccessDenied when another user is that.
+    """
+    user, named = known(users, user_id), subject.strip()
+    taken = users.of_subject(named)
+    if taken is not None and taken.user_id != user.user_id:
+        raise AccessDenied(f"{taken.user_id} logs in as that already; one person is one user")
+    if len(named) > _LONGEST_SUBJECT or not named.isprintable():
+        raise AccessDenied(f"this names nobody at a provider; take its text, {_LONGEST_SUBJECT} characters at most")
+    return _changed(users, msgspec.structs.replace(user, subject=named, generation=user.generation + 1))
+
+
 def disabled(users: Users, user_id: str, *, is_disabled: bool) -> Users:
     """Disabled or enabled again; either way every earlier session of the user has ended.
 
@@ -109,9 +134,17 @@ def disabled(users: Users, user_id: str, *, is_disabled: bool) -> Users:
 
 
 def with_key(
-    users: Users, user_id: str, key_id: str, secret: str, role: Role, *, now: datetime, expires_at: datetime
+    users: Users,
+    user_id: str,
+    key_id: str,
+    secret: str,
+    role: Role,
+    *,
+    now: datetime,
+    expires_at: datetime,
+    scopes: Iterable[str] = (),
 ) -> Users:
-    """Add a key of a user; only the digest of the secret is kept.
+    """Add a key of a user; only the digest of the secret is kept. Whether there are such scopes the caller knows.
 
     Raises: AccessDenied when the user lacks that role or is disabled, or the key would be expired.
     """
@@ -122,7 +155,14 @@ def with_key(
         raise AccessDenied(f"{user.user_id} is no {role}, but {_named(user.roles)}; a key has one of the user's roles")
     if expires_at <= now:
         raise AccessDenied("a key must expire later than now")
-    key = Key(key_id=key_id, digest=digest(secret), role=role, created_at=now, expires_at=expires_at)
+    key = Key(
+        key_id=key_id,
+        digest=digest(secret),
+        role=role,
+        created_at=now,
+        expires_at=expires_at,
+        scopes=tuple(sorted(set(scopes))),
+    )
     return _changed(users, msgspec.structs.replace(user, keys=(*user.keys, key)))
 
 

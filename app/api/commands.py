@@ -6,7 +6,7 @@ field of a form and the member of a request (app/cli/forms.py reads it). Nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -131,10 +131,24 @@ class Commands(Protocol):
         """Return one command; LookupError when there is none of this name."""
         ...
 
-    def perform(self, name: str, values: Mapping[str, Any], actor: Actor) -> Outcome:
+    def perform(
+        self,
+        name: str,
+        values: Mapping[str, Any],
+        actor: Actor,
+        keep: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> Outcome:
         """Give a command in an actor's name and wait, bounded, for what comes of it. Blocks: not for an event loop.
 
+        keep is called before each record is written, with what `resume` needs of it, JSON-ready.
         Shapes: values by name of field, as JSON or a form sends them; what is left out is its default.
         Raises: ValuesInvalid; AccessDenied naming who may; LookupError; Unavailable and other families of failure.
+        """
+        ...
+
+    def resume(self, kept: Sequence[Mapping[str, Any]]) -> Outcome:
+        """Return what came of records that were kept by a call whose process ended; those not written are written.
+
+        Ensures: each is in its inbox once, whatever the process got done. Blocks.
         """
         ...

@@ -47,6 +47,7 @@ COMMANDS = (
     "approvals",
     "rules",
     "mapping",
+    "risk",
     "dlq",
     "keys",
     "audit",

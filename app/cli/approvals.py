@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli import identity, operators
-from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
 from app.output.terminal import say, say_json
 from schemas.topic import Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from app.operators.decisions import CommandClient
     from app.operators.proposals import Proposal
 
 ProposalArgument = Annotated[str, typer.Argument(help="The proposal, as `saldo approvals list` shows it.")]
@@ -85,7 +81,7 @@ def approve(
     )
     access = identity.access()
     access.check_approver(identity.actor(), command, found.command, found.proposed.proposed_by)
-    start = _commands(
+    start = operators.with_client(
         lambda client: client.journal_end(found.proposed.target_inbox, found.command),
         bootstrap_servers,
         schema_registry_url,
@@ -93,7 +89,7 @@ def approve(
     event = _ask(command, wait_s, bootstrap_servers, schema_registry_url)
     if isinstance(event, ProposalApproved):
         say(f"approved, by {event.approved_by}; proposed by {event.proposed_by}: {found.proposed.summary}")
-        outcome = _commands(
+        outcome = operators.with_client(
             lambda client: client.outcome_of(found.proposed.target_inbox, found.command, start=start, wait_s=wait_s),
             bootstrap_servers,
             schema_registry_url,
@@ -134,22 +130,6 @@ def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_regi
     if isinstance(answer.events[0], ApprovalRefused):
         raise operators.refuse(answer.events[0].refused_because)
     return answer.events[0]
-
-
-def _commands(
-    work: Callable[[CommandClient], Coroutine[Any, Any, Any]],
-    bootstrap_servers: str | None,
-    schema_registry_url: str | None,
-) -> Any:
-    from app.operators import decisions
-
-    async def with_commands() -> Any:
-        connection = connect(bootstrap_servers, schema_registry_url)
-        with connection.codec() as codec:
-            async with decisions.opened(connection.kafka, codec, signer=connection.signer()) as client:
-                return await work(client)
-
-    return asyncio.run(with_commands())
 
 
 def _say_outcome(found: Proposal, outcome: Any) -> None:

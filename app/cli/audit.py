@@ -17,9 +17,10 @@ from schemas.values.counting import counted
 from streams.log.credentials import VIEWER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from app.proofs.audit import PartitionAudit
+    from app.api.audit import AuditFound
+    from app.proofs.audit import Entry, PartitionAudit
     from streams.log.chain import Link
 
 
@@ -28,6 +29,7 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    ZIP = "zip"
 
 
 def register(app: typer.Typer) -> None:
@@ -81,30 +83,59 @@ def verify(
 @needs("read")
 def export(
     to: Annotated[Path | None, typer.Option("-o", "--to", help="Write there instead of to the terminal.")] = None,
-    output: Annotated[Format, typer.Option("--format", help="csv for spreadsheets, jsonl for programs.")] = Format.CSV,
+    output: Annotated[
+        Format, typer.Option("--format", help="csv for spreadsheets, jsonl for programs, zip for auditors.")
+    ] = Format.CSV,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
     """List operator commands and changes of users.
 
     When, who, what, why, what came of it, by which key, and the link of the chain. Exit code 1 when the history is
-    broken; what is listed then ends before each break.
+    broken; what is listed then ends before each break. A zip has both tables, the newest links, and how to verify them.
     """
-    from app.proofs.audit import as_csv, as_jsonl
+    from app.api.audit import zipped
+    from app.cli.errors import CannotRun
+
+    if output is Format.ZIP and to is None:
+        raise CannotRun("a zip is no text; name a file with --to")
+    found = audit_found(bootstrap_servers, schema_registry_url)
+    match output:
+        case Format.CSV:
+            content = found.as_csv.encode()
+        case Format.JSONL:
+            content = found.as_jsonl.encode()
+        case Format.ZIP:
+            content = zipped(found)
+    if to is None:
+        say(*content.decode().splitlines())
+    else:
+        to.write_bytes(content)
+        say(f"wrote {len(found.entries)} operator commands to {to}")
+    for each in found.broken:
+        say(f"BROKEN  {each}", err=True)
+    if found.broken:
+        raise typer.Exit(1)
+
+
+def audit_found(bootstrap_servers: str | None = None, schema_registry_url: str | None = None) -> AuditFound:
+    """Audit this installation and return what was found, as the API shows it."""
+    from app.api.audit import AuditFound
+    from app.proofs.audit import as_csv, as_jsonl, head_line
 
     found = _audited(bootstrap_servers, schema_registry_url)
-    entries = sorted((entry for one in found for entry in one.entries), key=lambda entry: (entry.at, entry.inbox))
-    text = as_csv(entries) if output is Format.CSV else as_jsonl(entries)
-    if to is None:
-        say(*text.splitlines())
-    else:
-        to.write_text(text, "utf-8")
-        say(f"wrote {len(entries)} operator commands to {to}")
-    broken = [one.broken for one in found if one.broken is not None]
-    for each in broken:
-        say(f"BROKEN  {each}", err=True)
-    if broken:
-        raise typer.Exit(1)
+    entries = _in_order(found)
+    return AuditFound(
+        entries=[entry.as_json() for entry in entries],
+        whole=[head_line(one) for one in found if one.head.number and one.broken is None],
+        broken=[str(one.broken) for one in found if one.broken is not None],
+        as_csv=as_csv(entries),
+        as_jsonl=as_jsonl(entries),
+    )
+
+
+def _in_order(found: Sequence[PartitionAudit]) -> list[Entry]:
+    return sorted((entry for one in found for entry in one.entries), key=lambda entry: (entry.at, entry.inbox))
 
 
 def _audited(bootstrap_servers: str | None, schema_registry_url: str | None) -> list[PartitionAudit]:

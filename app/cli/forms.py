@@ -18,7 +18,7 @@ from datetime import date, datetime, time
 from enum import Enum
 from pathlib import Path
 from types import GenericAlias, NoneType, UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import typer
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, create_model
@@ -26,12 +26,15 @@ from pydantic import Field as Constraint
 from typer.models import ArgumentInfo, OptionInfo
 
 from app.access.actor import Actor
-from app.api.commands import CommandForm, Field, Kind, Outcome, Status, Upload, ValuesInvalid
+from app.api.commands import CommandForm, Field, Given, Kind, Outcome, Status, Upload, ValuesInvalid
 from app.cli import build, identity, operators
 from app.cli.errors import CannotRun
 from app.output.terminal import heard
 from schemas.files.owned import FileInvalid
 from schemas.operator_commands import operator_commands
+
+if TYPE_CHECKING:
+    from app.operators.decisions import Place
 
 # What a command asks for at a terminal alone; whoever runs the API decides it there.
 _OF_THE_TERMINAL: Final = frozenset({"wait_s", "bootstrap_servers", "schema_registry_url", "as_json"})
@@ -82,12 +85,50 @@ class CliCommands:
         """Return one command; LookupError when there is none of this name."""
         return self._found(name).form
 
-    def perform(self, name: str, values: Mapping[str, Any], actor: Actor) -> Outcome:
+    def perform(
+        self,
+        name: str,
+        values: Mapping[str, Any],
+        actor: Actor,
+        keep: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> Outcome:
         """Give a command in an actor's name and wait for what comes of it; app/api/commands.py says the rest."""
         command = self._found(name)
         with identity.acting(actor):
             identity.permit(*command.form.gives)
-            return _run(command, _valid(command, values), self._wait_s)
+            return _run(command, _valid(command, values), self._wait_s, None if keep is None else _keeping(keep))
+
+    def proved(self, name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return values as the command takes them, without giving it; raises ValuesInvalid."""
+        return _valid(self._found(name), values)
+
+    def resume(self, kept: Sequence[Mapping[str, Any]]) -> Outcome:
+        """Return what came of records whose process ended; app/api/commands.py says the rest."""
+        given = [self._asked_again(one) for one in kept]
+        events = [event for one in given for event in one.events]
+        proposal_id = next((event["proposal_id"] for event in events if event["type"] == "CommandProposed"), None)
+        refused = [why for event in events for why in (_why_refused(event),) if why]
+        if not all(one.events for one in given):
+            status = Status.UNANSWERED
+        elif refused:
+            status = Status.REFUSED
+        else:
+            status = Status.PROPOSED if proposal_id else Status.DONE
+        lines = [f"refused: {why}" for why in refused] or [
+            f"{one.type} was written before, and is answered" for one in given
+        ]
+        return Outcome(status, tuple(lines), tuple(given), proposal_id)
+
+    def _asked_again(self, kept: Mapping[str, Any]) -> Given:
+        from app.operators.decisions import Place
+        from schemas.wire.codec import from_json
+
+        command = from_json(kept["type"], kept["command"])
+        since = Place(kept["inbox_offset"], kept["journal_offset"])
+        answer = operators.with_client(
+            lambda client: client.ask_again(kept["topic"], command, since, wait_s=self._wait_s)
+        )
+        return operators.given_record(kept["topic"], command, answer)
 
     def _found(self, name: str) -> _Command:
         found = self._commands.get(name)
@@ -96,14 +137,42 @@ class CliCommands:
         return found
 
 
-def _run(command: _Command, values: Mapping[str, Any], wait_s: float) -> Outcome:
+def _keeping(keep: Callable[[Mapping[str, Any]], None]) -> Callable[[str, Any, Place], None]:
+    """Return what notes a record before it is written, in JSON."""
+    from schemas.wire.codec import to_json
+
+    def note(topic: str, command: Any, place: Place) -> None:
+        keep(
+            {
+                "topic": topic,
+                "type": type(command).__name__,
+                "command": to_json(command),
+                "inbox_offset": place.inbox_offset,
+                "journal_offset": place.journal_offset,
+            }
+        )
+
+    return note
+
+
+def _why_refused(event: Mapping[str, Any]) -> str:
+    """Return why a journal says no; empty where it does not. Contexts name it in one of two ways."""
+    said = event.get("refused_because") or event.get("refusal")
+    if said or not event["type"].endswith("Refused"):
+        return str(said or "")
+    return str(event.get("message") or event["type"])
+
+
+def _run(
+    command: _Command, values: Mapping[str, Any], wait_s: float, before: Callable[[str, Any, Place], None] | None
+) -> Outcome:
     """Run the CLI's function; what it says and writes is the outcome."""
     parameters = inspect.signature(command.run).parameters
     more = {"wait_s": wait_s} if "wait_s" in parameters else {}
     uploads = [name for name, value in values.items() if isinstance(value, Upload)]
     status = Status.DONE
     with ExitStack() as stack:
-        given, lines = stack.enter_context(operators.noted()), stack.enter_context(heard())
+        given, lines = stack.enter_context(operators.noted(before)), stack.enter_context(heard())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="saldo-api-")))
         try:
             command.run(**_as_the_terminal_gives_them(values, folder), **more)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,7 +28,7 @@ from schemas.topic import Topic
 
 if TYPE_CHECKING:
     from app.api.commands import Given
-    from app.operators.decisions import Answer
+    from app.operators.decisions import Answer, CommandClient, Place
     from schemas.records.approvals import ProposeCommand
     from schemas.wire.codec import Codec
     from streams.log.ports import Log
@@ -42,20 +43,22 @@ class Notes:
 
     records: list[Given] = field(default_factory=list)
     proposal_id: str | None = None
+    # Called before a command is written: inbox, command, where to look for it.
+    before: Callable[[str, Any, Place], None] | None = None
 
 
 _NOTES: ContextVar[Notes | None] = ContextVar("notes", default=None)
 
 
 @contextmanager
-def noted() -> Iterator[Notes]:
-    """Note what the commands of this context write."""
-    notes = Notes()
-    before = _NOTES.set(notes)
+def noted(before: Callable[[str, Any, Place], None] | None = None) -> Iterator[Notes]:
+    """Note what the commands of this context write, and call `before` before each is written."""
+    notes = Notes(before=before)
+    outer = _NOTES.set(notes)
     try:
         yield notes
     finally:
-        _NOTES.reset(before)
+        _NOTES.reset(outer)
 
 
 def _reason(why: str) -> str:
@@ -200,17 +203,16 @@ def _summary(means: str, command: Any) -> str:
 def _answered(
     inbox: str, command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None
 ) -> Answer:
-    from app.operators import decisions
+    notes = _NOTES.get()
+    before = None if notes is None else notes.before
 
-    async def work() -> decisions.Answer:
-        connection = connect(bootstrap_servers, schema_registry_url)
-        with connection.codec() as codec:
-            async with decisions.opened(connection.kafka, codec, signer=connection.signer()) as client:
-                return await client.ask(inbox, command, wait_s=wait_s)
+    async def ask_it(client: CommandClient) -> Answer:
+        note = None if before is None else partial(before, inbox, command)
+        return await client.ask(inbox, command, wait_s=wait_s, note=note)
 
-    answer = asyncio.run(work())
-    if (notes := _NOTES.get()) is not None:
-        notes.records.append(_given(inbox, command, answer))
+    answer: Answer = with_client(ask_it, bootstrap_servers, schema_registry_url)
+    if notes is not None:
+        notes.records.append(given_record(inbox, command, answer))
     if answer.is_decided:
         return answer
     place = f"{inbox} {answer.partition} {answer.offset}"
@@ -220,7 +222,28 @@ def _answered(
     raise typer.Exit(UNANSWERED if wait_s else 0)
 
 
-def _given(inbox: str, command: Any, answer: Answer) -> Given:
+def with_client(
+    work: Callable[[CommandClient], Coroutine[Any, Any, Any]],
+    bootstrap_servers: str | None = None,
+    schema_registry_url: str | None = None,
+) -> Any:
+    """Do some work with a client that gives commands, from a function that waits for it; returns what the work does.
+
+    Raises: what the work raises; ContractBroken as connect.
+    """
+    from app.operators import decisions
+
+    async def run() -> Any:
+        connection = connect(bootstrap_servers, schema_registry_url)
+        with connection.codec() as codec:
+            async with decisions.opened(connection.kafka, codec, signer=connection.signer()) as client:
+                return await work(client)
+
+    return asyncio.run(run())
+
+
+def given_record(inbox: str, command: Any, answer: Answer) -> Given:
+    """Return a command that was written, and its answer, as they are shown elsewhere."""
     from app.api.commands import Given
     from schemas.wire.codec import to_json
 

@@ -4,37 +4,73 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from app.output.terminal import say
-from streams.log.credentials import INGRESS
+from streams.log.credentials import INGRESS, OPERATORS
 
 
 class Door(StrEnum):
     """What can be served."""
 
     INGRESS = "ingress"
+    API = "api"
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `serve ingress` below the root."""
+    """Hang `serve ingress` and `serve api` below the root."""
     app.command()(serve)
 
 
 def serve(
-    door: Annotated[Door, typer.Argument(help="What to serve; ingress takes hooks, Silent Posts and observations.")],
+    door: Annotated[
+        Door,
+        typer.Argument(
+            help="ingress takes hooks, Silent Posts and observations; api commands and questions of people, machines."
+        ),
+    ],
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Default: SALDO_INGRESS_PORT.")
+        int | None,
+        typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Default: SALDO_INGRESS_PORT, SALDO_API_PORT."),
     ] = None,
 ) -> None:
-    """Serve hooks, Silent Posts and observations over HTTP.
+    """Serve the ingress or the API over HTTP.
 
-    What it answers with 200 is durable in Kafka. SIGTERM or Ctrl-C ends it, once what is being answered is answered.
+    What the ingress answers with 200 is durable in Kafka. SIGTERM or Ctrl-C ends it, once what is being answered is
+    answered.
     """
-    assert door is Door.INGRESS
+    if door is Door.API:
+        _serve_api(port)
+    else:
+        _serve_ingress(port)
+
+
+def _serve_api(port: int | None) -> None:
+    from app.cli.audit import audit_found
+    from app.cli.forms import CliCommands
+    from app.composition.api import address_of, api_of, run_api
+    from app.composition.bootstrap import wait_for_topics
+    from app.output.logs import configure_logs
+    from app.settings.guard_key import use_guard_key
+    from app.settings.settings import load_settings
+
+    settings = load_settings().as_role(OPERATORS)
+    if port is not None:
+        settings = settings.model_copy(update={"api": settings.api.model_copy(update={"port": port})})
+    configure_logs(settings.log_level)
+    use_guard_key(settings)
+    if settings.kafka.bootstrap_servers is None:
+        wait_for_topics(settings)
+    api = api_of(settings, CliCommands(wait_s=settings.api.command_wait_s), audit_found)
+    say(f"API at {address_of(settings.api)}, described at /docs")
+    _until_stopped(lambda stop: run_api(settings, api, stop))
+
+
+def _serve_ingress(port: int | None) -> None:
     from app.cli.connection import why_nobody_listens
     from app.composition.bootstrap import run_ingress, wait_for_topics
     from app.output.logs import configure_logs
@@ -60,11 +96,17 @@ def serve(
 
         start_http_server(settings.ingress.metrics_port, addr="127.0.0.1")
 
+    _until_stopped(lambda stop: run_ingress(settings, stop))
+
+
+def _until_stopped(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run something until SIGTERM or Ctrl-C asks it to stop."""
+
     async def until_stopped() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await run_ingress(settings, stop)
+        await run(stop)
 
     asyncio.run(until_stopped())

@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
             "enable": enable,
             "set-password": set_password,
             "set-roles": set_roles,
+            "set-subject": set_subject,
             "add-key": add_key,
             "revoke-key": revoke_key,
         },
@@ -86,7 +87,8 @@ def list_users() -> None:
                 if now >= key.expires_at
                 else f"until {key.expires_at:%Y-%m-%d}"
             )
-            say(f"    key {key.key_id}  {key.role}, {ends}")
+            bounds = f", for {' '.join(key.scopes)} alone" if key.scopes else ""
+            say(f"    key {key.key_id}  {key.role}, {ends}{bounds}")
 
 
 def disable(user: UserArgument) -> None:
@@ -126,16 +128,33 @@ def set_roles(user: UserArgument, role: RolesOption) -> None:
     say(f"user {user.strip().casefold()} is now: {', '.join(role)}")
 
 
+def set_subject(
+    user: UserArgument,
+    subject: Annotated[str, typer.Argument(help="As the provider names the person; an empty text takes it back.")],
+) -> None:
+    """Say who a user is at the provider of log-ins.
+
+    The value of the claim that SALDO_API_OIDC_CLAIM names (docs/api.md). Every session of the user ends.
+    """
+    _managed().set_subject(user, subject)
+    name = user.strip().casefold()
+    say(f"user {name} logs in as {subject.strip()}" if subject.strip() else f"user {name} logs in by password alone")
+
+
 def add_key(
     user: UserArgument,
     role: Annotated[Role, typer.Option("--role", help="One of the user's roles.")],
     days: Annotated[int, typer.Option("--days", min=1, max=366, help="Until it expires.")] = 90,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="Only this command or action of access.yaml, e.g. read; again for each one more."),
+    ] = None,
 ) -> None:
     """Make a key for a machine.
 
     It is shown once: only its digest is kept. Put it into a file of mode 0600 and name that in SALDO_ACCESS_KEY_PATH.
     """
-    key = _managed().add_key(user, role, lasts=timedelta(days=days))
+    key = _managed().add_key(user, role, lasts=timedelta(days=days), scopes=scope or ())
     say(key)
     say(f"this key is shown once; {role}, for {days} days", err=True)
 
@@ -157,7 +176,10 @@ def login(user: UserArgument, password_stdin: StdinOption = False) -> None:
 
 def logout() -> None:
     """End the session of this machine."""
-    say("logged out" if identity.access().session_file.remove() else "nobody was logged in")
+    access = identity.access()
+    if token := access.session_file.read():
+        access.log_out(token, now=datetime.now(UTC))
+    say("logged out" if access.session_file.remove() else "nobody was logged in")
 
 
 def whoami() -> None:

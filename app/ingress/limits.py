@@ -18,7 +18,7 @@ MOST_ADDRESSES: Final = 10_000
 
 
 class RateLimit:
-    """A bucket of tokens per address: it holds burst, and rate_per_s flow in."""
+    """A bucket of tokens per sender (address, user, key): it holds burst, and rate_per_s flow in."""
 
     def __init__(self, rate_per_s: float, burst: int, now: Callable[[], float]) -> None:
         """Take the limits; now gives monotonic seconds."""
@@ -44,7 +44,7 @@ class RateLimit:
             raise Problem(
                 429,
                 "too-many-requests",
-                "This address sends too fast.",
+                "Requests come too fast.",
                 FieldError("", f"wait {wait_s} s"),
                 retry_after_s=wait_s,
             )

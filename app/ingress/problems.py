@@ -1,4 +1,4 @@
-"""What a refused sender is told: RFC 9457 problem documents that name the field and the remedy, never a value."""
+"""What is answered to a request that is refused: RFC 9457 documents that name field and remedy, never a value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
-TYPE_PREFIX = "urn:saldo:ingress:"
+TYPE_PREFIX = "urn:saldo:problem:"
 _MOST_ERRORS: Final = 50
 
 
@@ -49,6 +49,10 @@ class Problem(Exception):
             headers["Retry-After"] = str(self.retry_after_s)
         if close:
             headers["Connection"] = "close"
+        return Response(msgspec.json.encode(self.document()), self.status, headers, MEDIA_TYPE)
+
+    def document(self) -> dict[str, object]:
+        """Return what the answer says, JSON-ready."""
         document: dict[str, object] = {
             "type": TYPE_PREFIX + self.code,
             "title": self.title,
@@ -61,7 +65,7 @@ class Problem(Exception):
                 "remedy": self.errors[0].remedy,
                 "errors": self.errors[:_MOST_ERRORS],
             }
-        return Response(msgspec.json.encode(document), self.status, headers, MEDIA_TYPE)
+        return document
 
 
 def malformed(title: str, field: str, remedy: str) -> Problem:

@@ -1,4 +1,4 @@
-"""Serves the ingress with uvicorn: TLS, no access log (a path may be a secret), and no patience with slow heads.
+"""Serves ingress and API with uvicorn: TLS, no access log (a path may be a secret), and no patience with slow heads.
 
 uvicorn waits for ever for the head of a request, which is all that a slow-loris attack needs; `PatientUpTo` ends that,
 and turns connections away above a number.
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from app.ingress.app import Ingress
-from app.ingress.settings import IngressSettings
 
 # A hook's head has about 600 bytes; a stranger's is looked through before he is known, so it must be cheap to do so.
 _LARGEST_HEAD: Final = 8 * 1024
@@ -62,7 +61,26 @@ class _Door(H11Protocol):
             self._deadline = None
 
 
-def new_server(app: Ingress, settings: IngressSettings) -> uvicorn.Server:
+class ServerSettings(Protocol):
+    """What serving needs to know of a process that listens."""
+
+    @property
+    def host(self) -> str: ...  # noqa: D102
+    @property
+    def port(self) -> int: ...  # noqa: D102
+    @property
+    def tls_cert_path(self) -> Path | None: ...  # noqa: D102
+    @property
+    def tls_key_path(self) -> Path | None: ...  # noqa: D102
+    @property
+    def header_timeout_s(self) -> float: ...  # noqa: D102
+    @property
+    def connections_at_once(self) -> int: ...  # noqa: D102
+    @property
+    def graceful_s(self) -> float: ...  # noqa: D102
+
+
+def new_server(app: ASGIApp, settings: ServerSettings) -> uvicorn.Server:
     """Return a server for these settings; `serve` binds and runs it."""
     protocol = type(
         "Door",
@@ -84,14 +102,14 @@ def new_server(app: Ingress, settings: IngressSettings) -> uvicorn.Server:
         backlog=_BACKLOG,
         h11_max_incomplete_event_size=_LARGEST_HEAD,
         timeout_keep_alive=5,
-        timeout_graceful_shutdown=int(settings.body_timeout_s + settings.look_up_timeout_s),
+        timeout_graceful_shutdown=int(settings.graceful_s),
         ssl_certfile=settings.tls_cert_path,
         ssl_keyfile=settings.tls_key_path,
     )
     return uvicorn.Server(config)
 
 
-def listen(settings: IngressSettings) -> socket.socket:
+def listen(settings: ServerSettings, name: str = "ingress") -> socket.socket:
     """Return the bound socket; raises OSError naming host and port when somebody else has it."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # Named as TCP: asyncio sets TCP_NODELAY on nothing else, and an answer would wait 40 ms for its second half.
@@ -103,6 +121,7 @@ def listen(settings: IngressSettings) -> socket.socket:
         listener.close()
         raise OSError(
             error.errno,
-            f"ingress cannot listen on {settings.host}:{settings.port} ({error.strerror}); set SALDO_INGRESS_PORT",
+            f"{name} cannot listen on {settings.host}:{settings.port} ({error.strerror}); "
+            f"set SALDO_{name.upper()}_PORT",
         ) from error
     return listener

@@ -69,6 +69,11 @@ class IngressSettings(BaseModel):
     burst: int = Field(default=200, ge=1)
     metrics_port: int = Field(default=0, ge=0, le=65535)
 
+    @property
+    def graceful_s(self) -> float:
+        """How long an end waits for what is being answered."""
+        return self.body_timeout_s + self.look_up_timeout_s
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         for name in ("hook_secrets", "dispute_hook_secrets", "upload_secrets"):
@@ -86,7 +91,7 @@ class IngressSettings(BaseModel):
             raise ValueError(f"silent_post_path must be {SHORTEST_TOKEN} or more of A-Z a-z 0-9 _ -")
         if (self.tls_cert_path is None) != (self.tls_key_path is None):
             raise ValueError("tls_cert_path and tls_key_path belong together")
-        if not (_is_loopback(self.host) or self.tls_cert_path or self.plain_http_beyond_loopback):
+        if not (is_loopback(self.host) or self.tls_cert_path or self.plain_http_beyond_loopback):
             raise ValueError(
                 "host is not loopback, so set tls_cert_path and tls_key_path, or plain_http_beyond_loopback=true when "
                 "a proxy in front ends TLS"
@@ -103,7 +108,8 @@ def hook_key(secret: SecretStr) -> bytes:
         return b""
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches what listens there."""
     if host == "localhost":
         return True
     try:

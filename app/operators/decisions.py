@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +42,14 @@ class Answer:
         return bool(self.events) and not isinstance(self.events[0], RecordParked)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where inbox and journal of a partition ended before a command was written."""
+
+    inbox_offset: int
+    journal_offset: int
+
+
 @asynccontextmanager
 async def opened(connection: Mapping[str, Any], codec: Codec, *, signer: Signer) -> AsyncIterator[CommandClient]:
     """Hold the client by which a broker's contexts take an operator's command."""
@@ -56,13 +64,41 @@ class CommandClient:
         self._log = log
         self._codec = codec
 
-    async def ask(self, inbox: str, command: Any, *, wait_s: float) -> Answer:
+    async def ask(
+        self, inbox: str, command: Any, *, wait_s: float, note: Callable[[Place], None] | None = None
+    ) -> Answer:
         """Write a command and wait so long for its answer; 0 does not wait.
 
+        note is called before the command is written, with the place from which on it and its answer are looked for.
         Ensures: on return the command is durable. The same one written again is decided once.
         Raises:  Unreadable when its words hold a card or account number; DeliveryFailed without an acknowledgement.
         """
-        record = Outbound.of(
+        record = self._record(inbox, command)
+        partition = record.partition
+        _, journal_end = await self._log.watermarks(catalog.journal_of(inbox).name, partition)
+        if note is not None:
+            _, inbox_end = await self._log.watermarks(inbox, partition)
+            note(Place(inbox_end, journal_end))
+        (offset,) = await self._log.append([record])
+        return Answer(partition, offset, await self._answer(inbox, partition, offset, journal_end, wait_s))
+
+    async def ask_again(self, inbox: str, command: Any, since: Place, *, wait_s: float) -> Answer:
+        """Wait for the answer of a command that may have been written already; write it if it was not.
+
+        Ensures: the command is in the inbox once for all that was noted since.
+        """
+        record = self._record(inbox, command)
+        partition, wanted = record.partition, header_text(record.headers, "ce_id")
+        _, end = await self._log.watermarks(inbox, partition)
+        async for batch in self._log.read(inbox, partition, since.inbox_offset, end):
+            for found in batch:
+                if header_text(found.headers, "ce_id") == wanted:
+                    events = await self._answer(inbox, partition, found.offset, since.journal_offset, wait_s)
+                    return Answer(partition, found.offset, events)
+        return await self.ask(inbox, command, wait_s=wait_s)
+
+    def _record(self, inbox: str, command: Any) -> Outbound:
+        return Outbound.of(
             command,
             topic=inbox,
             source=_SOURCE,
@@ -71,10 +107,6 @@ class CommandClient:
             log=self._log,
             refuses_numbers=True,
         )
-        partition = record.partition
-        _, journal_end = await self._log.watermarks(catalog.journal_of(inbox).name, partition)
-        (offset,) = await self._log.append([record])
-        return Answer(partition, offset, await self._answer(inbox, partition, offset, journal_end, wait_s))
 
     async def journal_end(self, inbox: str, command: Any) -> int:
         """Return where the journal of an inbox ends now, on the partition that will answer this command."""

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from app.access.settings import AccessSettings
+from app.api.settings import ApiSettings
 from app.files.settings import FilesSettings
 from app.ingress.settings import IngressSettings
 from app.settings.names import file_problems, variable_problems
@@ -253,6 +254,7 @@ class Settings(BaseSettings):
     paytrace: PayTraceSettings = PayTraceSettings()
     abas: AbasSettings = AbasSettings()
     ingress: IngressSettings = IngressSettings()
+    api: ApiSettings = ApiSettings()
     access: AccessSettings = AccessSettings()
     match: MatchSettings = MatchSettings()
     rules: RulesSettings = RulesSettings()

@@ -335,9 +335,10 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
         self.reference, self.subject = f"{command.kind}/{command.natural_key}", command.subject
         self._client, self._profile, self._way, self._command = client, profile, way, command
         kind = kinds()[command.kind]
+        values = {role: text[: way.cut.get(role)] for role, text in command.values.items()}
         self._head: Puts = {
             NATURAL_KEY: Put(command.natural_key),
-            **_typed(command.values, kind.values, profile.formats, {}),
+            **_typed(values, kind.values, profile.formats, {}),
         }
         self._rows = {row.row_key: _typed(row.values, kind.row_values, profile.formats, {}) for row in command.rows}
         self._known: Saved | None = None

@@ -6,7 +6,8 @@ for people; an amount with more digits than its currency has is refused, not rou
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -17,7 +18,7 @@ from connectors.abas.profile import (
     CustomerFields,
     Formats,
     ItemFields,
-    PaymentRequestFields,
+    PaymentRequestTable,
     SalesOrderFields,
 )
 from connectors.abas.wire import ErpField, ErpObject
@@ -220,7 +221,7 @@ def to_order_referenced(order: ErpObject, fields: SalesOrderFields, *, observed_
 
 
 def to_payment_request_observed(
-    payment_request: ErpObject, fields: PaymentRequestFields, formats: Formats, *, observed_at: datetime
+    payment_request: ErpObject, table: PaymentRequestTable, formats: Formats, *, observed_at: datetime
 ) -> PaymentRequestObserved:
     """Read a payment request.
 
@@ -229,8 +230,10 @@ def to_payment_request_observed(
     Raises:  AbasRecordUnreadable naming payment request and field, also for an amount below zero: its direction is the
              kind's.
     """
+    fields = table.fields
     currency = currency_of(payment_request, fields.currency)
     amount_minor = minor_of(payment_request, fields.amount, currency, formats)
+    parts = tuple(_parts(payment_request, table, currency, formats))
     if amount_minor < 0:
         raise _unreadable(payment_request, fields.amount, "is below zero")
     raw_kind, raw_status = (
@@ -250,12 +253,27 @@ def to_payment_request_observed(
         paytrace_transaction_id=_safe_text(payment_request, fields.paytrace_transaction_id) or None,
         vault_customer_id=_safe_text(payment_request, fields.vault_customer) or None,
         invoice_number=_safe_text(payment_request, fields.invoice_number) or None,
+        allocated_invoices=tuple(number for number, _ in parts),
+        allocated_amounts=tuple(minor for _, minor in parts),
         requester=plain_text(_safe_text(payment_request, fields.requester)) or None,
         merchant=_safe_text(payment_request, fields.merchant_account) or None,
         reason=plain_text(_safe_text(payment_request, fields.reason)),
         observed_at=observed_at,
         raw=_safe(fields.reason, to_raw(payment_request)),
     )
+
+
+def _parts(
+    payment_request: ErpObject, table: PaymentRequestTable, currency: str, formats: Formats
+) -> Iterator[tuple[str, int]]:
+    """Yield the invoice of each row and what it gets in minor units, below zero too; a row of nothing is left out."""
+    if table.rows is None:
+        return
+    for row in payment_request.rows:
+        line = replace(payment_request, head=row)
+        number = _safe_text(line, table.rows.invoice_number)
+        if number or read_text(row.get(table.rows.amount)):
+            yield number, minor_of(line, table.rows.amount, currency, formats)
 
 
 def _word(text: str) -> str:

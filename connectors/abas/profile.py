@@ -118,6 +118,13 @@ class PaymentRequestFields(Entry):
     merchant_account: FieldName | None = None
 
 
+class PaymentRequestRowFields(Entry):
+    """Fields of a row of a payment request: an invoice that a charge pays, and how much of the charge it gets."""
+
+    invoice_number: FieldName
+    amount: FieldName
+
+
 FieldsT = TypeVar("FieldsT", bound=BaseModel)
 
 
@@ -185,6 +192,12 @@ class BalanceTable(Table[BalanceFields]):
     accounts: frozenset[str] = frozenset()
 
 
+class PaymentRequestTable(Table[PaymentRequestFields]):
+    """The payment requests; with rows, where a charge names several invoices."""
+
+    rows: PaymentRequestRowFields | None = None
+
+
 class Tables(Entry):
     """The tables that we read; those that an installation doesn't use are left out."""
 
@@ -192,7 +205,7 @@ class Tables(Entry):
     open_item: Table[OpenItemFields] | None = None
     sales_order: Table[SalesOrderFields] | None = None
     invoice: InvoiceTable | None = None
-    payment_request: Table[PaymentRequestFields] | None = None
+    payment_request: PaymentRequestTable | None = None
     account_balance: BalanceTable | None = None
 
 
@@ -446,6 +459,7 @@ class RecordWay(_Way):
     create: str = "NEW"
     change: str = "UPDATE"
     found_by: str = NATURAL_KEY
+    cut: Mapping[str, Annotated[int, Field(gt=0)]] = {}  # how many characters a text for people may have, by its value
 
     @property
     def is_ours(self) -> bool:
@@ -457,6 +471,8 @@ class RecordWay(_Way):
         every = {*kind.values, *([NATURAL_KEY] if self.is_ours else [])}
         if not self.is_ours and (self.found_by not in kind.values or self.found_by not in self.inputs):
             yield ("found_by",), f"is {self.found_by}, no value that has a field; {near(self.found_by, kind.values)}"
+        for role in sorted(set(self.cut) - set(kind.values)):
+            yield ("cut", role), f"is no value of the kind; {near(role, kind.values)}"
         of_row = {*kind.row_values, "row_key"} if kind.row_values else set[str]()
         always = {"natural_key", *kind.required}
         yield from self._misfits(every, every, of_row, of_row, always)

@@ -5,7 +5,7 @@ the settings say: a record is seen in at least one of the two even when it is fi
 shown no longer is looked up by id (vanished.py).
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -117,10 +117,12 @@ class AbasSource:
             return
         unreadable = _Unreadable()
         wanted = table.fields.model_dump(exclude_none=True).values()
-        async for payment_request in self._read(table, wanted, Selection((), order_by=table.order_by)):
+        of_rows = () if table.rows is None else table.rows.model_dump().values()
+        selection = Selection((), order_by=table.order_by)
+        async for payment_request in self._read(table, wanted, selection, list(of_rows)):
             try:
                 observed = to_payment_request_observed(
-                    payment_request, table.fields, self._profile.formats, observed_at=self._now()
+                    payment_request, table, self._profile.formats, observed_at=self._now()
                 )
             except AbasRecordUnreadable as error:
                 unreadable.add(error)
@@ -260,9 +262,16 @@ class AbasSource:
                     continue
                 yield f"sales-order/{order.id}", (referenced,)
 
-    def _read(self, table: Table[FieldsT], wanted: Iterable[str], selection: Selection) -> AsyncIterator[ErpObject]:
-        order_option = self._profile.formats.order_option
-        return self._client.query(table.table, selection, _with_id(wanted), order_option=order_option)
+    def _read(
+        self, table: Table[FieldsT], wanted: Iterable[str], selection: Selection, of_rows: Sequence[str] = ()
+    ) -> AsyncIterator[ErpObject]:
+        return self._client.query(
+            table.table,
+            selection,
+            _with_id(wanted),
+            table_fields=of_rows,
+            order_option=self._profile.formats.order_option,
+        )
 
     async def _lookback(self) -> str | None:
         """Say since when filed records are read, by abas' own clock, which may differ from ours; None is for ever."""

@@ -166,6 +166,7 @@ class PayTraceSink:
             **_common(request),
             merchant=self._settings.merchant,
             invoice_number=request.invoice_number,
+            description=request.description,
             seen_before=seen_before,
             begun_at=now,
             occurred_at=now,
@@ -289,12 +290,12 @@ class PayTraceSink:
 
         In v3 else the bank account, whose debit carries our reference as its key.
         """
-        # The payment comes back with the invoice that it pays; our reference stands in the description then.
+        # Where the call names an invoice, the payment comes back with that; our reference is the description then.
         charge = Charge(
             amount_minor=call.amount_minor,
             currency=call.currency,
             invoice_number=call.invoice_number or call.call_reference,
-            description=call.call_reference if call.invoice_number else "",
+            description=call.call_reference if call.invoice_number else call.description,
         )
         label = call.vault_customer_id or ""
         row = await self._customer(label)

@@ -83,12 +83,15 @@ from schemas.records.gateway import (
     GatewayCallBegun,
     GatewayCallClaimed,
     GatewayCallDone,
+    GatewayCallParked,
     GatewayCallRefused,
     HoldCharges,
     HoldRefunds,
     PaymentRequestAccepted,
     PaymentRequestClosed,
     PaymentRequestObserved,
+    PaymentRequestPosted,
+    PaymentRequestProgressed,
     PaymentRequestRejected,
     RefundsHeld,
     ReleaseCharges,
@@ -226,8 +229,10 @@ from schemas.records.receivables import (
     MovementRecorded,
     OpenItemObserved,
     OpenItemRecorded,
+    PaymentAllocated,
     PaymentMatched,
     PaymentReassigned,
+    PaymentRequestDone,
     PaymentStatusChanged,
     PostAgain,
     PostingRequested,
@@ -340,8 +345,21 @@ ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | Record
 Files: TypeAlias = FileReceived
 GatewayClaims: TypeAlias = GatewayCallClaimed
 GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefunds | HoldCharges | ReleaseCharges
-GatewayEvents: TypeAlias = PaymentRequestAccepted | PaymentRequestRejected | PaymentRequestClosed
-GatewayInbox: TypeAlias = PaymentRequestObserved | GatewayCallDone | GatewayCallRefused
+GatewayEvents: TypeAlias = (
+    PaymentRequestAccepted
+    | PaymentRequestRejected
+    | PaymentRequestProgressed
+    | PaymentRequestClosed
+    | PaymentRequestPosted
+)
+GatewayInbox: TypeAlias = (
+    PaymentRequestObserved
+    | GatewayCallBegun
+    | GatewayCallParked
+    | GatewayCallDone
+    | GatewayCallRefused
+    | PaymentRequestPosted
+)
 GatewayOutcomes: TypeAlias = (
     GatewayCallBegun | GatewayCallDone | GatewayCallRefused | RefundsHeld | ChargesHeld | ChargesReleased
 )
@@ -498,6 +516,8 @@ ReceivablesEvents: TypeAlias = (
     | OrderMoneyNamed
     | EntryHandedOver
     | PaymentStatusChanged
+    | PaymentAllocated
+    | PaymentRequestDone
     | DecisionTaken
     | DecisionRefused
 )
@@ -522,6 +542,8 @@ ReceivablesInbox: TypeAlias = (
     | MatchRefund
     | PutRefundOnAccount
     | HandToFinance
+    | PaymentAllocated
+    | PaymentRequestDone
     | DecideAgain
 )
 RulesEvents: TypeAlias = RulesAccepted | RulesRefused

@@ -24,6 +24,23 @@ class PaymentRequestKind(StrEnum):
     CHARGE = "CHARGE"
 
 
+class PaymentRequestProgress(StrEnum):
+    """Where a payment request stands, in the words that abas shows.
+
+    ACCEPTED: it will be carried out. WAITING: for a person. SENT: its call is being made. IN_DOUBT: whether it was made
+    can't be known, a person looks in PayTrace. Only a person at abas writes OPEN.
+    """
+
+    UNKNOWN = "UNKNOWN"
+    ACCEPTED = "ACCEPTED"
+    WAITING = "WAITING"
+    SENT = "SENT"
+    IN_DOUBT = "IN_DOUBT"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+    CANCELLED = "CANCELLED"
+
+
 class PaymentRequestStatus(StrEnum):
     """How the payment request stands at abas; only OPEN asks for anything, UNKNOWN keeps raw_status."""
 
@@ -46,6 +63,7 @@ class CarryOutGatewayCall(Record):
     vault_customer_id: str | None = None
     merchant: str
     invoice_number: str | None = None
+    description: str
     abas_customer_id: str
     amount_minor: int
     currency: str
@@ -99,6 +117,7 @@ class GatewayCallBegun(Record):
     vault_customer_id: str | None = None
     merchant: str
     invoice_number: str | None = None
+    description: str
     abas_customer_id: str
     amount_minor: int
     currency: str
@@ -137,6 +156,18 @@ class GatewayCallDone(Record):
     currency: str
     result_transaction_id: str | None = None
     code: str
+    message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCallParked(Record):
+    """A call that waits for a person: it can't be decided, or whether it was made can't be known."""
+
+    payment_request_id: str
+    call_reference: str
+    abas_customer_id: str
+    was_begun: bool
     message: str
     occurred_at: datetime
 
@@ -202,7 +233,8 @@ class PaymentRequestAccepted(Record):
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
     merchant: str | None = None
-    invoice_number: str | None = None
+    invoice_numbers: tuple[str, ...]
+    part_amounts: tuple[int, ...]
     abas_customer_id: str
     amount_minor: int
     currency: str
@@ -240,10 +272,34 @@ class PaymentRequestObserved(Record):
     vault_customer_id: str | None = None
     merchant: str | None = None
     invoice_number: str | None = None
+    allocated_invoices: tuple[str, ...]
+    allocated_amounts: tuple[int, ...]
     requester: str | None = None
     reason: str
     observed_at: datetime
     raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRequestPosted(Record):
+    """abas holds a document for what came of a payment request."""
+
+    payment_request_id: str
+    abas_customer_id: str
+    document_kind: str
+    abas_document_number: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRequestProgressed(Record):
+    """Where a payment request stands, without anything being decided about it anew."""
+
+    payment_request_id: str
+    abas_customer_id: str
+    status: PaymentRequestProgress
+    message: str
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,6 +352,7 @@ class RequestGatewayCall(Record):
     vault_customer_id: str | None = None
     merchant: str | None = None
     invoice_number: str | None = None
+    description: str
     abas_customer_id: str
     amount_minor: int
     currency: str

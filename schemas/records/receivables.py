@@ -430,6 +430,19 @@ class OpenItemRecorded(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentAllocated(Record):
+    """What a charge that people at abas asked for is to pay: its money goes to these invoices and to no other."""
+
+    abas_customer_id: str
+    payment_request_id: str
+    call_reference: str
+    invoice_numbers: tuple[str, ...]
+    part_amounts: tuple[int, ...]
+    currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentMatched(Record):
     """A payment belongs to an open item; the evidence says why."""
 
@@ -460,6 +473,17 @@ class PaymentReassigned(Record):
     to_customer_id: str
     command_id: str
     decided_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRequestDone(Record):
+    """What a payment request brought about at the gateway; its documents are reported to the request."""
+
+    abas_customer_id: str
+    payment_request_id: str
+    paytrace_transaction_id: str
+    takes_back: bool
     occurred_at: datetime
 
 

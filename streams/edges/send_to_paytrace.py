@@ -22,6 +22,7 @@ from schemas.records.gateway import (
     ChargesReleased,
     GatewayCallBegun,
     GatewayCallDone,
+    GatewayCallParked,
     GatewayCallRefused,
     HoldCharges,
     HoldRefunds,
@@ -31,6 +32,7 @@ from schemas.records.gateway import (
     RequestGatewayCall,
 )
 from schemas.records.payments import RefundLinked
+from schemas.records.tasks import ParkedRecordDiscarded, RecordParked
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
@@ -41,6 +43,8 @@ from streams.tasks.processor import Effect
 NAME = "send-to-paytrace"
 # What a crash can make us look up again.
 CALLS_AT_ONCE = 5
+# What a person at abas reads of a call that waits; the dead letters keep all of it.
+LONGEST_MESSAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ def send_to_paytrace(gateway: Gateway) -> Calls:
         recall=lambda events: _performing(_Reported(events)),
         evolve=evolve,
         route=route,
+        on_parked=on_parked,
         batch_size=CALLS_AT_ONCE,
     )
 
@@ -254,19 +259,37 @@ def evolve(state: Subject, event: GatewayOutcomes) -> Subject:
 
 
 def route(_state: Subject, event: GatewayOutcomes) -> tuple[Output, ...]:
-    """Carry out a begun call next.
+    """Carry out a begun call next; its payment request learns of it.
 
     An outcome closes its payment request, and a refund is linked to its payment.
     """
     match event:
         case GatewayCallBegun():
-            return (Output(Topic.GATEWAY_COMMANDS, _carry_out(event)),)
+            return (Output(Topic.GATEWAY_COMMANDS, _carry_out(event)), Output(Topic.GATEWAY_INBOX, event))
         case GatewayCallDone() | GatewayCallRefused():
             outputs = (Output(Topic.GATEWAY_INBOX, event),)
             link = _refund_link(event)
             return outputs if link is None else (*outputs, Output(Topic.PAYMENTS_OBSERVATIONS, link))
         case _:
             return ()
+
+
+def on_parked(record: GatewayCommands, event: RecordParked | ParkedRecordDiscarded) -> tuple[Output, ...]:
+    """Let a payment request know that its call waits for a person, or that a person gave it up."""
+    if not isinstance(record, RequestGatewayCall | CarryOutGatewayCall):
+        return ()
+    if isinstance(event, ParkedRecordDiscarded):
+        given_up = _refusal(record, "given-up", f"given up by {event.requested_by}: {event.reason}")
+        return (Output(Topic.GATEWAY_INBOX, given_up),)
+    parked = GatewayCallParked(
+        payment_request_id=record.payment_request_id,
+        call_reference=record.call_reference,
+        abas_customer_id=record.abas_customer_id,
+        was_begun=isinstance(record, CarryOutGatewayCall),
+        message=event.message[:LONGEST_MESSAGE],
+        occurred_at=record.occurred_at,
+    )
+    return (Output(Topic.GATEWAY_INBOX, parked),)
 
 
 def _carry_out(begun: GatewayCallBegun) -> CarryOutGatewayCall:
@@ -279,6 +302,7 @@ def _carry_out(begun: GatewayCallBegun) -> CarryOutGatewayCall:
         vault_customer_id=begun.vault_customer_id,
         merchant=begun.merchant,
         invoice_number=begun.invoice_number,
+        description=begun.description,
         abas_customer_id=begun.abas_customer_id,
         amount_minor=begun.amount_minor,
         currency=begun.currency,

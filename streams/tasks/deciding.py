@@ -177,7 +177,8 @@ class BatchDecider(Generic[S]):
         if not parked:
             return step
         failure = step.failure or Unreadable("parked when it was decided")
-        return Step(step.record, parked.record_key, failure=failure, position=step.position)
+        value = None if isinstance(step.value, RulesAdopted | TaskRequests) else step.value
+        return Step(step.record, parked.record_key, value, failure=failure, position=step.position)
 
     def _partition_of(self, key: bytes) -> int:
         return partition_for(key, self.log.partition_count(self.processor.inbox))
@@ -228,7 +229,7 @@ class BatchDecider(Generic[S]):
             if not missing and isinstance(step.value, ParkedReplayRequested):
                 return await self._replay(step, step.value, state, queue, rules)
             if not missing and isinstance(step.value, ParkedDiscardRequested):
-                return self._discard(step, step.value, queue)
+                return await self._discard(step, step.value, queue)
             if not missing and isinstance(step.value, BreakerResetRequested):
                 return self._reset(step, step.value)
             if first is not None:  # with nothing parked a request changes nothing, and must not stop its key
@@ -365,10 +366,11 @@ class BatchDecider(Generic[S]):
             queue.is_held = kept.is_held
             origin = await self.reread(kept.offset)
             outcome.events.append(self._event(asked, origin, kept))
+            outcome.outputs += self._news(self._read(origin), kept)
         outcome.accepted.append(asked)
         return outcome
 
-    def _discard(self, step: Step, request: ParkedDiscardRequested, queue: Queue) -> Outcome[S]:
+    async def _discard(self, step: Step, request: ParkedDiscardRequested, queue: Queue) -> Outcome[S]:
         """Give up one parked record; a request for one that is not parked changes nothing."""
         outcome: Outcome[S] = Outcome()
         if request.offset in queue.offsets:
@@ -384,6 +386,8 @@ class BatchDecider(Generic[S]):
                 reason=request.reason,
             )
             outcome.events.append(self._event(step, step.record, event))
+            given_up = self._read(await self.reread(request.offset))
+            outcome.outputs += self._news(given_up, event)
         outcome.accepted.append(step)
         return outcome
 
@@ -422,6 +426,15 @@ class BatchDecider(Generic[S]):
         except RecordTooLarge:
             # Only where the inbox takes more than schemas/topics says. The record itself stays in the inbox for ever.
             outcome.outputs.append(self._output(dlq, record, without_record(letter)))
+        outcome.outputs += self._news(step, event)
+
+    def _news(self, step: Step, event: RecordParked | ParkedRecordDiscarded) -> list[Consequence]:
+        """Return what others learn of a record that can be read and waits for a person, or was given up by one."""
+        is_for_a_person = isinstance(event, ParkedRecordDiscarded) or (not event.is_held and event.behind is None)
+        if not is_for_a_person or step.value is None or isinstance(step.value, RulesAdopted | TaskRequests):
+            return []
+        news = self.processor.on_parked(step.value, event)
+        return [self._output(routed.topic, step.record, routed.record, routed.partition) for routed in news]
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from schemas.records import Record
+from schemas.records.tasks import ParkedRecordDiscarded, RecordParked
 from schemas.topic import Topic
 from streams.tasks.rules import RulesUsed
 
@@ -45,12 +46,18 @@ def no_routes(_state: Any, _event: Record) -> tuple[RoutedRecord, ...]:
     return ()
 
 
+def no_news(_record: Any, _event: RecordParked | ParkedRecordDiscarded) -> tuple[RoutedRecord, ...]:
+    """Return nothing: nobody but the dead letters learns of what is parked."""
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Processor(ABC, Generic[S, R, E]):
     """One agent's work, per key: record -> events, evolve(state, event) -> state, route(state, event) -> outputs.
 
     S is the state; R is the union of what the inbox carries and E that of the journal (schemas/records/by_topic.py).
     `reminder` is the record that has a key decided again by rules that were adopted since; None where it needs none.
+    `on_parked` says who else learns that a record waits for a person now, or was given up by one.
     `version` belongs to the shape of the state: raise it and local snapshots are rebuilt from the journal.
     """
 
@@ -67,6 +74,7 @@ class Processor(ABC, Generic[S, R, E]):
     is_order_free: bool = False
     rules: RulesUsed | None = None
     reminder: Callable[[S, datetime], R | None] = no_reminder
+    on_parked: Callable[[R, RecordParked | ParkedRecordDiscarded], tuple[RoutedRecord, ...]] = no_news
 
     @abstractmethod
     async def events(self, state: S, record: R, checked: str | None = None, policy: Any = None) -> tuple[E, ...]:

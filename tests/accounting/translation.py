@@ -277,6 +277,8 @@ class Translation:
             vault_customer_id=paid.customer,
             merchant=paid.merchant,
             invoice_number=invoice or paid.invoice,
+            allocated_invoices=(),
+            allocated_amounts=(),
             amount_minor=paid.amount,
             currency=self.story.currency,
             observed_at=self.world.now,

@@ -122,6 +122,16 @@ def wait_until_closed(saldo: Installation, count: int) -> list[PaymentRequestClo
     return closed(saldo)
 
 
+def requests(abas: AbasSandboxProcess) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = abas.admin("GET", "books")["payment_requests"]
+    return found
+
+
+def statuses(abas: AbasSandboxProcess) -> dict[str, str]:
+    """What people at abas see of each request."""
+    return {one["kind"]: one["status"] for one in requests(abas)}
+
+
 def within_the_call(paytrace: Sandbox, payments: dict[str, str], kind: str) -> Callable[[], bool]:
     return lambda: effects(paytrace, payments)[kind] == 1
 
@@ -151,7 +161,14 @@ def test_payment_requests_are_carried_out_once_though_the_worker_is_killed_withi
                 outcomes = wait_until_closed(saldo, 4)
                 linked = partial(_is_linked, saldo, payments["refund"])
                 wait_for(linked, "the refund linked to its payment", PATIENCE_S)
+            wait_for(lambda: set(statuses(abas).values()) == {"DONE"}, "every request done in abas", PATIENCE_S)
         assert all(payment_request.is_done for payment_request in outcomes), outcomes
+        assert {one["kind"]: one["result"] for one in requests(abas)} == {
+            "refund": next(one["id"] for one in paytrace.books().values() if one["kind"] == "REFUND"),
+            "void": payments["void"],
+            "capture": payments["capture"],
+            "charge": next(one["id"] for one in paytrace.books().values() if one["amount_minor"] == 3300),
+        }
         assert effects(paytrace, payments) == Counter({"refund": 1, "void": 1, "capture": 1, "charge": 1})
         [refund] = [entry for entry in paytrace.books().values() if entry["kind"] == "REFUND"]
         assert refund["id"] in {payment_request.result_transaction_id for payment_request in outcomes}
@@ -176,6 +193,8 @@ def test_payment_requests_are_carried_out_once_or_parked_though_connections_are_
         with saldo.running("abas", "run", "source", "abas"), saldo.running("worker", "run", "worker"):
             outcomes = wait_until_closed(saldo, 3)
             wait_for(lambda: for_a_person(saldo) != [], "the refund parked for a person", PATIENCE_S)
+            expected = {"refund": "IN_DOUBT", "void": "DONE", "capture": "DONE", "charge": "DONE"}
+            wait_for(lambda: statuses(abas) == expected, f"abas shows {expected}", PATIENCE_S)
         assert all(payment_request.is_done for payment_request in outcomes), outcomes
         assert effects(paytrace, payments) == Counter({"refund": 0, "void": 1, "capture": 1, "charge": 1})
         [letter] = parked(saldo)

@@ -195,6 +195,25 @@ def payment_status(key: str, *, invoice: str = "", payment: str = "paid", of: st
     )
 
 
+def request_status(request: str, status: str, **values: str) -> SaveRecord:
+    """Where a payment request stands, by its record in abas."""
+    return SaveRecord(
+        kind="payment_request",
+        natural_key=request,
+        subject=request,
+        values={
+            "request": request,
+            "request_status": status,
+            "transaction": "",
+            "document": "",
+            "reason": "",
+            **values,
+        },
+        rows=(),
+        occurred_at=OCCURRED_AT,
+    )
+
+
 def statuses(sandbox: AbasSandboxProcess, key: str) -> list[dict[str, Any]]:
     return [one for one in sandbox.admin("GET", "books")["payment_statuses"] if one["key"] == key]
 

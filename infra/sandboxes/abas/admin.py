@@ -148,6 +148,7 @@ class PaymentRequestSeed(BaseModel):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     paytrace_transaction_id: str = ""
     invoice_number: str = ""
+    pays: dict[str, Decimal] = {}  # invoices and what each gets of a charge, its rows
     reason: str = ""
     requester: str = ""
     merchant: str = ""
@@ -394,6 +395,10 @@ def _seed_payment_requests(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
                     "ymerchant": seed.merchant,
                     "ystatus": "OPEN",
                 },
+                [
+                    {"item": _named(sandbox, OPEN_ITEM, "docNo", number), "amount": str(amount)}
+                    for number, amount in seed.pays.items()
+                ],
             ).id
             for seed in seeds
         ]

@@ -29,6 +29,7 @@ def read_books(sandbox: Sandbox) -> dict[str, Any]:
     """Tell every posted document and every outstanding item, oldest first, amounts also in minor units."""
     return {
         "documents": [_document(sandbox, payment) for payment in sandbox.store.records(PAYMENT.spec)],
+        "payment_requests": [_payment_request(sandbox, one) for one in sandbox.store.records(PAYMENT_REQUEST.spec)],
         "payment_statuses": [_payment_status(sandbox, one) for one in sandbox.store.records(PAYMENT_STATUS.spec)],
         "open_items": [_open_item(sandbox, item) for item in sandbox.store.records(OPEN_ITEM.spec)],
         "customers": [
@@ -190,6 +191,9 @@ def _payment_request(sandbox: Sandbox, payment_request: Record) -> dict[str, Any
         "amount": f"{values.get('amount', '')} {_number(sandbox, values.get('curr', ''), 'swd')}",
         "paytrace_transaction_id": values.get("ypaytraceid", ""),
         "reason": values.get("yreason", ""),
+        "result": values.get("yresult", ""),
+        "document": values.get("ydocument", ""),
+        "answer": values.get("yanswer", ""),
     }
 
 

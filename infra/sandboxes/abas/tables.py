@@ -264,6 +264,15 @@ PAYMENT_REQUEST = TableDef(
         Column("ystatus", "ystatus", Kind.STRING),
         Column("yrequester", "yrequester", Kind.STRING),
         Column("ymerchant", "ymerchant", Kind.STRING),
+        # What became of it.
+        Column("yresult", "yresult", Kind.STRING),
+        Column("ydocument", "ydocument", Kind.STRING),
+        Column("yanswer", "yanswer", Kind.STRING),
+    ),
+    # The invoices that a charge pays.
+    rows=(
+        Column("item", "op", Kind.REFERENCE, "900:1"),
+        Column("amount", "betrag", Kind.DOUBLE),
     ),
     indexed=frozenset({"idno", "ypaytraceid"}),
     number_prefix="ZW-",

@@ -1,73 +1,71 @@
 """May a payment request from abas be carried out? Decided for the gateway context, one request at a time.
 
 Protects money that goes out: only an open payment request of a known kind that names everything it needs becomes a
-call, once in its life; what abas says of it later changes nothing. What can't be carried out says why, once for each
-reason.
+call, once in its life; what abas says of it later changes nothing. Where it stands is written back onto the request,
+whatever becomes of it (written_back.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
 
 from schemas.records.by_topic import GatewayEvents, GatewayInbox
 from schemas.records.gateway import (
+    GatewayCallBegun,
     GatewayCallDone,
+    GatewayCallParked,
     GatewayCallRefused,
     PaymentRequestAccepted,
     PaymentRequestClosed,
     PaymentRequestKind,
     PaymentRequestObserved,
+    PaymentRequestPosted,
+    PaymentRequestProgress,
+    PaymentRequestProgressed,
     PaymentRequestRejected,
     PaymentRequestStatus,
     RequestGatewayCall,
 )
+from schemas.records.receivables import PaymentAllocated, PaymentRequestDone
 from schemas.topic import Topic
+from schemas.values.money import Money
 from schemas.values.replacing import replace
+from streams.domain.gateway.state import INITIAL, Stage, State
+from streams.domain.gateway.written_back import write_back
 from streams.domain.output import Output
+
+__all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
 
 # PayTrace is a US-dollar gateway.
 CURRENCY: Final = "USD"
-# What PayTrace takes as an invoice number; our reference goes there when a charge names none.
-_LONGEST_INVOICE: Final = 50
+# What a payer reads beside a charge; PayTrace documents 255 characters for one of its calls and none for the others.
+_LONGEST_DESCRIPTION: Final = 200
 _LONGEST_WORD: Final = 40
 _NOT_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
+_TAKE_BACK: Final = frozenset({PaymentRequestKind.REFUND, PaymentRequestKind.VOID})
 
 Event: TypeAlias = GatewayEvents
 
 
-class Stage(StrEnum):
-    """Where a payment request stands with us."""
-
-    UNSEEN = "UNSEEN"
-    ACCEPTED = "ACCEPTED"
-    CLOSED = "CLOSED"
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """One payment request; complaint is the code of the last reason why it could not be carried out."""
-
-    stage: Stage = Stage.UNSEEN
-    complaint: str = ""
-
-
-INITIAL: Final = State()
-
-
 def decide(state: State, record: GatewayInbox) -> tuple[Event, ...]:
-    """Return what follows from a payment request, or from what the gateway made of it.
+    """Return what follows from a payment request, or from what the gateway or abas made of it.
 
     Ensures: at most one PaymentRequestAccepted per payment request.
     """
     match record:
         case PaymentRequestObserved():
             return _on_payment_request(state, record)
+        case GatewayCallBegun():
+            return _progressed(state, record, PaymentRequestProgress.SENT, "")
+        case GatewayCallParked():
+            status = PaymentRequestProgress.IN_DOUBT if record.was_begun else PaymentRequestProgress.WAITING
+            return _progressed(state, record, status, record.message)
         case GatewayCallDone() | GatewayCallRefused():
             return _on_outcome(state, record)
+        case PaymentRequestPosted():
+            return () if record.abas_document_number in state.documents else (record,)
         case _:
             assert_never(record)
 
@@ -76,34 +74,52 @@ def evolve(state: State, event: GatewayEvents) -> State:
     """Return the payment request after this event."""
     match event:
         case PaymentRequestAccepted():
-            return State(Stage.ACCEPTED)
+            return State(
+                stage=Stage.ACCEPTED,
+                status=PaymentRequestProgress.ACCEPTED,
+                kind=event.kind,
+                paytrace_transaction_id=event.paytrace_transaction_id or "",
+                decided_at=event.occurred_at,
+            )
         case PaymentRequestRejected():
-            return replace(state, complaint=event.code)
+            reason = f"{event.code}: {event.message}"
+            return replace(state, status=PaymentRequestProgress.REFUSED, reason=reason, decided_at=event.occurred_at)
+        case PaymentRequestProgressed():
+            return replace(state, status=event.status, reason=event.message)
+        case PaymentRequestClosed() if event.is_done:
+            result = event.result_transaction_id or state.paytrace_transaction_id
+            done = replace(state, stage=Stage.CLOSED, status=PaymentRequestProgress.DONE, reason="")
+            return replace(done, result_transaction_id=result)
         case PaymentRequestClosed():
-            return State(Stage.CLOSED)
+            reason = f"{event.code}: {event.message}"
+            return replace(state, stage=Stage.CLOSED, status=PaymentRequestProgress.REFUSED, reason=reason)
+        case PaymentRequestPosted():
+            return replace(state, documents=(*state.documents, event.abas_document_number))
         case _:
             assert_never(event)
 
 
-def route(_state: State, event: GatewayEvents) -> tuple[Output, ...]:
-    """Make an accepted payment request a command for the gateway."""
-    if not isinstance(event, PaymentRequestAccepted):
-        return ()
-    command = RequestGatewayCall(
-        payment_request_id=event.payment_request_id,
-        call_reference=event.call_reference,
-        subject=event.subject,
-        kind=event.kind,
-        paytrace_transaction_id=event.paytrace_transaction_id,
-        vault_customer_id=event.vault_customer_id,
-        merchant=event.merchant,
-        invoice_number=event.invoice_number,
-        abas_customer_id=event.abas_customer_id,
-        amount_minor=event.amount_minor,
-        currency=event.currency,
-        occurred_at=event.occurred_at,
-    )
-    return (Output(Topic.GATEWAY_COMMANDS, command),)
+def route(state: State, event: GatewayEvents) -> tuple[Output, ...]:
+    """Write each change back to abas, send an accepted request to the gateway, and follow what was done to abas.
+
+    What a charge is to pay is known to the customer's account before the charge is made.
+    """
+    written = Output(Topic.ERP_COMMANDS, write_back(event.payment_request_id, state, event.occurred_at))
+    match event:
+        case PaymentRequestAccepted():
+            call = Output(Topic.GATEWAY_COMMANDS, _call(event))
+            return (*_allocation(event), call, written)
+        case PaymentRequestClosed() if event.is_done and state.result_transaction_id:
+            done = PaymentRequestDone(
+                abas_customer_id=event.abas_customer_id,
+                payment_request_id=event.payment_request_id,
+                paytrace_transaction_id=state.result_transaction_id,
+                takes_back=state.kind in _TAKE_BACK,
+                occurred_at=event.occurred_at,
+            )
+            return (Output(Topic.RECEIVABLES_INBOX, done), written)
+        case _:
+            return (written,)
 
 
 def call_reference(payment_request_id: str) -> str:
@@ -114,71 +130,147 @@ def call_reference(payment_request_id: str) -> str:
     return f"SALDO-R-{word}"
 
 
-def _on_payment_request(state: State, payment_request: PaymentRequestObserved) -> tuple[Event, ...]:
-    if state.stage is not Stage.UNSEEN or payment_request.status is not PaymentRequestStatus.OPEN:
+def _call(accepted: PaymentRequestAccepted) -> RequestGatewayCall:
+    return RequestGatewayCall(
+        payment_request_id=accepted.payment_request_id,
+        call_reference=accepted.call_reference,
+        subject=accepted.subject,
+        kind=accepted.kind,
+        paytrace_transaction_id=accepted.paytrace_transaction_id,
+        vault_customer_id=accepted.vault_customer_id,
+        merchant=accepted.merchant,
+        # A charge comes back under our reference, by which its money finds the invoices that it pays.
+        invoice_number=None,
+        description=", ".join(accepted.invoice_numbers)[:_LONGEST_DESCRIPTION],
+        abas_customer_id=accepted.abas_customer_id,
+        amount_minor=accepted.amount_minor,
+        currency=accepted.currency,
+        occurred_at=accepted.occurred_at,
+    )
+
+
+def _allocation(accepted: PaymentRequestAccepted) -> tuple[Output, ...]:
+    if not accepted.invoice_numbers:
         return ()
-    complaint = _complaint(payment_request)
+    allocated = PaymentAllocated(
+        abas_customer_id=accepted.abas_customer_id,
+        payment_request_id=accepted.payment_request_id,
+        call_reference=accepted.call_reference,
+        invoice_numbers=accepted.invoice_numbers,
+        part_amounts=accepted.part_amounts,
+        currency=accepted.currency,
+        occurred_at=accepted.occurred_at,
+    )
+    return (Output(Topic.RECEIVABLES_INBOX, allocated),)
+
+
+def _on_payment_request(state: State, request: PaymentRequestObserved) -> tuple[Event, ...]:
+    is_repeat = request.observed_at == state.decided_at
+    if request.status is not PaymentRequestStatus.OPEN or is_repeat:
+        return ()
+    if state.stage is not Stage.UNSEEN:
+        # Somebody opened it again, or changed it before he could see what became of it: it shows again where it stands.
+        reason = state.reason or "it is decided already; what is wanted besides is a new request"
+        return (_progress(request, state.status, reason),)
+    complaint = _complaint(request)
     if complaint is not None:
         code, message = complaint
-        if code == state.complaint:
-            return ()
         return (
             PaymentRequestRejected(
-                payment_request_id=payment_request.payment_request_id,
-                abas_customer_id=payment_request.abas_customer_id,
+                payment_request_id=request.payment_request_id,
+                abas_customer_id=request.abas_customer_id,
                 code=code,
                 message=message,
-                occurred_at=payment_request.observed_at,
+                occurred_at=request.observed_at,
             ),
         )
-    charges = payment_request.kind is PaymentRequestKind.CHARGE
+    charges = request.kind is PaymentRequestKind.CHARGE
+    parts = allocation(request) if charges else ()
     return (
         PaymentRequestAccepted(
-            payment_request_id=payment_request.payment_request_id,
-            call_reference=call_reference(payment_request.payment_request_id),
-            subject=f"vault/{payment_request.vault_customer_id}"
-            if charges
-            else f"payment/{payment_request.paytrace_transaction_id}",
-            kind=payment_request.kind,
-            paytrace_transaction_id=None if charges else payment_request.paytrace_transaction_id,
-            vault_customer_id=payment_request.vault_customer_id if charges else None,
-            merchant=payment_request.merchant,
-            invoice_number=payment_request.invoice_number if charges else None,
-            abas_customer_id=payment_request.abas_customer_id,
-            amount_minor=payment_request.amount_minor,
-            currency=payment_request.currency,
-            occurred_at=payment_request.observed_at,
+            payment_request_id=request.payment_request_id,
+            call_reference=call_reference(request.payment_request_id),
+            subject=f"vault/{request.vault_customer_id}" if charges else f"payment/{request.paytrace_transaction_id}",
+            kind=request.kind,
+            paytrace_transaction_id=None if charges else request.paytrace_transaction_id,
+            vault_customer_id=request.vault_customer_id if charges else None,
+            merchant=request.merchant,
+            invoice_numbers=tuple(number for number, _ in parts),
+            part_amounts=tuple(minor for _, minor in parts),
+            abas_customer_id=request.abas_customer_id,
+            amount_minor=request.amount_minor,
+            currency=request.currency,
+            occurred_at=request.observed_at,
         ),
     )
 
 
-def _complaint(payment_request: PaymentRequestObserved) -> tuple[str, str] | None:
+def allocation(request: PaymentRequestObserved) -> tuple[tuple[str, int], ...]:
+    """Return the invoices that a charge names, and what each gets in minor units; its rows go before its head."""
+    if request.allocated_invoices:
+        return tuple(zip(request.allocated_invoices, request.allocated_amounts, strict=True))
+    return ((request.invoice_number, request.amount_minor),) if request.invoice_number else ()
+
+
+def _complaint(request: PaymentRequestObserved) -> tuple[str, str] | None:
     """Return why a payment request can't be carried out: a word for programs, and what would be right."""
-    if payment_request.kind is PaymentRequestKind.UNKNOWN:
+    if request.kind is PaymentRequestKind.UNKNOWN:
         return (
             "unknown-kind",
-            f"{payment_request.raw_kind!r} is no kind of payment request; refund, void, capture and charge are",
+            f"{request.raw_kind!r} is no kind of payment request; refund, void, capture and charge are",
         )
-    if payment_request.currency != CURRENCY:
-        return "currency", f"PayTrace moves {CURRENCY} only, this payment request asks for {payment_request.currency}"
-    if payment_request.kind is not PaymentRequestKind.VOID and payment_request.amount_minor == 0:
+    if request.currency != CURRENCY:
+        return "currency", f"PayTrace moves {CURRENCY} only, this payment request asks for {request.currency}"
+    if request.kind is not PaymentRequestKind.VOID and request.amount_minor == 0:
         return "no-amount", "a refund, capture or charge needs an amount above zero"
-    if (
-        payment_request.kind is PaymentRequestKind.CHARGE
-        and len(payment_request.invoice_number or "") > _LONGEST_INVOICE
-    ):
-        return "invoice-too-long", f"PayTrace takes invoice numbers of {_LONGEST_INVOICE} characters at most"
-    if payment_request.kind is PaymentRequestKind.CHARGE:
-        return (
-            None
-            if payment_request.vault_customer_id
-            else ("no-vault-customer", "a charge names the vault customer to charge")
-        )
-    if not payment_request.paytrace_transaction_id:
+    if request.kind is PaymentRequestKind.CHARGE:
+        return _complaint_of_charge(request)
+    if not request.paytrace_transaction_id:
         return "no-payment", "a refund, void or capture names the PayTrace transaction that it is about"
-    if not payment_request.paytrace_transaction_id.isdecimal():
+    if not request.paytrace_transaction_id.isdecimal():
         return "bank-debit", "PayTrace documents no call that pays a bank debit back; do it in the Virtual Terminal"
     return None
+
+
+def _complaint_of_charge(request: PaymentRequestObserved) -> tuple[str, str] | None:
+    if not request.vault_customer_id:
+        return "no-vault-customer", "a charge names the vault customer to charge"
+    parts = allocation(request)
+    numbers = [number for number, _ in parts]
+    if not all(numbers):
+        return "no-invoice", "a row of the charge names no invoice; name it, or remove the row"
+    if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
+        return "invoice-twice", f"the charge names {', '.join(twice)} in two rows; write one row with the sum"
+    if nothing := [number for number, minor in parts if minor <= 0]:
+        return "no-amount", f"the charge gives {', '.join(nothing)} no amount above zero; write it, or remove the row"
+    total = sum(minor for _, minor in parts)
+    if parts and total != request.amount_minor:
+        named, asked = Money(total, request.currency), Money(request.amount_minor, request.currency)
+        return "allocation", f"its invoices get {named} and the charge is {asked}; the two must be the same"
+    return None
+
+
+# -- what became of it -------------------------------------------------------------------------------------------------
+
+
+def _progressed(
+    state: State, of: GatewayCallBegun | GatewayCallParked, status: PaymentRequestProgress, message: str
+) -> tuple[Event, ...]:
+    if state.stage is not Stage.ACCEPTED or (state.status, state.reason) == (status, message):
+        return ()
+    return (_progress(of, status, message),)
+
+
+def _progress(
+    of: PaymentRequestObserved | GatewayCallBegun | GatewayCallParked, status: PaymentRequestProgress, message: str
+) -> PaymentRequestProgressed:
+    return PaymentRequestProgressed(
+        payment_request_id=of.payment_request_id,
+        abas_customer_id=of.abas_customer_id,
+        status=status,
+        message=message,
+        occurred_at=of.observed_at if isinstance(of, PaymentRequestObserved) else of.occurred_at,
+    )
 
 
 def _on_outcome(state: State, outcome: GatewayCallDone | GatewayCallRefused) -> tuple[Event, ...]:

@@ -32,6 +32,8 @@ from schemas.records.receivables import (
     EntryDirection,
     MatchSuggested,
     OpenItemRecorded,
+    PaymentAllocated,
+    PaymentRequestDone,
     PaymentStatusChanged,
 )
 from schemas.signs import direction_sign
@@ -136,7 +138,8 @@ class Entry:
     released_by is the reversal that must be posted before this money may be matched again.
     lines are those of the document that was asked for, by the mapping of then; by_category says what of it is of which
     product category, () where that is not known.
-    options are what is suggested for it, best first; posted_at is when abas made the document.
+    options are what is suggested for it, best first; posted_at is when abas made the document, and document_number
+    its number there.
     posted_on is the posting date that it was asked for with, where the period of its value date is closed.
     """
 
@@ -177,6 +180,7 @@ class Entry:
     options: tuple[MatchSuggested, ...] = ()
     posted_at: datetime | None = None
     posted_on: date | None = None
+    document_number: str = ""
 
     @property
     def is_receipt(self) -> bool:
@@ -329,6 +333,11 @@ class Move:
     command_id: str
 
 
+def request_name(transaction: str, *, takes_back: bool) -> str:
+    """Return what a payment request that was carried out is known by."""
+    return f"{transaction} {'out' if takes_back else 'in'}"
+
+
 def number_of(item: OpenItemRecorded) -> str:
     """Return the invoice number of an item as numbers are compared."""
     return normalised_invoice(item.invoice_number) or ""
@@ -350,7 +359,8 @@ class State:
     decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
     moved_to is by owner of the money; moves_taken are pairs of command and posting reference, of the entries that came
     from another customer. statuses are those that were written back last, by status_key. orders are those of shops that
-    money here pays, by its transaction.
+    money here pays, by its transaction. allocations are what charges are to pay, by the reference under which they come
+    back; requests are payment requests that were carried out, by the transaction and whether it gave money back.
     """
 
     abas_customer_id: str = ""
@@ -367,6 +377,12 @@ class State:
     lost: dict[str, Lost] = field(default_factory=dict)
     statuses: dict[str, PaymentStatusChanged] = field(default_factory=dict)
     orders: dict[str, OrderMoneyNamed] = field(default_factory=dict)
+    allocations: dict[str, PaymentAllocated] = field(default_factory=dict)
+    requests: dict[str, PaymentRequestDone] = field(default_factory=dict)
+
+    def request_of(self, transaction: str, *, takes_back: bool) -> PaymentRequestDone | None:
+        """Return the payment request that brought a transaction about, or gave its money back."""
+        return self.requests.get(request_name(transaction, takes_back=takes_back))
 
     def with_entries(self, *entries: Entry) -> State:
         """Return the state with these entries, new or in place of those of the same reference."""

@@ -24,8 +24,10 @@ from schemas.records.receivables import (
     MatchSuggested,
     MovementRecorded,
     OpenItemRecorded,
+    PaymentAllocated,
     PaymentMatched,
     PaymentReassigned,
+    PaymentRequestDone,
     PaymentStatusChanged,
     PostingRequested,
     RefundMatched,
@@ -42,6 +44,7 @@ from streams.domain.receivables.account import (
     Lost,
     Move,
     State,
+    request_name,
 )
 
 EntryEvent: TypeAlias = (
@@ -74,6 +77,11 @@ def evolve(state: State, event: ReceivablesEvents) -> State:
             return replace(state, orders={**state.orders, event.paytrace_transaction_id: event})
         case PaymentStatusChanged():
             return replace(state, statuses={**state.statuses, event.status_key: event})
+        case PaymentAllocated():
+            return replace(state, allocations={**state.allocations, event.call_reference: event})
+        case PaymentRequestDone():
+            name = request_name(event.paytrace_transaction_id, takes_back=event.takes_back)
+            return replace(state, requests={**state.requests, name: event})
         case EntryPartMade():
             return _with_part(state, event)
         case EntryUnmatched():
@@ -127,7 +135,8 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
             is_credited = event.document_kind.startswith(CREDIT_MEMO_REFUND)
             return _credited(asked, event) if is_credited else asked
         case EntryPosted():
-            return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at)
+            number = event.abas_document_number
+            return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at, document_number=number)
         case EntryNetted():
             return replace(entry, status=EntryStatus.NETTED, options=())
         case EntrySplit():
@@ -222,6 +231,7 @@ def _unmatched(state: State, event: EntryUnmatched) -> State:
         released_by=event.reversal_reference,
         options=(),
         posted_at=None,
+        document_number="",
     )
     reversal = replace(
         again,

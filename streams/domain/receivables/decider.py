@@ -8,6 +8,7 @@ an entry is requested once under a posting reference of its own, and whatever ca
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 from typing import assert_never
@@ -16,6 +17,7 @@ from schemas.documents import kinds
 from schemas.failures import Unreadable
 from schemas.records.by_topic import ReceivablesInbox
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, SubjectKind
+from schemas.records.gateway import PaymentRequestPosted
 from schemas.records.identification import Movement, PaymentIdentified, WaitingReason
 from schemas.records.orders import OrderMoneyNamed
 from schemas.records.payments import RefundLinked
@@ -26,6 +28,8 @@ from schemas.records.receivables import (
     MovementRecorded,
     OpenItemObserved,
     OpenItemRecorded,
+    PaymentAllocated,
+    PaymentRequestDone,
     PaymentStatusChanged,
     PostingRequested,
     RefundMatched,
@@ -67,6 +71,11 @@ def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Even
             events = _on_refused(state, record, policy)
         case EntryMoved():
             events = _on_moved(state, record)
+        case PaymentAllocated():
+            events = () if record.call_reference in state.allocations else (record,)
+        case PaymentRequestDone():
+            known = state.request_of(record.paytrace_transaction_id, takes_back=record.takes_back)
+            return (record,) if known is None else ()
         case OrderMoneyNamed():
             events = orders.named(state, record)
         case DecideAgain():
@@ -95,11 +104,14 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
         case PostingRequested():
             entry = state.entries.get(event.posting_reference)
             return () if entry is None else (Output(Topic.ERP_COMMANDS, _document(state, entry, event)),)
+        case PaymentRequestDone():
+            return _posted_for(event, tuple(state.entries.values()))
         case PaymentStatusChanged():
             return (Output(Topic.ERP_COMMANDS, save_status(event)),)
         case EntryPosted():
             reported = orders.reported(state, event)
-            return () if reported is None else (Output(Topic.ORDERS_INBOX, reported),)
+            of_order = () if reported is None else (Output(Topic.ORDERS_INBOX, reported),)
+            return (*of_order, *_posted_for_request(state, event))
         case RefundMatched():
             link = RefundLinked(
                 paytrace_transaction_id=event.paytrace_transaction_id,
@@ -112,6 +124,33 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return (Output(Topic.PAYMENTS_OBSERVATIONS, link),)
         case _:
             return ()
+
+
+def _posted_for_request(state: State, event: EntryPosted) -> tuple[Output, ...]:
+    entry = state.entries.get(event.posting_reference)
+    request = entry and state.request_of(entry.transaction_id, takes_back=not entry.is_receipt)
+    return _posted_for(request, (entry,)) if entry and request else ()
+
+
+def _posted_for(request: PaymentRequestDone, entries: Sequence[Entry]) -> tuple[Output, ...]:
+    """Report what abas holds for a payment request to whoever follows the request."""
+    return tuple(
+        Output(
+            Topic.GATEWAY_INBOX,
+            PaymentRequestPosted(
+                payment_request_id=request.payment_request_id,
+                abas_customer_id=request.abas_customer_id,
+                document_kind=entry.document_kind,
+                abas_document_number=entry.document_number,
+                occurred_at=max(entry.posted_at or request.occurred_at, request.occurred_at),
+            ),
+        )
+        for entry in entries
+        if entry.is_posted
+        and entry.moves_money
+        and entry.transaction_id == request.paytrace_transaction_id
+        and entry.is_receipt is not request.takes_back
+    )
 
 
 def _document(state: State, entry: Entry, event: PostingRequested) -> PostDocument:

@@ -36,6 +36,7 @@ from streams.domain.receivables.account import Entry, EntryKind, State, number_o
 from streams.domain.receivables.policy import Policy
 
 BY_WORTH = "worth-in-base"
+BY_REQUEST = "by-payment-request"
 MOST_OPTIONS = 5
 MOST_TOGETHER = 12  # receipts that are looked at as payments of one invoice; the oldest count
 CLEARLY_BETTER = 1.0  # than any other answer, natural log of the odds; a tie has 0
@@ -137,6 +138,9 @@ class Matching:
 
     def found(self, receipt: Entry) -> Found:
         """Say what is certain of a receipt alone, or why it waits and what is suggested for it."""
+        asked = self._asked_for(receipt)
+        if asked is not None:
+            return asked
         named = self._named[receipt.posting_reference]
         worth = self._worth(receipt, named)
         if worth is not None:
@@ -178,6 +182,49 @@ class Matching:
         if receipt.owner not in self._state.held:
             return Found(option, Waits(WaitingReason.CURRENCY_DIFFERS, shown))
         return Found(None, Waits(WaitingReason.RULED_OUT_BY_PERSON, self._left_to_a_person(receipt)), (option,))
+
+    def _asked_for(self, receipt: Entry) -> Found | None:
+        """Say what a charge pays that people at abas asked for; None where nobody laid down what this money is for.
+
+        Ensures: the parts are those that were asked for, to the cent; where an invoice has less open by now, or other
+                 money came than was asked for, all of it waits for a person.
+        """
+        asked = self._state.allocations.get(receipt.invoice_number or "")
+        if asked is None or receipt.posting_reference != f"PT{receipt.transaction_id}":
+            return None
+        parts: list[Part] = []
+        short: list[str] = []
+        for number, minor in zip(asked.invoice_numbers, asked.part_amounts, strict=True):
+            found = self._spread(receipt, number, minor)
+            parts += found
+            if (paid := sum(part.amount_minor for part in found)) < minor:
+                amounts = f"{Money(minor, asked.currency)} and has {Money(paid, asked.currency)}"
+                short.append(f"invoice {number} is to get {amounts} open")
+        if (total := sum(asked.part_amounts)) != receipt.amount_minor:
+            short.append(
+                f"{Money(total, asked.currency)} was asked for, {Money(receipt.amount_minor, receipt.currency)} came"
+            )
+        request = f"payment request {asked.payment_request_id}"
+        if short:
+            return Found(None, Waits(WaitingReason.AMOUNT_DIFFERS, f"{request}: {'; '.join(short)}"))
+        said = tuple(
+            f"{request}: {Money(part.amount_minor, asked.currency)} of {part.item.invoice_number}" for part in parts
+        )
+        option = Option(tuple(parts), BY_REQUEST, said)
+        if receipt.owner not in self._state.held:
+            return Found(option, Waits(WaitingReason.NO_OPEN_ITEM, request))
+        return Found(None, Waits(WaitingReason.RULED_OUT_BY_PERSON, self._left_to_a_person(receipt)), (option,))
+
+    def _spread(self, receipt: Entry, number: str, minor: int) -> list[Part]:
+        """Spread an amount over the open items of an invoice, in order of their due dates; less where less is open."""
+        named, left, parts = normalised_invoice(number), minor, list[Part]()
+        items = [one for one in self._open_to(receipt) if number_of(one) == named and one.currency == receipt.currency]
+        for item in sorted(items, key=lambda one: (one.due_on or one.occurred_at.date(), one.abas_open_item_id)):
+            share = min(left, self._left(item))
+            if share > 0:
+                parts.append(Part(item, share))
+                left -= share
+        return parts
 
     def _compare(self, items: Sequence[OpenItemRecorded], receipts: Sequence[Entry]) -> Outcome:
         rights = (_receipt_line(receipt, self._named[receipt.posting_reference]) for receipt in receipts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import date
 
@@ -33,6 +33,7 @@ from tests.support.erp_data import (
     orders,
     payment_status,
     profile_in,
+    request_status,
     sales_order,
     seed_ledger,
     statuses,
@@ -556,6 +557,49 @@ async def test_no_paper_is_made_for_a_status(sandbox: AbasSandboxProcess, onto_p
         assert isinstance(refused, RecordRefused)
         assert refused.code == "MISSING_OBJECT/record"
     assert len(sandbox.open_items()) == before
+
+
+def request_of(sandbox: AbasSandboxProcess) -> tuple[str, Callable[[], dict[str, str]]]:
+    """A payment request of somebody at abas: its record, and what is on it now."""
+    asked = {"kind": "refund", "customer_number": "70001", "amount": "5", "currency": "USD", "reason": fresh("WHY")}
+    [record] = sandbox.admin("POST", "payment-requests", [asked])["ids"]
+
+    def now() -> dict[str, str]:
+        found = sandbox.admin("GET", "books")["payment_requests"]
+        return next(one for one in found if one["reason"] == asked["reason"])
+
+    return record, now
+
+
+async def test_where_a_payment_request_stands_is_written_onto_it(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    record, now = request_of(sandbox)
+    why = "the refund may have been made: " + "look in PayTrace " * 20
+    assert isinstance(await sink.post(request_status(record, "IN_DOUBT", reason=why)), RecordSaved)
+    assert (now()["status"], now()["answer"]) == ("IN_DOUBT", why[:200].strip())
+    done = request_status(record, "DONE", transaction="79388456", document="ZE-1, ZE-2")
+    saved = await sink.post(done)
+    assert await sink.post(done) == saved
+    assert {name: now()[name] for name in ("status", "result", "document", "answer", "kind")} == {
+        "status": "DONE",
+        "result": "79388456",
+        "document": "ZE-1, ZE-2",
+        "answer": "",
+        "kind": "refund",
+    }
+
+
+async def test_a_request_that_somebody_has_open_is_written_to_later(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    record, now = request_of(sandbox)
+    sandbox.faults(locked=[record])
+    with pytest.raises(AbasObjectLocked):
+        await sink.post(request_status(record, "SENT"))
+    sandbox.faults(locked=[])
+    assert isinstance(await sink.post(request_status(record, "SENT")), RecordSaved)
+    assert now()["status"] == "SENT"
+    gone = await sink.post(request_status("(999999,900,0)", "SENT"))
+    assert isinstance(gone, RecordRefused)
 
 
 async def test_what_an_open_record_holds_up_waits(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:

@@ -107,6 +107,7 @@ def request(transaction_id: str, merchant: str | None = None) -> RequestGatewayC
         vault_customer_id=None,
         merchant=merchant,
         invoice_number=None,
+        description="",
         abas_customer_id="70001",
         amount_minor=12500,
         currency="USD",

@@ -129,6 +129,7 @@ def request(
         "paytrace_transaction_id": payment,
         "vault_customer_id": "acme-inc" if kind is PaymentRequestKind.CHARGE else None,
         "abas_customer_id": "70001",
+        "description": "",
         "amount_minor": 12500 if kind is PaymentRequestKind.CAPTURE else amount_minor,
         "currency": "USD",
         "occurred_at": NOON,
@@ -180,6 +181,19 @@ async def test_a_charge_for_an_invoice_carries_its_number_and_is_found_by_our_re
     (ours,) = {outcome.result_transaction_id for outcome in outcomes if isinstance(outcome, GatewayCallDone)}
     named = {name for name, row in till.sandbox.books().items() if row["invoice_id"] == "RE-1"}
     assert named == {theirs.transaction_id, ours}
+
+
+async def test_a_charge_for_several_invoices_names_them_to_the_payer_and_carries_our_reference(till: Till) -> None:
+    await till.made(PaymentRequestKind.CHARGE)
+    call = await till.begun(PaymentRequestKind.CHARGE, None, description="RE-1, RE-2")
+    outcome = await till.sink.carry_out(call, NOBODY)
+    assert isinstance(outcome, GatewayCallDone), outcome
+    [row] = till.sandbox.books().values()
+    assert (row["invoice_id"], outcome.result_transaction_id) == ("SALDO-R-1", row["id"])
+    async with PayTraceClient(till.sandbox.client_settings()) as shop:
+        shown = await shop.export_transaction(row["id"])
+    assert shown is not None
+    assert shown["description"] == "RE-1, RE-2"
 
 
 @pytest.mark.parametrize("kind", [PaymentRequestKind.VOID, PaymentRequestKind.CAPTURE])

@@ -79,6 +79,7 @@ async def test_a_dispute_reaches_payment_and_gateway_and_a_rebuild_is_identical(
         subject=f"payment/{PAYMENT}",
         kind=PaymentRequestKind.REFUND,
         paytrace_transaction_id=PAYMENT,
+        description="",
         abas_customer_id="70001",
         amount_minor=100_00,
         currency="USD",

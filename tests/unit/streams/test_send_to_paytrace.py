@@ -18,6 +18,7 @@ from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
     GatewayCallDone,
+    GatewayCallParked,
     GatewayCallRefused,
     HoldCharges,
     HoldRefunds,
@@ -59,6 +60,10 @@ def fields(reference: str) -> dict[str, Any]:
     }
 
 
+def as_call(reference: str) -> dict[str, Any]:
+    return {**fields(reference), "description": ""}
+
+
 class Gateway:
     """Refunds whatever it is asked to, or refuses what its name says."""
 
@@ -68,7 +73,7 @@ class Gateway:
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
         if request.call_reference == "old":
             return GatewayCallRefused(**fields("old"), code="too-old", message="waited too long")
-        return GatewayCallBegun(**fields(request.call_reference), merchant="main", seen_before=("1",), begun_at=NOW)
+        return GatewayCallBegun(**as_call(request.call_reference), merchant="main", seen_before=("1",), begun_at=NOW)
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
         self.carried_out.append((call.call_reference, taken))
@@ -93,20 +98,21 @@ async def live(processor: Processor[Subject, Any, Any], *records: Any) -> tuple[
 
 async def test_a_call_is_begun_then_carried_out_and_everyone_who_waits_is_reported() -> None:
     gateway = Gateway()
-    events, outputs = await live(send_to_paytrace(gateway), RequestGatewayCall(**fields("a")))
+    events, outputs = await live(send_to_paytrace(gateway), RequestGatewayCall(**as_call("a")))
     assert [type(event) for event in events] == [GatewayCallBegun, GatewayCallDone]
     assert [(output.topic, type(output.record)) for output in outputs] == [
         ("gateway.commands.v1", CarryOutGatewayCall),
+        ("gateway.inbox.v1", GatewayCallBegun),
         ("gateway.inbox.v1", GatewayCallDone),
         ("payments.observations.v1", RefundLinked),
     ]
     assert outputs[0].record.seen_before == ("1",)
-    assert outputs[2].record.refund_transaction_id == "refund-a"
+    assert outputs[3].record.refund_transaction_id == "refund-a"
 
 
 async def test_what_was_asked_twice_is_done_once_and_calls_on_one_subject_know_of_each_other() -> None:
     gateway = Gateway()
-    twice = [RequestGatewayCall(**fields(name)) for name in ("a", "b", "a", "b")]
+    twice = [RequestGatewayCall(**as_call(name)) for name in ("a", "b", "a", "b")]
     events, _ = await live(send_to_paytrace(gateway), *twice)
     assert len(events) == 4
     assert gateway.carried_out == [("a", frozenset()), ("b", frozenset({"refund-a"}))]
@@ -114,7 +120,7 @@ async def test_what_was_asked_twice_is_done_once_and_calls_on_one_subject_know_o
 
 async def test_what_is_refused_before_it_began_is_not_carried_out() -> None:
     gateway = Gateway()
-    events, outputs = await live(send_to_paytrace(gateway), RequestGatewayCall(**fields("old")))
+    events, outputs = await live(send_to_paytrace(gateway), RequestGatewayCall(**as_call("old")))
     assert [type(event) for event in events] == [GatewayCallRefused]
     assert [output.topic for output in outputs] == ["gateway.inbox.v1"]
     assert gateway.carried_out == []
@@ -143,7 +149,7 @@ def code_of(
 def charge(reference: str, amount_minor: int = 1250) -> RequestGatewayCall:
     of_vault = {"subject": "vault/acme", "kind": PaymentRequestKind.CHARGE, "paytrace_transaction_id": None}
     return RequestGatewayCall(
-        **{**fields(reference), **of_vault, "vault_customer_id": "acme", "amount_minor": amount_minor}
+        **{**as_call(reference), **of_vault, "vault_customer_id": "acme", "amount_minor": amount_minor}
     )
 
 
@@ -206,33 +212,33 @@ def hold(dispute_id: str, charged_back_minor: int) -> HoldRefunds:
 async def test_a_charged_back_payment_is_not_refunded_besides_until_its_disputes_are_won() -> None:
     gateway = Gateway()
     taken = [hold("CB1", 1000), hold("CB1", 1000), hold("CB2", 250)]
-    events, outputs = await live(send_to_paytrace(gateway), *taken, RequestGatewayCall(**fields("a")))
+    events, outputs = await live(send_to_paytrace(gateway), *taken, RequestGatewayCall(**as_call("a")))
     assert [type(event) for event in events] == [RefundsHeld, RefundsHeld, GatewayCallRefused]
     assert events[-1].code == "charged-back"
     assert events[-1].message.startswith("dispute CB1, CB2 has taken 12.50 USD of this payment")
     assert [output.topic for output in outputs] == ["gateway.inbox.v1"]
     assert gateway.carried_out == []
-    one_won = [*taken, hold("CB1", 0), RequestGatewayCall(**fields("a"))]
+    one_won = [*taken, hold("CB1", 0), RequestGatewayCall(**as_call("a"))]
     assert (await live(send_to_paytrace(gateway), *one_won))[0][-1].code == "charged-back"
-    both_won = [*taken, hold("CB1", 0), hold("CB2", 0), RequestGatewayCall(**fields("a"))]
+    both_won = [*taken, hold("CB1", 0), hold("CB2", 0), RequestGatewayCall(**as_call("a"))]
     assert (await live(send_to_paytrace(gateway), *both_won))[0][-1].code == "106"
 
 
 async def test_a_chargeback_between_the_two_steps_of_a_refund_stops_it_and_other_calls_go_on() -> None:
     gateway = Gateway()
     processor = send_to_paytrace(gateway)
-    events, _ = await live(processor, RequestGatewayCall(**fields("a")), hold("CB1", 1250))
+    events, _ = await live(processor, RequestGatewayCall(**as_call("a")), hold("CB1", 1250))
     assert [type(event) for event in events] == [GatewayCallBegun, RefundsHeld, GatewayCallRefused]
     assert gateway.carried_out == []
     state = reduce(evolve, events, Subject())
-    (begun,) = await processor.events(state, RequestGatewayCall(**fields("v") | {"kind": PaymentRequestKind.VOID}))
+    (begun,) = await processor.events(state, RequestGatewayCall(**as_call("v") | {"kind": PaymentRequestKind.VOID}))
     assert isinstance(begun, GatewayCallBegun)
 
 
 async def test_a_replay_reports_the_same_and_asks_nobody() -> None:
     names = ("a", "old", "b", "a")
-    records: list[Any] = [RequestGatewayCall(**fields(name)) for name in names]
-    records += [hold("CB1", 1250), RequestGatewayCall(**fields("c"))]
+    records: list[Any] = [RequestGatewayCall(**as_call(name)) for name in names]
+    records += [hold("CB1", 1250), RequestGatewayCall(**as_call("c"))]
     gateway = Gateway()
     processor = send_to_paytrace(gateway)
     events, outputs = await live(processor, *records)
@@ -251,7 +257,7 @@ async def test_a_replay_reports_the_same_and_asks_nobody() -> None:
     assert await live(again, *records) == (events, outputs)
     assert len(gateway.carried_out) == asked
     with pytest.raises(Unavailable):
-        await again.events(Subject(), RequestGatewayCall(**fields("never")))
+        await again.events(Subject(), RequestGatewayCall(**as_call("never")))
 
 
 class Clock(Gateway):
@@ -274,7 +280,7 @@ class Clock(Gateway):
 async def test_a_rebuild_is_identical_though_a_kill_let_it_say_the_same_in_other_words(kill_at_append: int) -> None:
     log = FragileLog(kill_at_append=kill_at_append)
     desk = Desk(Clock(), log)
-    await desk.write(RequestGatewayCall(**fields("a")))
+    await desk.write(RequestGatewayCall(**as_call("a")))
     log.appends = 0
     with pytest.raises(Killed):
         await desk.rest()
@@ -358,21 +364,22 @@ class Desk:
 
 async def in_doubt() -> Desk:
     desk = Desk()
-    await desk.write(RequestGatewayCall(**fields("a")))
+    await desk.write(RequestGatewayCall(**as_call("a")))
     await desk.rest()
     return desk
 
 
 async def test_a_call_in_doubt_is_parked_with_its_reason_and_parks_later_calls_on_the_same_payment() -> None:
     desk = await in_doubt()
-    await desk.write(RequestGatewayCall(**fields("b")))
+    await desk.write(RequestGatewayCall(**as_call("b")))
     await desk.rest()
     head, behind = await desk.parked()
     assert (head.error_type, head.message) == ("CallInDoubt", "a may have been made")
     assert head.content is not None
     assert (head.content["type"], head.content["call_reference"]) == ("CarryOutGatewayCall", "a")
     assert behind.behind == head.offset
-    assert desk.reported(Topic.GATEWAY_INBOX) == []
+    begun, told = desk.reported(Topic.GATEWAY_INBOX)
+    assert (type(begun), told.was_begun, told.message) == (GatewayCallBegun, True, "a may have been made")
     assert desk.task.stalled_because is None
 
 
@@ -394,7 +401,8 @@ async def test_a_replay_looks_again_and_never_sends() -> None:
     desk.gateway.shows = True
     await replay()
     assert await desk.parked() == []
-    assert [type(record) for record in desk.reported(Topic.GATEWAY_INBOX)] == [GatewayCallDone]
+    kinds = [type(record) for record in desk.reported(Topic.GATEWAY_INBOX)]
+    assert kinds == [GatewayCallBegun, GatewayCallParked, GatewayCallDone]
     assert desk.gateway.sent == 1
 
 
@@ -408,10 +416,12 @@ async def test_a_discard_gives_up_and_a_new_payment_request_is_another_call() ->
         ),
     )
     desk.gateway.shows = True
-    await desk.write(RequestGatewayCall(**fields("b")))
+    await desk.write(RequestGatewayCall(**as_call("b")))
     await desk.rest()
     assert await desk.parked() == []
-    assert [record.call_reference for record in desk.reported(Topic.GATEWAY_INBOX)] == ["b"]
+    given_up, *others = desk.reported(Topic.GATEWAY_INBOX)[2:]
+    assert (given_up.code, given_up.message) == ("given-up", "given up by dana: not there")
+    assert {record.call_reference for record in others} == {"b"}
     assert desk.gateway.sent == 2
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from connectors.abas.errors import AbasRecordUnreadable
 from connectors.abas.mapping import PAYMENT_REQUEST_KINDS, PAYMENT_REQUEST_STATUSES, to_payment_request_observed
-from connectors.abas.profile import PaymentRequestFields, load_profile
+from connectors.abas.profile import PaymentRequestTable, load_profile
 from connectors.abas.settings import SANDBOX_PROFILE
 from connectors.abas.wire import ErpField, ErpObject
 from schemas.checks.sensitive import find_sensitive
@@ -24,10 +24,10 @@ CARD_NUMBER = "4012000098765439"
 
 
 @pytest.fixture(scope="module")
-def fields() -> PaymentRequestFields:
+def table() -> PaymentRequestTable:
     table = load_profile(Path(SANDBOX_PROFILE)).tables.payment_request
     assert table is not None
-    return table.fields
+    return table
 
 
 def payment_request(**changes: Any) -> ErpObject:
@@ -47,14 +47,14 @@ def payment_request(**changes: Any) -> ErpObject:
     return ErpObject("(4712,900,0)", "900:6", "", head)
 
 
-def observe(fields: PaymentRequestFields, **changes: Any) -> PaymentRequestObserved:
+def observe(table: PaymentRequestTable, **changes: Any) -> PaymentRequestObserved:
     return to_payment_request_observed(
-        payment_request(**changes), fields, load_profile(SANDBOX_PROFILE).formats, observed_at=NOW
+        payment_request(**changes), table, load_profile(SANDBOX_PROFILE).formats, observed_at=NOW
     )
 
 
-def test_a_payment_request_is_read_and_fits_its_schema(fields: PaymentRequestFields) -> None:
-    seen = observe(fields)
+def test_a_payment_request_is_read_and_fits_its_schema(table: PaymentRequestTable) -> None:
+    seen = observe(table)
     assert (seen.payment_request_id, seen.payment_request_number, seen.kind, seen.status) == (
         "(4712,900,0)",
         "ZW-40001",
@@ -67,8 +67,8 @@ def test_a_payment_request_is_read_and_fits_its_schema(fields: PaymentRequestFie
     assert Codec().decode(Codec().encode(seen)) == seen
 
 
-def test_a_charge_names_no_payment(fields: PaymentRequestFields) -> None:
-    seen = observe(fields, ykind="CHARGE", ypaytraceid="")
+def test_a_charge_names_no_payment(table: PaymentRequestTable) -> None:
+    seen = observe(table, ykind="CHARGE", ypaytraceid="")
     assert (seen.kind, seen.paytrace_transaction_id, seen.vault_customer_id) == (
         PaymentRequestKind.CHARGE,
         None,
@@ -76,19 +76,19 @@ def test_a_charge_names_no_payment(fields: PaymentRequestFields) -> None:
     )
 
 
-def test_every_word_has_its_reading_in_any_case_and_others_are_unknown(fields: PaymentRequestFields) -> None:
+def test_every_word_has_its_reading_in_any_case_and_others_are_unknown(table: PaymentRequestTable) -> None:
     for word, kind in PAYMENT_REQUEST_KINDS.items():
-        assert observe(fields, ykind=word.lower()).kind is kind
+        assert observe(table, ykind=word.lower()).kind is kind
     for word, status in PAYMENT_REQUEST_STATUSES.items():
-        assert observe(fields, ystatus=word.title()).status is status
-    seen = observe(fields, ykind="REFUND ALL", ystatus="")
+        assert observe(table, ystatus=word.title()).status is status
+    seen = observe(table, ykind="REFUND ALL", ystatus="")
     assert (seen.kind, seen.raw_kind) == (PaymentRequestKind.UNKNOWN, "REFUND ALL")
     assert (seen.status, seen.raw_status) == (PaymentRequestStatus.UNKNOWN, "")
 
 
-def test_a_profile_without_requester_and_vault_customer_leaves_them_open(fields: PaymentRequestFields) -> None:
-    less = fields.model_copy(update={"vault_customer": None, "requester": None})
-    seen = observe(less)
+def test_a_profile_without_requester_and_vault_customer_leaves_them_open(table: PaymentRequestTable) -> None:
+    less = table.fields.model_copy(update={"vault_customer": None, "requester": None})
+    seen = observe(table.model_copy(update={"fields": less}))
     assert (seen.vault_customer_id, seen.requester) == (None, None)
 
 
@@ -103,9 +103,9 @@ def test_a_profile_without_requester_and_vault_customer_leaves_them_open(fields:
     ],
 )
 def test_card_and_bank_numbers_that_somebody_typed_do_not_pass(
-    fields: PaymentRequestFields, name: str, typed: str
+    table: PaymentRequestTable, name: str, typed: str
 ) -> None:
-    seen = observe(fields, **{name: typed})
+    seen = observe(table, **{name: typed})
     assert find_sensitive("payment_request", repr(seen)) is None
     assert "325070760" not in repr(seen)
 
@@ -122,7 +122,7 @@ def test_card_and_bank_numbers_that_somebody_typed_do_not_pass(
     ],
 )
 def test_a_payment_request_that_cannot_be_read_names_the_field(
-    fields: PaymentRequestFields, changes: dict[str, Any], why: str
+    table: PaymentRequestTable, changes: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(AbasRecordUnreadable, match=why):
-        observe(fields, **changes)
+        observe(table, **changes)

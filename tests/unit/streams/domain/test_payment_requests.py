@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any
 
@@ -11,17 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.records.erp import SaveRecord
 from schemas.records.gateway import (
+    GatewayCallBegun,
     GatewayCallDone,
+    GatewayCallParked,
     GatewayCallRefused,
     PaymentRequestAccepted,
     PaymentRequestClosed,
     PaymentRequestKind,
     PaymentRequestObserved,
+    PaymentRequestPosted,
     PaymentRequestRejected,
     PaymentRequestStatus,
     RequestGatewayCall,
 )
+from schemas.records.receivables import PaymentAllocated
 from schemas.topic import Topic
 from streams.domain import gateway
 from streams.domain.gateway.decider import call_reference
@@ -40,6 +45,8 @@ REFUND = PaymentRequestObserved(
     currency="USD",
     paytrace_transaction_id="79388123",
     vault_customer_id="acme-inc",
+    allocated_invoices=(),
+    allocated_amounts=(),
     requester="M. Muster",
     reason="Goods came back damaged.",
     observed_at=NOW,
@@ -59,7 +66,7 @@ def events_of(*records: Any) -> list[Any]:
 
 
 def outcome_of(accepted: PaymentRequestAccepted, *, is_done: bool) -> GatewayCallDone | GatewayCallRefused:
-    names = set(PaymentRequestAccepted.__dataclass_fields__) - {"invoice_number", "merchant"}
+    names = set(PaymentRequestAccepted.__dataclass_fields__) - {"invoice_numbers", "part_amounts", "merchant"}
     fields = {name: getattr(accepted, name) for name in names}
     if is_done:
         return GatewayCallDone(**fields, result_transaction_id="79388456", code="106", message="refunded")
@@ -68,19 +75,44 @@ def outcome_of(accepted: PaymentRequestAccepted, *, is_done: bool) -> GatewayCal
 
 def test_a_charge_carries_the_invoice_that_it_pays_and_nothing_else_does() -> None:
     [charge] = events_of(replace(CHARGE, invoice_number="RE-1"))
-    [output] = gateway.route(gateway.INITIAL, charge)
-    assert as_a(RequestGatewayCall, output.record).invoice_number == "RE-1"
+    first, second, _ = (output.record for output in gateway.route(gateway.INITIAL, charge))
+    allocated, call = as_a(PaymentAllocated, first), as_a(RequestGatewayCall, second)
+    assert (call.invoice_number, call.description) == (None, "RE-1")
+    assert (allocated.invoice_numbers, allocated.part_amounts) == (("RE-1",), (1250,))
+    assert allocated.call_reference == call.call_reference
     [refund] = events_of(replace(REFUND, invoice_number="RE-1"))
-    assert refund.invoice_number is None
-    [complaint] = events_of(replace(CHARGE, invoice_number="R" * 51))
-    assert complaint.code == "invoice-too-long"
+    assert refund.invoice_numbers == ()
+
+
+ROWS = {"allocated_invoices": ("RE-1", "RE-2"), "allocated_amounts": (1000, 250)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, ""),
+        ({"invoice_number": "RE-9"}, ""),  # rows go before the head
+        ({"amount_minor": 1251}, "allocation"),
+        ({"allocated_amounts": (1000, 249)}, "allocation"),
+        ({"allocated_amounts": (1250, 0)}, "no-amount"),
+        ({"allocated_amounts": (1500, -250)}, "no-amount"),
+        ({"allocated_invoices": ("RE-1", "RE-1")}, "invoice-twice"),
+        ({"allocated_invoices": ("RE-1", "")}, "no-invoice"),
+    ],
+)
+def test_the_invoices_of_a_charge_get_just_the_charge(changes: dict[str, Any], code: str) -> None:
+    [event] = events_of(replace(CHARGE, **(ROWS | changes)))
+    if code:
+        assert event.code == code
+    else:
+        assert dict(zip(event.invoice_numbers, event.part_amounts, strict=True)) == {"RE-1": 1000, "RE-2": 250}
 
 
 def test_an_open_payment_request_becomes_one_call_and_a_repeat_is_silent() -> None:
     [accepted] = events_of(REFUND, REFUND, replace(REFUND, reason="typed again", amount_minor=99))
     assert (accepted.call_reference, accepted.subject) == ("SALDO-R-4712-900-0", "payment/79388123")
-    [output] = gateway.route(gateway.INITIAL, accepted)
-    assert output.topic == Topic.GATEWAY_COMMANDS
+    output, written = gateway.route(gateway.INITIAL, accepted)
+    assert (output.topic, written.topic) == (Topic.GATEWAY_COMMANDS, Topic.ERP_COMMANDS)
     assert isinstance(output.record, RequestGatewayCall)
     assert (output.record.amount_minor, output.record.kind) == (1250, PaymentRequestKind.REFUND)
 
@@ -112,11 +144,12 @@ def test_only_an_open_payment_request_asks_for_anything(status: PaymentRequestSt
 def test_what_can_not_be_carried_out_says_why_once_and_may_be_put_right(
     payment_request: PaymentRequestObserved, code: str
 ) -> None:
-    turned_down, accepted = events_of(payment_request, payment_request, REFUND)
+    again = replace(payment_request, observed_at=NOW + timedelta(minutes=1))  # opened again, and still wrong
+    mended = replace(REFUND, observed_at=NOW + timedelta(minutes=2))
+    turned_down, still, accepted = events_of(payment_request, payment_request, again, mended)
     assert isinstance(turned_down, PaymentRequestRejected)
-    assert turned_down.code == code
+    assert (turned_down.code, still.code) == (code, code)
     assert isinstance(accepted, PaymentRequestAccepted)
-    assert gateway.route(gateway.INITIAL, turned_down) == ()
 
 
 def test_a_void_needs_no_amount() -> None:
@@ -133,6 +166,85 @@ def test_an_outcome_closes_the_payment_request_for_good(is_done: bool) -> None:
     assert [type(event) for event in closed] == [PaymentRequestClosed]
     assert closed[0].is_done is is_done
     assert closed[0].result_transaction_id == ("79388456" if is_done else None)
+
+
+def shown(*records: Any) -> list[tuple[str, ...]]:
+    """What abas shows of the request after each event: status, transaction, document, reason."""
+    state = gateway.INITIAL
+    written: list[tuple[str, ...]] = []
+    for record in records:
+        for event in gateway.decide(state, record):
+            state = gateway.evolve(state, event)
+            saves = [one.record for one in gateway.route(state, event) if isinstance(one.record, SaveRecord)]
+            written += [
+                tuple(saves[0].values[name] for name in ("request_status", "transaction", "document", "reason"))
+            ]
+            assert len(saves) == 1
+            assert saves[0].values["request"] == REFUND.payment_request_id
+    return written
+
+
+BEGUN = GatewayCallBegun(
+    payment_request_id=REFUND.payment_request_id,
+    call_reference="SALDO-R-4712-900-0",
+    subject="payment/79388123",
+    kind=PaymentRequestKind.REFUND,
+    paytrace_transaction_id="79388123",
+    merchant="main",
+    description="",
+    abas_customer_id="70001",
+    amount_minor=1250,
+    currency="USD",
+    seen_before=(),
+    begun_at=NOW,
+    occurred_at=NOW,
+)
+PARKED = GatewayCallParked(
+    payment_request_id=REFUND.payment_request_id,
+    call_reference="SALDO-R-4712-900-0",
+    abas_customer_id="70001",
+    was_begun=True,
+    message="look in PayTrace",
+    occurred_at=NOW,
+)
+POSTED = PaymentRequestPosted(
+    payment_request_id=REFUND.payment_request_id,
+    abas_customer_id="70001",
+    document_kind="cash_receipt_reversal",
+    abas_document_number="ZE-1",
+    occurred_at=NOW,
+)
+
+
+def test_each_step_of_a_request_is_written_back_once() -> None:
+    [accepted] = events_of(REFUND)
+    done, other = outcome_of(accepted, is_done=True), replace(POSTED, abas_document_number="ZE-2")
+    assert shown(REFUND, REFUND, BEGUN, BEGUN, PARKED, PARKED, done, done, POSTED, POSTED, other) == [
+        ("ACCEPTED", "", "", ""),
+        ("SENT", "", "", ""),
+        ("IN_DOUBT", "", "", "look in PayTrace"),
+        ("DONE", "79388456", "", ""),
+        ("DONE", "79388456", "ZE-1", ""),
+        ("DONE", "79388456", "ZE-1, ZE-2", ""),
+    ]
+    assert shown(REFUND, BEGUN, outcome_of(accepted, is_done=False))[-1] == ("REFUSED", "", "", "817: not settled")
+
+
+def test_a_capture_shows_the_payment_that_it_captured() -> None:
+    request = replace(REFUND, kind=PaymentRequestKind.CAPTURE)
+    [accepted] = events_of(request)
+    done = replace(as_a(GatewayCallDone, outcome_of(accepted, is_done=True)), result_transaction_id=None)
+    assert shown(request, done)[-1][:2] == ("DONE", "79388123")
+
+
+def test_a_request_that_somebody_opens_again_shows_again_where_it_stands() -> None:
+    [accepted] = events_of(REFUND)
+    done = outcome_of(accepted, is_done=True)
+    opened = replace(REFUND, amount_minor=7, observed_at=NOW + timedelta(hours=1))
+    status, transaction, _, reason = shown(REFUND, done, opened)[-1]
+    assert (status, transaction) == ("DONE", "79388456")
+    assert "new request" in reason
+    assert shown(opened, replace(opened, status=PaymentRequestStatus.DONE)) == shown(opened)
 
 
 def test_an_outcome_of_what_was_never_asked_is_silent() -> None:

@@ -12,9 +12,17 @@ from schemas import catalog, documents
 from schemas.failures import Unreadable
 from schemas.records import receivables as records
 from schemas.records.erp import DocumentPosted, PostDocument, Side
+from schemas.records.gateway import PaymentRequestPosted
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.payments import PaymentMethod, RefundLinked
-from schemas.records.receivables import EntryDirection, EntryNetted, EntryWaiting, PaymentMatched
+from schemas.records.receivables import (
+    EntryDirection,
+    EntryNetted,
+    EntryWaiting,
+    PaymentAllocated,
+    PaymentMatched,
+    PaymentRequestDone,
+)
 from streams.domain import receivables
 from streams.domain.receivables import decisions
 from streams.domain.receivables.account import WITHOUT_MONEY, EntryKind
@@ -103,6 +111,88 @@ def test_the_invoice_that_the_payment_names_is_cleared_to_the_cent() -> None:
         value_on=date(2026, 11, 20),
         occurred_at=at(3),
     )
+
+
+def charged(**amounts: int) -> PaymentAllocated:
+    """A charge that a payment request asks for, and what each invoice is to get of it."""
+    return PaymentAllocated(
+        abas_customer_id=CUSTOMER,
+        payment_request_id="(4712,900,0)",
+        call_reference="SALDO-R-4712-900-0",
+        invoice_numbers=tuple(amounts),
+        part_amounts=tuple(amounts.values()),
+        currency="USD",
+        occurred_at=at(0),
+    )
+
+
+OURS = "SALDO-R-4712-900-0"
+
+
+def test_a_charge_pays_the_invoices_that_it_was_asked_for_and_no_other() -> None:
+    items = [open_item("i1", 100_00, invoice="RE-1"), open_item("i2", 60_00, invoice="RE-2")]
+    book = ledger().given(*items, open_item("i3", 70_00, invoice="RE-3"), charged(**{"RE-1": 40_00, "RE-2": 30_00}))
+    events = book.when(identified(Movement.CAPTURED, 70_00, invoice=OURS))
+    parts = [(event.abas_open_item_id, event.amount_minor) for event in events if isinstance(event, PaymentMatched)]
+    assert parts == [("i1", 40_00), ("i2", 30_00)]
+    assert {event.rule for event in events if isinstance(event, PaymentMatched)} == {"by-payment-request"}
+    assert [one.amount_minor for one in book.sent("cash_receipt")] == [40_00, 30_00]
+
+
+def test_a_charge_for_one_invoice_pays_a_part_of_it() -> None:
+    book = ledger().given(open_item("i1", 100_00, invoice="RE-1"), charged(**{"RE-1": 40_00}))
+    [matched] = [
+        one for one in book.when(identified(Movement.CAPTURED, 40_00, invoice=OURS)) if isinstance(one, PaymentMatched)
+    ]
+    assert (matched.abas_open_item_id, matched.amount_minor) == ("i1", 40_00)
+
+
+@pytest.mark.parametrize(
+    ("items", "came", "detail"),
+    [
+        ([open_item("i1", 39_99, invoice="RE-1")], 40_00, "invoice RE-1 is to get 40.00 USD and has 39.99 USD open"),
+        ([open_item("i1", 0, invoice="RE-1", is_open=False)], 40_00, "has 0.00 USD open"),
+        ([], 40_00, "has 0.00 USD open"),
+        # Of another amount than was asked for: who bears the difference nobody said, so none of it is posted unseen.
+        ([open_item("i1", 100_00, invoice="RE-1")], 39_00, "40.00 USD was asked for, 39.00 USD came"),
+    ],
+)
+def test_a_charge_that_does_not_fit_any_more_waits_with_the_reason(items: list[Any], came: int, detail: str) -> None:
+    others = [open_item("i9", came, invoice="RE-9")]  # of just this amount, and nobody asked for it
+    book = ledger().given(*items, *others, charged(**{"RE-1": 40_00}))
+    waiting = only(book.when(identified(Movement.CAPTURED, came, invoice=OURS)), EntryWaiting)
+    assert waiting.reason is WaitingReason.AMOUNT_DIFFERS
+    assert detail in waiting.detail
+    assert book.outputs == []
+
+
+def test_a_charge_that_waited_is_posted_when_its_invoice_shows() -> None:
+    book = ledger().given(charged(**{"RE-1": 40_00}), identified(Movement.CAPTURED, 40_00, invoice=OURS))
+    events = book.when(open_item("i1", 40_00, invoice="RE-1", minute=9))
+    assert only(events, PaymentMatched).abas_open_item_id == "i1"
+
+
+def request_done(transaction: str, *, takes_back: bool) -> PaymentRequestDone:
+    return PaymentRequestDone(
+        abas_customer_id=CUSTOMER,
+        payment_request_id="(4712,900,0)",
+        paytrace_transaction_id=transaction,
+        takes_back=takes_back,
+        occurred_at=at(30),
+    )
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_payment_request_learns_of_the_documents_of_its_transaction(is_first: bool) -> None:
+    """Before or after they are posted; a void is not shown the receipt that it takes back."""
+    done_, void = request_done(PAYMENT, takes_back=True), identified(Movement.VOIDED, minute=7)
+    book = posted().given(*([done_, void] if is_first else [void]))
+    book.given(done(book.sent()[-1]))
+    if not is_first:
+        book.given(done_)
+    [told] = [one.record for one in book.outputs if isinstance(one.record, PaymentRequestPosted)]
+    assert (told.document_kind, told.payment_request_id) == ("cash_receipt_reversal", "(4712,900,0)")
+    assert told.abas_document_number
 
 
 def test_a_late_item_does_not_change_the_value_date() -> None:

@@ -152,6 +152,7 @@ def call(kind: PaymentRequestKind = PaymentRequestKind.REFUND, reference: str = 
         kind=kind,
         paytrace_transaction_id="79388123" if kind is PaymentRequestKind.REFUND else None,
         vault_customer_id="acme-inc" if kind is PaymentRequestKind.CHARGE else None,
+        description="",
         abas_customer_id="70001",
         amount_minor=5000,
         currency="USD",

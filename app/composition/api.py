@@ -1,0 +1,96 @@
+"""Composes the API: its rooms are wired here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from starlette.types import ASGIApp
+
+from app.access.access import Access
+from app.api.app import Api
+from app.api.audit import AuditFound, AuditWays
+from app.api.commands import Commands
+from app.api.log_in import CALLBACK, LogIn
+from app.api.oidc import Provider
+from app.api.once import Once
+from app.api.people import People, load_secret
+from app.api.reports import Reports
+from app.api.settings import ApiSettings
+from app.api.users import UsersWays
+from app.ingress.server import listen, new_server
+from app.settings.settings import Settings
+from projections.serving.reader import open_reader
+from schemas.failures import SaldoError
+from schemas.values.clock import utc_now
+
+logger = logging.getLogger(__name__)
+# How a page is put beside the API: it takes what the API stands on.
+Pages = Callable[[Commands, People, Reports, Once, AuditWays], ASGIApp]
+
+
+def api_of(
+    settings: Settings,
+    commands: Commands,
+    audit: Callable[[], AuditFound],
+    *,
+    now: Callable[[], datetime] = utc_now,
+    pages: Pages | None = None,
+) -> Api:
+    """Return the API of an installation; nothing is contacted before the first request."""
+    own = settings.api
+    folder = settings.data_dir.absolute() / "api"
+    people = People(Access(settings.access, settings.data_dir.absolute()), own, load_secret(folder / "secret"), now)
+    reports = Reports(
+        lambda: open_reader(settings.projection),
+        day_zone=settings.paytrace.time_zone,
+        own=settings.reports_dir,
+        page_size=own.page_size,
+        max_page_size=own.max_page_size,
+        now=now,
+    )
+    once = Once(commands, folder / "requests.sqlite", now)
+    provider = Provider(own, f"{address_of(own)}{CALLBACK}") if own.oidc_issuer else None
+    users, audits = UsersWays(people, now), AuditWays(own, audit)
+    more = (*LogIn(people, provider, now).ways(), *users.ways(), *audits.ways())
+
+    def is_ready() -> bool:
+        try:
+            reader = open_reader(settings.projection)
+        except (SaldoError, OSError):
+            return False
+        try:
+            reader.query("SELECT 1")
+            return bool(settings.bootstrap_servers)
+        except SaldoError:
+            return False
+        finally:
+            reader.close()
+
+    mounted = None if pages is None else pages(commands, people, reports, once, audits)
+    api = Api(own, commands, people, reports, once, is_ready, more=more, pages=mounted)
+    users.bind(api)
+    return api
+
+
+def address_of(settings: ApiSettings) -> str:
+    """Return the base address as people reach it."""
+    scheme = "https" if settings.tls_cert_path else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return settings.public_url or f"{scheme}://{host}:{settings.port}"
+
+
+async def run_api(settings: Settings, api: Api, stop: asyncio.Event) -> None:
+    """Serve the API until asked to stop; what is being answered is answered first."""
+    server = new_server(api, settings.api)
+    with listen(settings.api, "api") as listener:
+        host, port = listener.getsockname()[:2]
+        logger.info("api listens", extra={"host": host, "port": port, "tls": settings.api.tls_cert_path is not None})
+        serving = asyncio.create_task(server.serve([listener]))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        stopping.cancel()
+        await serving
