@@ -716,6 +716,9 @@ class _Question:
             yield "not sure: no batch is named, and the fee is not the expected one to the cent"
         if rivals := self._rivals():
             yield f"not sure: {', '.join(rivals[:3])} has the same amount"
+        others = {line.line_id for line in self._near if line.net_minor == self._deposit.paid_minor}
+        if len(lines) > 1 and (alone := sorted(others - {line.line_id for line in lines})):
+            yield f"not sure: {', '.join(alone[:3])} alone has the same amount"
         for key in sorted({self._books.key_of[line.line_id] for line in lines}):
             batch = self._state.batches.get(key)
             if batch is not None and not self._books.is_complete(batch):
