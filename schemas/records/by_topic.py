@@ -32,6 +32,7 @@ from schemas.records.alerts import (
 from schemas.records.approvals import (
     ApprovalRefused,
     ApproveProposal,
+    AskForApproval,
     CommandProposed,
     ProposalApproved,
     ProposalExpired,
@@ -89,12 +90,15 @@ from schemas.records.gateway import (
     HoldRefunds,
     PaymentRequestAccepted,
     PaymentRequestClosed,
+    PaymentRequestHeld,
+    PaymentRequestNotReleased,
     PaymentRequestObserved,
     PaymentRequestPosted,
     PaymentRequestProgressed,
     PaymentRequestRejected,
     RefundsHeld,
     ReleaseCharges,
+    ReleasePaymentRequest,
     RequestGatewayCall,
 )
 from schemas.records.identification import (
@@ -312,7 +316,7 @@ AlertsInbox: TypeAlias = (
     AlertConditionReported | AlertTimeReached | AlertTold | AcknowledgeAlert | CloseAlert | SendTestMessage
 )
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
-ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
+ApprovalsInbox: TypeAlias = ProposeCommand | AskForApproval | ApproveProposal | RejectProposal
 CustomersEvents: TypeAlias = (
     CustomerNoted
     | OrderCustomerAsked
@@ -348,6 +352,7 @@ GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefu
 GatewayEvents: TypeAlias = (
     PaymentRequestAccepted
     | PaymentRequestRejected
+    | PaymentRequestHeld
     | PaymentRequestProgressed
     | PaymentRequestClosed
     | PaymentRequestPosted
@@ -359,6 +364,8 @@ GatewayInbox: TypeAlias = (
     | GatewayCallDone
     | GatewayCallRefused
     | PaymentRequestPosted
+    | ReleasePaymentRequest
+    | PaymentRequestNotReleased
 )
 GatewayOutcomes: TypeAlias = (
     GatewayCallBegun | GatewayCallDone | GatewayCallRefused | RefundsHeld | ChargesHeld | ChargesReleased
