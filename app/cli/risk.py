@@ -119,8 +119,8 @@ def _say_backtest(found: Backtest, held: Sequence[Assessment], others: str) -> N
     met = Counter(finding.rule for one in found.after for finding in one.findings)
     say(*(f"    rule {name} is met by {count}" for name, count in met.most_common()))
     if found.facts:
-        lacking = [f"{_KNOWN[name]} for {found.known.get(name, 0)}" for name in _KNOWN]
-        say(f"of {len(found.facts)} attempts Saldo knows {', '.join(lacking)}; what is not known meets no rule")
+        say(f"known of {len(found.facts)} attempts; what is not known meets no rule")
+        say(*(f"    {means}: {found.known.get(name, 0)}" for name, means in _KNOWN.items()))
     say(*(f"rule {name} says nothing of {currency}; give it an amount" for name, currency in found.silent))
     say(f"{len(found.changed)} payments differ from {others}")
     say(*(f"    {_named(after)}: {before.outcome} there, {after.outcome} here" for before, after in found.changed))
