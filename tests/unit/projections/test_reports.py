@@ -56,6 +56,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "refunds_that_came_back",
     "customer_links",
     "schedule_runs",
+    "payment_requests",
 }
 
 # Its rows are the limits of the networks, whatever happened.
