@@ -52,13 +52,14 @@ _LONGEST_DETAIL: Final = 500
 # What the report counts and the log tells of piece by piece; and alerts themselves.
 _TOLD_BY_THE_LOG: Final = frozenset({"documents refused", "erp records refused", "records parked", "alerts open"})
 _REPORT_OF: Final = {
-    "money waits": "report/waiting_money",
-    "payments not recognized": "report/waiting_money",
-    "chargebacks to book": "report/waiting_money",
-    "bank lines unexplained": "report/deposit_breaks",
-    "refunds that came back": "report/refunds_that_came_back",
-    "deposits overdue": "report/deposit_breaks",
-    "records unreadable": "report/unreadable_records",
+    "money waits": "waiting",
+    "payments not recognized": "waiting?place=payments",
+    "chargebacks to book": "waiting?place=disputes",
+    "bank lines unexplained": "reports/deposit_breaks",
+    "balances unexplained": "reports/account_balances",
+    "refunds that came back": "reports/refunds_that_came_back",
+    "deposits overdue": "reports/deposit_breaks",
+    "records unreadable": "reports/unreadable_records",
 }
 
 
@@ -92,7 +93,7 @@ def of_record(record: Any, at: datetime) -> AlertConditionReported | None:
                 "erp record refused",
                 at,
                 detail=f"{record.kind} {record.natural_key}: {_why(record)}",
-                place="report/erp_records",
+                place="reports/erp_records",
             )
         case RecordSaved():
             return _condition(f"erp record/{record.kind}/{record.natural_key}", "erp record refused", at, holds=False)
@@ -122,7 +123,7 @@ def of_record(record: Any, at: datetime) -> AlertConditionReported | None:
         case SettlementBatchRecorded():
             return heard(f"batch/{record.settlement_account}", "no batch", at)
         case SettlementLineRecorded() if record.kind is SettlementLineKind.DEPOSITED:
-            return heard(f"deposit/{record.settlement_account}", "no deposit", at, place="report/deposit_days")
+            return heard(f"deposit/{record.settlement_account}", "no deposit", at, place="reports/deposit_days")
         case _:
             return None
 
@@ -174,7 +175,7 @@ def of_rows(
                 item_count=int(str(row["item_count"])),
                 amount_minor=abs(int(str(row["amount_minor"]))) if currency else None,
                 currency=currency or None,
-                place=_REPORT_OF.get(kind, "report/what_needs_a_person"),
+                place=_REPORT_OF.get(kind, "reports/what_needs_a_person"),
             )
     for row in bridge:
         minor, currency = int(str(row["residual_minor"])), str(row["currency"])
@@ -187,7 +188,7 @@ def of_rows(
                 amount_minor=abs(minor),
                 currency=currency,
                 detail=f"PayTrace holds {amount} than is accounted for",
-                place="report/payments_that_do_not_balance",
+                place="reports/payments_that_do_not_balance",
             )
 
 
@@ -246,7 +247,7 @@ def _schedule(record: ScheduleDefined | ScheduleRunEnded, at: datetime) -> Alert
     if isinstance(record, ScheduleRunEnded) and record.outcome is not ScheduleRunOutcome.DONE:
         how = record.outcome.value.lower().replace("_", " ")
         detail = f"{record.schedule}, due {record.due_at:%Y-%m-%d %H:%M} UTC: {how}: {record.detail}"
-        return _condition(about, "schedule failed", at, detail=detail, place="report/schedule_runs")
+        return _condition(about, "schedule failed", at, detail=detail, place="reports/schedule_runs")
     return _condition(about, "schedule failed", at, holds=False)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streams.log.ports import Log
 
 _DAY = ["%Y-%m-%d"]
+HELD = 3  # exit code of a back-test that should fail where a payment doesn't pass
 _KNOWN = {
     "card": "last four digits of the card",
     "customer": "a customer",
@@ -59,17 +60,24 @@ def check(rules: Annotated[Path, typer.Argument(help="The rules, a YAML file.")]
 @needs("read")
 def backtest(
     rules: Annotated[Path, typer.Option("--rules", help="The rules, a YAML file.")],
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Compare with this file. Default: the rules that ship with Saldo.")
+    ] = None,
     first: Annotated[
         datetime | None, typer.Option("--from", formats=_DAY, help="First day, in the merchant's zone.")
     ] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=_DAY, help="Last day.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per payment that doesn't pass.")] = False,
+    fail_on_hold: Annotated[
+        bool, typer.Option("--fail-on-hold", help="Exit code 3 if one doesn't pass: a schedule then raises an alert.")
+    ] = False,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
     """Show what rules would have done to payments that there were.
 
-    All payments of the topics are judged by this file and by the rules that ship with Saldo. Nothing is written.
+    All payments of the topics are judged by this file and by others, those that ship with Saldo unless --against names
+    a file. Nothing is written.
     """
     from app.operators import risk
     from app.settings.settings import load_settings
@@ -79,22 +87,27 @@ def backtest(
     if first and last and last < first:
         raise typer.BadParameter(f"--from {first.date()} lies after --to {last.date()}")
     policy = read_risk_rules(text_of(rules), str(rules))
-    in_force = read_risk_rules(text_of(SHIPPED_RULES), str(SHIPPED_RULES))
+    other = against or SHIPPED_RULES
+    compared = read_risk_rules(text_of(other), str(other))
 
     async def read(log: Log, codec: Codec) -> Gathered:
         return await risk.gathered(log, codec)
 
     facts = operators.on_the_log(read, bootstrap_servers, schema_registry_url).facts()
     days = (first.date() if first else None, last.date() if last else None)
-    found = risk.backtest(facts, policy, in_force, *days, load_settings().paytrace.zone)
+    found = risk.backtest(facts, policy, compared, *days, load_settings().paytrace.zone)
+    held = risk.held(found.after)
     if as_json:
-        for one in risk.held(found.after):
+        for one in held:
             say_json(_as_json(one))
     else:
-        _say_backtest(found, risk.held(found.after))
+        _say_backtest(found, held, str(against) if against else "the rules that ship with Saldo")
+    if fail_on_hold and held:
+        say(f"held or rejected: {_sums(held)}", err=as_json)
+        raise typer.Exit(HELD)
 
 
-def _say_backtest(found: Backtest, held: Sequence[Assessment]) -> None:
+def _say_backtest(found: Backtest, held: Sequence[Assessment], others: str) -> None:
     from streams.domain.risk.policy import Outcome
 
     for one in held:
@@ -109,7 +122,7 @@ def _say_backtest(found: Backtest, held: Sequence[Assessment]) -> None:
         lacking = [f"{_KNOWN[name]} for {found.known.get(name, 0)}" for name in _KNOWN]
         say(f"of {len(found.facts)} attempts Saldo knows {', '.join(lacking)}; what is not known meets no rule")
     say(*(f"rule {name} says nothing of {currency}; give it an amount" for name, currency in found.silent))
-    say(f"{len(found.changed)} payments differ from the rules that ship with Saldo")
+    say(f"{len(found.changed)} payments differ from {others}")
     say(*(f"    {_named(after)}: {before.outcome} there, {after.outcome} here" for before, after in found.changed))
 
 

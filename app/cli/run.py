@@ -13,7 +13,9 @@ import typer
 from streams.log.credentials import PROJECTOR, SCHEDULES, WATCH, WORKER
 
 if TYPE_CHECKING:
+    from app.access.actor import Actor
     from app.settings.settings import Settings
+    from projections.console.decisions import Decisions
 
 
 class SourceName(StrEnum):
@@ -87,7 +89,26 @@ def projector() -> None:
     from app.composition.bootstrap import run_projector, wait_for_topics
 
     wait_for_topics(settings)
-    run_projector(settings)
+    run_projector(settings, _decisions())
+
+
+def _decisions() -> Decisions:
+    """Return what takes decisions of the workbench here: the CLI's commands, in the name of this installation's user.
+
+    The console's token proves the owner of the machine, which is one person only where nobody logs in.
+    """
+    from app.access.actor import single_user
+    from app.access.errors import LoginNeeded
+    from app.api.workbench import WorkbenchDecisions
+    from app.cli import identity
+    from app.cli.forms import CliCommands
+
+    def actor_of(_request: object) -> Actor:
+        if identity.access().store.read():
+            raise LoginNeeded("this installation has users; decide with `saldo decide` after `saldo login`")
+        return single_user()
+
+    return WorkbenchDecisions(CliCommands, actor_of)
 
 
 def watch() -> None:

@@ -83,7 +83,7 @@ class Backtest:
 
     @property
     def changed(self) -> list[tuple[Assessment, Assessment]]:
-        """Return payments whose outcome differs: by the rules in force, by the others."""
+        """Return payments whose outcome differs: by the other rules, by these."""
         return [(self.before[one.fact.payment_id], one) for one in self.after
                 if self.before[one.fact.payment_id].outcome is not one.outcome]  # fmt: skip
 
@@ -99,7 +99,7 @@ async def gathered(log: Log, codec: Codec) -> Gathered:
 
 
 def backtest(
-    facts: Sequence[PaymentFact], rules: Policy, in_force: Policy, first: date | None, last: date | None, zone: ZoneInfo
+    facts: Sequence[PaymentFact], rules: Policy, others: Policy, first: date | None, last: date | None, zone: ZoneInfo
 ) -> Backtest:
     """Return what rules come to on the payments of a period; what was before it counts as their history.
 
@@ -121,7 +121,7 @@ def backtest(
     return Backtest(
         facts=of_period,
         after=[one for one in assess(facts, rules) if is_of_period(one.fact)],
-        before={one.fact.payment_id: one for one in assess(facts, in_force)},
+        before={one.fact.payment_id: one for one in assess(facts, others)},
         known=known,
         silent=[(name, code) for name, listed in _amounts_of(rules) for code in used if code not in listed],
     )

@@ -14,7 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # What may run without a person: it reads, or what it writes counts once however often it comes. So a run whose process
 # was killed can simply be made again.
-ALLOWED: Final = (("report",), ("import",), ("topics", "export"), ("audit", "verify"), ("close-day",))
+ALLOWED: Final = (
+    ("report",),
+    ("import",),
+    ("topics", "export"),
+    ("audit", "verify"),
+    ("close-day",),
+    ("risk", "backtest"),
+)
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _FIELDS: Final = 5
 _DAYS: Final = ("due_on", "day_before")

@@ -1,18 +1,22 @@
-"""Pages of the console: does the bridge close, what waits and why, what is parked, one payment's whole story.
+"""The workbench: pages on which finance sees where the money is, decides what waits, and looks anything up.
 
-For finance and operators on the machine of the projector. Every page is one or more reports; there is no script, and
-the content policy allows none. The first visit comes with the token of projector.json in the address, which becomes a
-cookie that the browser sends nowhere else.
+For people of finance on the machine of the process that serves it. Every page is one or more reports, laid out on the
+server; scripts only make it quick. The first visit comes with a token in the address, which becomes a cookie that the
+browser sends nowhere else. Decisions go through `Decisions`, which the application gives; without one, pages only show.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
 
 import jinja2
 from starlette.applications import Starlette
@@ -24,105 +28,351 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from projections.console.grid import UNITS, grid, money
-from projections.reports import questions
+from projections.console import deposits, lists, payment, shell, today, waiting
+from projections.console.asking import Asking
+from projections.console.decisions import Decisions, Person, Result
+from projections.console.grid import grid
+from projections.console.shown import initials, money
+from projections.console.story import person
+from projections.console.waiting import Case
+from projections.reports import for_people, questions
 from projections.reports.words import in_words
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
+from schemas.checks.attribution import reason_problem
 
 ROOT = Path(__file__).parent
 MOUNTED_AT = "/console"
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-
-SEARCHED = (
-    "a PayTrace transaction id, an invoice number, a posting reference, an abas customer, open item or document, a "
-    "reference such as order:SO-4711, a bank line, deposit line, batch or batch number, a dispute, the place of a "
-    "record (topic/partition/offset, as `saldo dlq list` shows them)"
+SEARCHED: Final = (
+    "A PayTrace transaction id, an invoice number, an amount, the last four digits of a card, a posting reference, an "
+    "abas customer, open item or document, a reference such as order:SO-4711, a bank line, deposit line, batch or "
+    "batch number, a dispute, the place of a record (topic/partition/offset)."
 )
+EXPORTS: Final = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+# Outcomes that wait to be shown once, after the redirect that follows a decision.
+_MOST_OUTCOMES: Final = 500
+_AT_ONCE: Final = 4
+_NOBODY: Final = Person("this machine", "reads only", may_decide=False)
 
 Page = Callable[[Request], Awaitable[Response]]
 
 
-class Console:
-    """Asks the reports that a page needs and lays them out."""
+class Workbench:
+    """Asks the reports that a page needs, lays them out, and hands decisions on."""
 
     def __init__(
-        self, reader: SqlReader, *, day_zone: str, access_notice: Callable[[], str], own_reports: Path | None = None
+        self,
+        reader: SqlReader,
+        *,
+        day_zone: str,
+        access_notice: Callable[[], str],
+        own_reports: Path | None = None,
+        decisions: Decisions | None = None,
+        form_key: bytes,
     ) -> None:
-        self._reader = reader
+        self._asking = Asking(reader, day_zone=day_zone, own_reports=own_reports)
         self._own_reports = own_reports
         self._access_notice = access_notice
-        self._day_zone = day_zone
+        self._decisions = decisions
+        self._form_key = form_key
+        self._outcomes: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+            loader=jinja2.FileSystemLoader(ROOT / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
-        self._templates.filters["money"] = money
-        self._templates.filters["in_words"] = in_words
+        self._templates.filters |= {"money": money, "in_words": in_words, "initials": initials}
 
-    def overview(self, _request: Request) -> Response:
-        """Return the bridge in each currency, what is posted, waiting and parked, and the latest days."""
+    # -- pages ---------------------------------------------------------------------------------------------------------
+
+    def today(self, request: Request) -> Response:
+        """Return where the money is, what needs people, alerts, deposits, and what came in."""
+        return self._page(request, "today.html", "/", title="Today", **today.page(self._asking))
+
+    def waiting(self, request: Request) -> Response:
+        """Return the list of what waits, and the first case of it beside it where there is room."""
+        return self._waiting(request, None)
+
+    def case(self, request: Request) -> Response:
+        """Return one case beside the list; what does not wait any more says so."""
+        place, reference = request.path_params["place"], request.path_params["reference"]
+        case = waiting.find(self._asking, place, reference)
+        if case is None:
+            return self._gone(request, reference)
+        return self._waiting(request, case, draft=request.query_params)
+
+    def equal(self, request: Request) -> Response:
+        """Return the preview of equal cases that one decision takes together."""
+        found = waiting.equal_page(self._asking, request.query_params.get("key", ""))
+        if found is None:
+            return self._message(
+                request, "/waiting", "No such group any more", "These payments were decided, or differ now.", 404
+            )
+        return self._page(request, "equal.html", "/waiting", title="Equal payments", problem="", **found)
+
+    def payments(self, request: Request) -> Response:
+        """Return the latest payments."""
+        return self._page(request, "payments.html", "/payments", title="Payments", **lists.payments(self._asking))
+
+    def payment(self, request: Request) -> Response:
+        """Return one payment's page."""
+        payment_id = str(request.path_params["payment_id"])
+        found = payment.page(self._asking, payment_id)
+        if found is None:
+            return self._message(
+                request,
+                "/payments",
+                "Nobody knows this payment",
+                f"No record is about {payment_id!r}. Try the search above.",
+                404,
+            )
+        return self._page(request, "payment.html", "/payments", title=f"Payment {payment_id}", **found)
+
+    def deposits(self, request: Request) -> Response:
+        """Return a month of deposits."""
+        query = request.query_params
+        found = deposits.month_page(self._asking, query.get("month", ""), None, query.get("account", ""))
+        return self._page(request, "deposits.html", "/deposits", title="Deposits", **found)
+
+    def deposit_day(self, request: Request) -> Response:
+        """Return one day of deposits with its waterfall and bank lines."""
+        try:
+            day = date.fromisoformat(request.path_params["day"])
+        except ValueError:
+            return self._message(request, "/deposits", "No such day", "A day is written 2026-11-24.", 404)
+        found = deposits.month_page(self._asking, "", day, request.query_params.get("account", ""))
+        return self._page(request, "deposits.html", "/deposits", title=f"Deposits of {day:%-d %B}", **found)
+
+    def disputes(self, request: Request) -> Response:
+        """Return disputes by stage."""
+        return self._page(request, "disputes.html", "/disputes", title="Disputes", **lists.disputes(self._asking))
+
+    def approvals(self, request: Request) -> Response:
+        """Return what waits for a second person."""
+        return self._page(request, "approvals.html", "/approvals", title="Approvals", **lists.approvals(self._asking))
+
+    def alerts(self, request: Request) -> Response:
+        """Return alerts by what became of them."""
+        return self._page(request, "alerts.html", "/alerts", title="Alerts", **lists.alerts(self._asking))
+
+    def parked(self, request: Request) -> Response:
+        """Return the parked records."""
+        return self._page(request, "parked.html", "/parked", title="Parked records", **lists.parked(self._asking))
+
+    def search(self, request: Request) -> Response:
+        """Return what an id, an amount or a card's last digits lead to; one payment alone is opened at once."""
+        wanted = (request.query_params.get("q") or request.query_params.get("id") or "").strip()
+        found = lists.search(self._asking, wanted)
+        if (
+            len({one["payment"] for one in found["found"]}) == 1
+            and found["found"][0]["id"] == wanted
+            and found["found"][0]["path"]
+        ):
+            return RedirectResponse(f"{MOUNTED_AT}{found['found'][0]['path']}", 303)
+        steps = self._asking.answer("explain", {"id": wanted}) if found["found"] else None
+        why = grid(steps, base=MOUNTED_AT) if steps is not None and steps.rows else None
+        status = 200 if found["found"] or not wanted else 404
         return self._page(
-            "overview.html",
-            title="Overview",
-            currencies=[_with_shares(row) for row in self._ask("bridge_by_currency").records],
-            places=grid(self._ask("posted_waiting_parked_and_for_how_long"), base=MOUNTED_AT),
-            unbalanced=grid(self._ask("payments_that_do_not_balance"), base=MOUNTED_AT),
-            activity=grid(self._ask("activity_by_day_method_and_state"), base=MOUNTED_AT),
+            request, "search.html", "", title="Search", status=status, why=why, can_find=SEARCHED, **found
         )
 
-    def all_reports(self, _request: Request) -> Response:
+    def reports(self, request: Request) -> Response:
         """Return every report there is, the user's own among them, with what it needs."""
         listed = [self._listed(name) for name in questions.report_names(self._own_reports)]
         listed += [
             {"name": place, "question": "", "needed": (), "problem": why}
             for place, why in questions.not_asked(self._own_reports).items()
         ]
-        return self._page("reports.html", title="Reports", listed=listed)
+        return self._page(request, "reports.html", "/reports", title="Reports", listed=listed)
 
     def report(self, request: Request) -> Response:
-        """Return one report as a table; its parameters stand in the address."""
+        """Return one report as a table, or as a file; its parameters stand in the address."""
         name = str(request.path_params["name"])
+        given = {key: value for key, value in request.query_params.items() if key not in ("as", "locale")}
         try:
             report = questions.load(name, self._own_reports)
-            answer = self._ask(name, **request.query_params)
+            missing = [one.name for one in report.parameters if one.default is None and not given.get(one.name)]
+            answer = None if missing else self._asking.answer(name, given)
+            if answer is not None and (wanted := request.query_params.get("as")):
+                return _exported(report, answer, wanted, request.query_params.get("locale", ""))
         except LookupError as error:
-            return self._page("message.html", status=404, title="No such report", message=str(error))
+            return self._message(request, "/reports", "No such report", str(error), 404)
         except QueryRefused as error:
-            return self._page("message.html", status=400, title="It can't be answered", message=str(error))
+            return self._message(request, "/reports", "It can't be answered", str(error), 400)
+        fields = [
+            {"name": one.name, "label": one.name.replace("_", " "), "meaning": one.meaning,
+             "value": given.get(one.name, ""), "is_needed": one.default is None,
+             "is_day": one.type == "Date"}
+            for one in report.parameters if one.default != "day_zone"
+        ]  # fmt: skip
+        query = urlencode(given)
         return self._page(
-            "report.html", title=report.question, note=report.description, answer=grid(answer, base=MOUNTED_AT)
+            request,
+            "report.html",
+            "/reports",
+            title=report.question,
+            note=report.description,
+            name=name,
+            fields=fields,
+            exports=[{"name": kind.upper(), "query": f"?{query}{'&' if query else ''}as={kind}"} for kind in EXPORTS],
+            status=400 if answer is None else 200,
+            answer=None if answer is None else grid(answer, base=MOUNTED_AT),
+            count="" if answer is None else f"{len(answer.rows):,}",
         )
 
-    def search(self, request: Request) -> Response:
-        """Return what an id of any kind leads to.
+    # -- decisions -----------------------------------------------------------------------------------------------------
 
-        A payment's story, else everything of that id with why it is where it is.
-        """
-        wanted = request.query_params.get("id", "").strip()
-        if not wanted:
-            return self._page("message.html", title="Which id?", message=f"Give one above: {SEARCHED}.")
-        story = self._ask("story_of_one_payment", paytrace_transaction_id=wanted)
-        if story.rows:
-            return self._page("payment.html", title=f"Payment {wanted}", steps=story.records, payment_id=wanted)
-        found = self._ask("search", id=wanted)
-        if not found.rows:
-            message = f"No record is about {wanted!r}. Known are: {SEARCHED}."
-            return self._page("message.html", status=404, title="Nobody knows it", message=message)
-        steps = self._ask("explain", id=wanted)
-        return self._page(
-            "found.html",
-            title=f"Found under {wanted}",
-            found=grid(found, base=MOUNTED_AT),
-            steps=grid(steps, base=MOUNTED_AT),
+    def decide(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Take a decision about one case: what the pressed button names, for the version that the person saw."""
+        place, reference = request.path_params["place"], request.path_params["reference"]
+        case = waiting.find(self._asking, place, reference)
+        if case is None:
+            return self._gone(request, reference)
+        action, _, named = form.get("do", "").partition(" ")
+        if action == "compute":
+            return self._waiting(request, case, draft=form)
+        if form.get("seen") != case.seen:
+            return self._waiting(request, case, draft=form, problem="moved", status=409)
+        why = form.get("why", "").strip()
+        if reason_problem(why):
+            return self._waiting(request, case, draft=form, problem="why", status=422)
+        asked = waiting.command_of(case, action, named, form, self._asking)
+        if asked is None:
+            return self._waiting(
+                request, case, draft=form, problem="split" if action == "split" else "unknown", status=422
+            )
+        command, values, words = asked
+        result = self._give(request, command, {**values, "why": why})
+        if not result.is_taken:
+            now = waiting.find(self._asking, place, reference)
+            if now is None:
+                return self._gone(request, reference, result)
+            return self._waiting(request, now, draft=form, result=result, status=409)
+        undo = case.posting if result.status == "done" and action in ("confirm", "split", "on-account") else ""
+        said = self._keep(
+            {"result": result, "words": words, "undo": undo, "amount": case.amount, "currency": case.currency}
         )
+        return RedirectResponse(f"{MOUNTED_AT}/waiting?said={said}", 303)
+
+    def decide_equal(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Take the chosen ones of equal cases, each for the version that was previewed."""
+        why = form.get("why", "").strip()
+        chosen = [text.split(" ") for text in form.get("cases", "").split("\n") if text.count(" ") == 2]
+        found = waiting.equal_page(self._asking, form.get("key", ""))
+        if reason_problem(why) or not chosen:
+            if found is None:
+                return self._gone(request, "these payments")
+            problem = (
+                "Choose at least one payment." if not chosen else "Say in a few words why. An auditor will read it."
+            )
+            return self._page(
+                request, "equal.html", "/waiting", title="Equal payments", status=422, problem=problem, **found
+            )
+
+        now = {case.reference: case for case in waiting.cases_of(self._asking)}
+
+        def one(chosen: list[str]) -> Result:
+            reference, code, seen = chosen
+            case = now.get(reference)
+            if case is None or case.seen != seen:
+                return Result("refused", (f"{reference} is not as it was when you looked; it was not sent.",))
+            return self._give(request, "decide/confirm", {"reference": reference, "code": code, "why": why})
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            results = list(pool.map(one, chosen))
+        rows = [{"reference": row[0], "result": result} for row, result in zip(chosen, results, strict=True)]
+        return self._page(request, "equal_done.html", "/waiting", title="Equal payments decided", rows=rows,
+                          taken=sum(result.is_taken for result in results))  # fmt: skip
+
+    def undo(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Take the last decision about an entry back; abas gets a reversal if it holds the document by now."""
+        values = {"reference": form.get("reference", ""), "why": "taken back right after it was decided"}
+        result = self._give(request, "decide/unmatch", values)
+        said = self._keep(
+            {
+                "result": result,
+                "words": "Taken back; it waits again" if result.is_taken else "It was not taken back",
+                "undo": "",
+                "amount": "",
+                "currency": "",
+            }
+        )
+        return RedirectResponse(f"{MOUNTED_AT}/waiting?said={said}", 303)
+
+    def answer(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Give a command of the other lists: take on or close an alert, approve or reject, replay or discard."""
+        here = f"/{request.path_params['list']}"
+        known = _COMMANDS.get((here, form.get("do", "")))
+        if known is None:
+            return self._message(request, here, "Nothing was sent", "This page does not know that decision.", 404)
+        command, names = known
+        values = {name: form.get(name, "") for name in names}
+        result = self._give(request, command, {**values, "why": form.get("why", "").strip()})
+        said = self._keep({"result": result, "words": "", "undo": "", "amount": "", "currency": ""})
+        return RedirectResponse(f"{MOUNTED_AT}{here}?said={said}", 303)
+
+    def _give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
+        if self._decisions is None:
+            return Result("refused", ("Decisions can't be taken here; `saldo decide` takes them.",))
+        result = self._decisions.give(request, command, values)
+        self._asking.forget()
+        return result
+
+    def _keep(self, outcome: Mapping[str, Any]) -> str:
+        said = secrets.token_urlsafe(9)
+        self._outcomes[said] = outcome
+        while len(self._outcomes) > _MOST_OUTCOMES:
+            self._outcomes.popitem(last=False)
+        return said
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _waiting(
+        self,
+        request: Request,
+        case: Case | None,
+        *,
+        draft: Mapping[str, str] | None = None,
+        problem: str = "",
+        result: Result | None = None,
+        status: int = 200,
+    ) -> Response:
+        listed = waiting.list_of(self._asking, request.query_params, case)
+        is_open = case is not None
+        if case is None and listed["cases"]:
+            place, reference = listed["cases"][0]["key"]
+            case = waiting.find(self._asking, place, reference)
+        shown = waiting.case_page(self._asking, case, draft) if case else None
+        title = f"{case.amount} {case.currency} waits" if is_open and case else "Waiting"
+        return self._page(
+            request, "waiting.html", "/waiting", title=title, status=status, list=listed, shown=shown, is_open=is_open,
+            problem=problem, refused=result,
+        )  # fmt: skip
+
+    def _gone(self, request: Request, what: str, result: Result | None = None) -> Response:
+        lines = " ".join(result.lines) if result else ""
+        text = f"{lines} Nothing was sent." if not result else lines
+        title = f"{what} does not wait any more"
+        decided = self._asking.rows("decisions_about", id=what)
+        if decided:
+            last = decided[-1]
+            text = f"{person(last['decided_by'])} decided it: “{last['reason']}” Your choice was not sent."
+        return self._message(request, "/waiting", title, text.strip(), 409)
 
     def _listed(self, name: str) -> dict[str, Any]:
         """Return a report for the list: its question and needed parameters, or what is wrong with its file."""
@@ -133,16 +383,41 @@ class Console:
         needed = tuple(parameter for parameter in report.parameters if parameter.default is None)
         return {"name": name, "question": report.question, "needed": needed, "problem": ""}
 
-    def _ask(self, name: str, **given: str) -> questions.Answer:
-        report = questions.load(name, self._own_reports)
-        values = questions.values_for(report, given, day_zone=self._day_zone, now=datetime.now(UTC))
-        return questions.ask(self._reader, report, values)
+    def _message(self, request: Request, here: str, title: str, message: str, status: int) -> Response:
+        return self._page(request, "message.html", here, title=title, message=message, status=status)
 
-    def _page(self, template: str, *, status: int = 200, **content: Any) -> Response:
+    def _page(self, request: Request, template: str, here: str, *, status: int = 200, **content: Any) -> Response:
+        person = self._decisions.person(request) if self._decisions else _NOBODY
         page = self._templates.get_template(template).render(
-            base=MOUNTED_AT, access_notice=self._access_notice(), **content
+            base=MOUNTED_AT,
+            here=here,
+            nav=shell.menu_of(self._asking),
+            person=person,
+            can_decide=person.may_decide,
+            form_token=self.form_token(request),
+            said=self._outcomes.get(request.query_params.get("said", "")),
+            access_notice=self._access_notice(),
+            **content,
         )
         return HTMLResponse(page, status)
+
+    def form_token(self, request: Request) -> str:
+        """Return what a form must bring back: made for this browser's cookie, so no other site can send one."""
+        cookies = "".join(
+            sorted(f"{name}={value};" for name, value in request.cookies.items() if name.startswith("saldo"))
+        )
+        return hmac.new(self._form_key, cookies.encode(), "sha256").hexdigest()
+
+
+# What the lists offer: page and button, the command as the terminal calls it, and the fields that the form brings.
+_COMMANDS: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
+    ("/alerts", "acknowledge"): ("alerts/acknowledge", ("alert_id",)),
+    ("/alerts", "close"): ("alerts/close", ("alert_id",)),
+    ("/approvals", "approve"): ("approvals/approve", ("proposal_id",)),
+    ("/approvals", "reject"): ("approvals/reject", ("proposal_id",)),
+    ("/parked", "replay"): ("dlq/replay", ("inbox", "partition", "offset")),
+    ("/parked", "discard"): ("dlq/discard", ("inbox", "partition", "offset")),
+}
 
 
 def console_app(
@@ -152,20 +427,48 @@ def console_app(
     day_zone: str,
     access_notice: Callable[[], str] = str,
     own_reports: Path | None = None,
+    decisions: Decisions | None = None,
 ) -> Starlette:
-    """Return the console, to be mounted at MOUNTED_AT; every page but the style sheet needs the token once.
+    """Return the workbench, to be mounted at MOUNTED_AT; every page but the static files needs the token once.
 
-    access_notice is what every page says of how people are known here, asked anew for each; empty says nothing.
-    own_reports is the user's folder of reports.
+    access_notice is what the person's menu says of how people are known here, asked anew each time; empty says nothing.
+    own_reports is the user's folder of reports. decisions takes what people decide; without one, pages only show.
     """
-    console = Console(reader, day_zone=day_zone, access_notice=access_notice, own_reports=own_reports)
+    bench = Workbench(
+        reader,
+        day_zone=day_zone,
+        access_notice=access_notice,
+        own_reports=own_reports,
+        decisions=decisions,
+        form_key=hashlib.sha256(f"forms {token}".encode()).digest(),
+    )
+    pages: list[tuple[str, Callable[[Request], Response]]] = [
+        ("/", bench.today),
+        ("/waiting", bench.waiting),
+        ("/waiting/equal", bench.equal),
+        ("/waiting/{place}/{reference:path}", bench.case),
+        ("/payments", bench.payments),
+        ("/payments/{payment_id:path}", bench.payment),
+        ("/deposits", bench.deposits),
+        ("/deposits/{day}", bench.deposit_day),
+        ("/disputes", bench.disputes),
+        ("/approvals", bench.approvals),
+        ("/alerts", bench.alerts),
+        ("/parked", bench.parked),
+        ("/reports", bench.reports),
+        ("/reports/{name}", bench.report),
+        ("/search", bench.search),
+    ]
+    forms: list[tuple[str, Callable[[Request, Mapping[str, str]], Response]]] = [
+        ("/waiting/equal", bench.decide_equal),
+        ("/waiting/undo", bench.undo),
+        ("/waiting/{place}/{reference:path}", bench.decide),
+        ("/{list:str}", bench.answer),
+    ]
     return Starlette(
         routes=[
-            Route("/", _in_thread(console.overview)),
-            Route("/reports", _in_thread(console.all_reports)),
-            Route("/reports/{name}", _in_thread(console.report)),
-            Route("/payment", _in_thread(console.search)),
-            Route("/search", _in_thread(console.search)),
+            *(Route(path, _in_thread(page)) for path, page in pages),
+            *(Route(path, _posted(bench, take), methods=["POST"]) for path, take in forms),
             Mount("/static", StaticFiles(directory=ROOT / "static")),
         ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_admit_with(token))],
@@ -177,6 +480,39 @@ def _in_thread(page: Callable[[Request], Response]) -> Page:
         return await run_in_threadpool(page, request)
 
     return answer
+
+
+def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Response]) -> Page:
+    async def answer(request: Request) -> Response:
+        origin = request.headers.get("origin")
+        form = await request.form()
+        # Several boxes of one name are one text of lines; forms bring no files here.
+        values = {name: "\n".join(str(value) for value in form.getlist(name)) for name in form}
+        is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+        if not is_ours or not hmac.compare_digest(values.get("form_token", ""), bench.form_token(request)):
+            return PlainTextResponse(
+                "This form is not of this browser or too old; open the page again. Nothing was sent.", 403
+            )
+        return await run_in_threadpool(take, request, values)
+
+    return answer
+
+
+def _exported(report: questions.Report, answer: questions.Answer, wanted: str, locale: str) -> Response:
+    """Return a report as a file. Raises: QueryRefused for a form or locale that nobody knows."""
+    if wanted not in EXPORTS:
+        raise QueryRefused(f"{wanted[:20]!r} is no form of a file; there are {', '.join(EXPORTS)}", code="FORMAT")
+    match wanted:
+        case "xlsx":
+            content = for_people.as_workbook(answer, title=report.name, about={"question": report.question})
+        case "json":
+            content = questions.as_json(answer).encode()
+        case _:
+            content = for_people.as_local_csv(answer, locale) if locale else questions.as_csv(answer).encode()
+    name = f"{report.name}-{datetime.now(UTC):%Y-%m-%d}.{wanted}"
+    return Response(
+        content, media_type=EXPORTS[wanted], headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
 
 
 def _admit_with(token: str) -> Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]:
@@ -196,24 +532,3 @@ def _admit_with(token: str) -> Callable[[Request, RequestResponseEndpoint], Awai
         return response
 
     return admit
-
-
-def _with_shares(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row with the widths of its bar: each part of the money by its size. Units.
-
-    Thousandths of the whole.
-    """
-    parts = ("posted", "waiting", "parked", "residual")
-    sizes = {part: abs(int(row[f"{part}_minor"])) for part in parts}
-    whole = sum(sizes.values())
-    left, bar = 0, []
-    for part in parts:
-        width = round(1000 * sizes[part] / whole) if whole else 0
-        bar.append({"part": part, "left": left, "width": width})
-        left += width
-    unknown = {
-        name: f"{row[f'{name}_minor']}{UNITS}"
-        for name, major in row.items()
-        if major is None and f"{name}_minor" in row
-    }
-    return {**row, **unknown, "bar": bar, "closes": row["residual_minor"] == 0}

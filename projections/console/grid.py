@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from projections.reports.questions import COORDINATES, MINOR, Answer, separated
+from projections.console.shown import UNITS, money
+from projections.reports.questions import COORDINATES, MINOR, Answer
 from projections.reports.words import in_words
 
 _INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
-# Behind an amount in a currency that nobody knows: how many digits it has is not guessed.
-UNITS = " minor units"
 PAYMENT = "paytrace_transaction_id"
 CODES = frozenset({"reason", "last_event", "record_type", "decision"})
 # Shorter words where the page has little room; the column keeps its name in every file.
@@ -59,21 +58,15 @@ def grid(answer: Answer, *, base: str) -> Grid:
     headings = [Cell(_heading(column), is_number) for column, is_number in shown]
     rows = [[_cell(record, column, is_number, base) for column, is_number in shown] for record in answer.records]
     if set(COORDINATES) <= set(answer.columns):
-        headings.append(Cell("record"))
+        headings.append(Cell("Record"))
         for row, record in zip(rows, answer.records, strict=True):
             row.append(Cell("/".join(str(record[column]) for column in COORDINATES)))
     return Grid(tuple(headings), tuple(map(tuple, rows)))
 
 
-def money(major: str | None) -> str:
-    """Return an amount in major units with separators, exact: 1,234.50."""
-    if major is None or major.endswith(UNITS):
-        return major or ""
-    return separated(major)
-
-
 def _heading(column: str) -> str:
-    return HEADINGS.get(column, column.removesuffix(MINOR).replace("_", " "))
+    words = HEADINGS.get(column, column.removesuffix(MINOR).replace("_", " "))
+    return words[:1].upper() + words[1:]
 
 
 def _cell(record: dict[str, Any], column: str, is_number: bool, base: str) -> Cell:
@@ -90,7 +83,7 @@ def _cell(record: dict[str, Any], column: str, is_number: bool, base: str) -> Ce
         text = in_words(text)
     if _INSTANT.match(text):
         text = text[:19].replace("T", " ")
-    href = f"{base}/payment?id={quote(text, safe='')}" if column == PAYMENT and text else None
+    href = f"{base}/payments/{quote(text, safe='')}" if column == PAYMENT and text else None
     return Cell(text, is_number, href=href)
 
 

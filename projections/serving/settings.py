@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator
 
+from projections.console.decisions import Decisions
 from projections.serving.log_in import ClientLogIn, only_the_owner
 from schemas.values.business_day import PAYTRACE_ZONE
 
@@ -22,7 +23,7 @@ class ProjectionSettings(BaseModel):
     Units: *_s are seconds, batch_rows counts records per insert.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     # chdb:///absolute/path (embedded, one process at a time) or clickhouse://user:password@host:port/database.
     clickhouse_dsn: str
@@ -45,6 +46,8 @@ class ProjectionSettings(BaseModel):
     http_port: int = Field(default=0, ge=0, le=65535)
     # Where ClickHouse clients find the embedded engine. None is 8123 if it is free, 0 is nowhere.
     clickhouse_port: int | None = Field(default=None, ge=0, le=65535)
+    # What takes the decisions of the workbench's pages; without it they only show.
+    decisions: SkipValidation[Decisions | None] = Field(default=None, exclude=True)
     # Who may ask there; see app/access.
     admit: Callable[[ClientLogIn], str] = Field(default=only_the_owner, exclude=True)
 

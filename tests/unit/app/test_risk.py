@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from typer.testing import CliRunner
 
-from app.cli import build
+from app.cli import build, operators
+from app.cli.risk import HELD
 from app.operators.risk import Gathered, backtest, held
 from schemas.records.payments import TransactionKind, TransactionStatus
 from streams.domain.risk.facts import PaymentFact
@@ -90,7 +93,7 @@ def test_order_vault_customer_and_link_say_more() -> None:
     assert (of_vault.customer, of_vault.address, of_vault.refund_of) == ("vault/main/v1", "p1", named)
 
 
-def test_a_backtest_compares_with_the_rules_in_force() -> None:
+def test_a_backtest_compares_with_other_rules() -> None:
     shipped = read_risk_rules(SHIPPED_RULES.read_text(), "shipped")
     text = "version: 2\nrules:\n  - {name: n, kind: answers, then: reject, avs: [No Match], why: w}\n"
     text += "  - {name: t, kind: card_testing, then: hold, by: merchant, within: 1h, small_minor: {EUR: 5}, "
@@ -105,6 +108,26 @@ def test_a_backtest_compares_with_the_rules_in_force() -> None:
     assert changed == {"1": (Outcome.PASS, Outcome.REJECT), "2": (Outcome.HOLD, Outcome.PASS)}
     assert (found.known["card"], found.known["customer"]) == (2, 0)
     assert found.silent == [("t", "USD")]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_schedule_hears_of_what_does_not_pass(as_json: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Gathered()
+    for record in (seen("1"), seen("2", card_last_four="2222"), seen("3", created_at=AT + timedelta(minutes=3))):
+        found.take(record)
+    monkeypatch.setattr(operators, "on_the_log", lambda *_: found)
+    words = ["risk", "backtest", "--rules", str(SHIPPED_RULES), "--fail-on-hold", *(["--json"] if as_json else [])]
+    failed = CliRunner().invoke(build(), words)
+    assert failed.exit_code == HELD
+    if as_json:
+        (line,) = failed.stdout.splitlines()
+        (duplicate, _) = sorted(json.loads(line)["findings"], key=lambda one: one["rule"], reverse=True)
+        assert duplicate["evidence"] == ["1"]
+    else:
+        assert "charged-twice: 42.00 USD again 3m after the same amount (limit: once within 10m)" in failed.stdout
+        assert failed.stdout.splitlines()[-1] == "held or rejected: 1, 42.00 USD"
+    fine = CliRunner().invoke(build(), [*words, "--to", "2026-11-19"])
+    assert fine.exit_code == 0
 
 
 def test_check_reads_what_ships_and_names_what_is_wrong(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ VALUES = {
     "day": "2026-03-02",
     "month": "2026-03-02",
     "file": "5e1c0f7a",
+    "ids": "1",
+    "minors": "12500",
 }
 
 NOTHING_OF_IT_THAT_DAY = {
@@ -55,6 +57,8 @@ NOTHING_OF_IT_THAT_DAY = {
     "known_rates",
     "refunds_that_came_back",
     "customer_links",
+    "came_in",
+    "decisions_about",
     "schedule_runs",
     "payment_requests",
 }

@@ -1,0 +1,66 @@
+"""What a page asks: reports by name, as of now; counts that every page shows are kept for a moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from projections.console.shown import local
+from projections.reports import questions
+from projections.store.client import SqlReader
+
+Rows = tuple[dict[str, Any], ...]
+# So long an answer serves again where it need not be of this very second: the counts beside the menu.
+KEPT_S: Final = 5.0
+
+
+class Asking:
+    """Asks the reports that pages are made of."""
+
+    def __init__(self, reader: SqlReader, *, day_zone: str, own_reports: Path | None = None) -> None:
+        self.day_zone = day_zone
+        self.own_reports = own_reports
+        self._reader = reader
+        self._kept: dict[str, tuple[float, Rows]] = {}
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """Return the instant as of which a page speaks."""
+        return datetime.now(UTC)
+
+    def today(self) -> date:
+        """Return the day that it is at the merchant's."""
+        return local(self.now(), self.day_zone).date()
+
+    def answer(self, name: str, given: Mapping[str, str] | None = None) -> questions.Answer:
+        """Return the answer of a report.
+
+        Raises: LookupError when there is none of that name; QueryRefused.
+        """
+        report = questions.load(name, self.own_reports)
+        values = questions.values_for(report, given or {}, day_zone=self.day_zone, now=self.now())
+        return questions.ask(self._reader, report, values)
+
+    def rows(self, name: str, **given: str) -> Rows:
+        """Return the rows of a report."""
+        return self.answer(name, given).records
+
+    def kept(self, name: str) -> Rows:
+        """Return the rows of a report without parameters, at most KEPT_S seconds old."""
+        with self._lock:
+            at, rows = self._kept.get(name, (0.0, ()))
+        if at and time.monotonic() - at < KEPT_S:
+            return rows
+        rows = self.rows(name)
+        with self._lock:
+            self._kept[name] = time.monotonic(), rows
+        return rows
+
+    def forget(self) -> None:
+        """Ask anew: a decision has just changed what the counts say."""
+        with self._lock:
+            self._kept.clear()

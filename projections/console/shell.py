@@ -1,0 +1,60 @@
+"""The menu of every page: where one can go, and how much is open there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from projections.console.asking import Asking
+from projections.console.waiting import cases_of
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One page of the menu; count is what is open there, is_short whether the tab bar of a phone has it."""
+
+    title: str
+    path: str
+    icon: str
+    count: int = 0
+    is_short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pages of one kind."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+_COUNTED: Final = {
+    "/deposits": ("bank lines unexplained", "rests of deposits", "deposits overdue"),
+    "/disputes": ("disputes to answer",),
+    "/approvals": ("proposals open",),
+    "/alerts": ("alerts open",),
+    "/parked": ("records parked",),
+}
+
+
+def menu_of(asking: Asking) -> tuple[Group, ...]:
+    """Return the menu with its counts, at most a few seconds old."""
+    found: dict[str, int] = {}
+    for row in asking.kept("what_needs_a_person"):
+        found[row["kind"]] = found.get(row["kind"], 0) + int(row["item_count"])
+    counts = {path: sum(found.get(kind, 0) for kind in kinds) for path, kinds in _COUNTED.items()}
+    return (
+        Group(
+            "Work",
+            (
+                Entry("Today", "/", "today", is_short=True),
+                Entry("Waiting", "/waiting", "inbox", len(cases_of(asking)), is_short=True),
+                Entry("Deposits", "/deposits", "bank", counts["/deposits"], is_short=True),
+                Entry("Disputes", "/disputes", "scale", counts["/disputes"]),
+                Entry("Approvals", "/approvals", "shield", counts["/approvals"]),
+                Entry("Alerts", "/alerts", "bell", counts["/alerts"], is_short=True),
+            ),
+        ),
+        Group("Look up", (Entry("Payments", "/payments", "card"), Entry("Reports", "/reports", "chart"))),
+        Group("Set up", (Entry("Parked records", "/parked", "hold", counts["/parked"]),)),
+    )
