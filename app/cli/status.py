@@ -138,6 +138,10 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "customer, order or other record refused by abas|customers, orders or other records refused by abas",
         "saldo report erp_records refused",
     ),
+    "payment requests wait": (
+        "payment request waits or is in doubt|payment requests wait or are in doubt",
+        "saldo report payment_requests",
+    ),
     "payments not recognized": ("payment not recognized|payments not recognized", "saldo waiting"),
     "disputes to answer": ("dispute to answer|disputes to answer", "saldo report disputes"),
     "chargebacks to book": ("open chargeback|open chargebacks", "saldo waiting"),

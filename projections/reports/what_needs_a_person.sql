@@ -1,6 +1,6 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, disputes whose last day for an answer is near or over, chargebacks, deposits that
--- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops or that several customers of abas may be or none is, values of customers that differ, orders of shops that wait, runs of subscriptions that were missed or need a card, documents and records that the ERP refused, documents without an account, accounts where abas shows something else than our documents, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+-- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops or that several customers of abas may be or none is, values of customers that differ, orders of shops that wait, runs of subscriptions that were missed or need a card, documents and records that the ERP refused, payment requests that wait or are in doubt, documents without an account, accounts where abas shows something else than our documents, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 missing AS
 (
@@ -74,6 +74,20 @@ FROM
     SELECT 'erp records refused', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
     FROM rpt_records_now
     WHERE state = 'refused'
+    HAVING count() > 0
+    UNION ALL
+    SELECT 'payment requests wait', '', count(), 0, toDateTime64(min(since), 3, 'UTC')
+    FROM
+    (
+        SELECT
+            argMax(JSONExtractString(facts.body, 'values', 'request_status'), facts.source_offset) AS status,
+            argMax(facts.recorded_at, facts.source_offset) AS since
+        FROM fct_records AS facts FINAL
+        WHERE record_type = 'SaveRecord' AND source_topic = 'erp.commands.v1'
+            AND JSONExtractString(facts.body, 'kind') = 'payment_request'
+        GROUP BY JSONExtractString(facts.body, 'natural_key')
+    )
+    WHERE status IN ('WAITING', 'IN_DOUBT')
     HAVING count() > 0
     UNION ALL
     SELECT

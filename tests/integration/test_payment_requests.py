@@ -161,7 +161,7 @@ def test_payment_requests_are_carried_out_once_though_the_worker_is_killed_withi
                 outcomes = wait_until_closed(saldo, 4)
                 linked = partial(_is_linked, saldo, payments["refund"])
                 wait_for(linked, "the refund linked to its payment", PATIENCE_S)
-            wait_for(lambda: set(statuses(abas).values()) == {"DONE"}, "every request done in abas", PATIENCE_S)
+                wait_for(lambda: set(statuses(abas).values()) == {"DONE"}, "every request done in abas", PATIENCE_S)
         assert all(payment_request.is_done for payment_request in outcomes), outcomes
         assert {one["kind"]: one["result"] for one in requests(abas)} == {
             "refund": next(one["id"] for one in paytrace.books().values() if one["kind"] == "REFUND"),

@@ -9,7 +9,8 @@ from projections.store.client import Store
 from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from tests.support.abas_commands import post_receipt, write_off
 from tests.support.builders import done, refused
-from tests.support.erp_data import OCCURRED_AT, customer, fee, sales_order
+from tests.support.erp_data import OCCURRED_AT, customer, fee, request_status, sales_order
+from tests.support.examples import example
 from tests.support.projecting import asked, project
 from tests.support.scripted import COMMANDS, OUTCOMES, Script
 
@@ -104,6 +105,32 @@ def test_a_record_is_waiting_refused_or_saved_and_a_refused_one_is_counted_until
         ("FIELD", "no such zip code", "zip_code")
     }
     (counted,) = [row for row in asked(store, "what_needs_a_person") if row["kind"] == "erp records refused"]
+    assert counted["item_count"] == 2
+
+
+def test_a_payment_request_shows_where_it_stands_and_those_that_wait_are_counted(store: Store) -> None:
+    script = Script()
+    for number, steps in enumerate((("ACCEPTED", "SENT", "DONE"), ("ACCEPTED", "IN_DOUBT"), ("WAITING",), ())):
+        name = f"({number},900,0)"
+        request = example("PaymentRequestObserved", payment_request_id=name, payment_request_number=f"ZW-{number}")
+        script.write("gateway.inbox.v1", request)
+        for version, step in enumerate(steps):
+            done_ = {"transaction": "77", "document": "ZE-1"} if step == "DONE" else {}
+            command = request_status(name, step, **done_)
+            script.write(COMMANDS, command)
+            saved = replace(record_saved(command), erp_version=version)
+            script.write(OUTCOMES, record_refused(command) if step == "WAITING" else saved)
+    project(store, script.messages)
+    rows = asked(store, "payment_requests")
+    assert [(row["payment_request_number"], row["status"], bool(row["is_written_back"])) for row in rows] == [
+        ("ZW-1", "IN_DOUBT", True),
+        ("ZW-2", "WAITING", False),
+        ("ZW-3", "OPEN", False),
+        ("ZW-0", "DONE", True),
+    ]
+    [done_row] = asked(store, "payment_requests", status="DONE")
+    assert (done_row["paytrace_transaction_id"], done_row["documents"], done_row["kind"]) == ("77", "ZE-1", "refund")
+    (counted,) = [row for row in asked(store, "what_needs_a_person") if row["kind"] == "payment requests wait"]
     assert counted["item_count"] == 2
 
 

@@ -72,6 +72,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "order_of",
     "orders_without_payment",
     "payments_without_order",
+    "payment_requests",
 }
 
 # Its rows are the limits of the networks, whatever happened.
