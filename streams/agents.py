@@ -38,6 +38,7 @@ from streams.rules.catalogue import (
     OPEN_ITEM_MATCHING,
     ORDER_FULFILMENT,
     PAYMENT_CODES,
+    PAYMENT_REQUESTS,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
@@ -47,6 +48,7 @@ from streams.rules.catalogue import (
     payments_policy,
     rates_policy,
     receivables_policy,
+    requests_policy,
 )
 from streams.tasks.manager import TaskManager
 from streams.tasks.processor import AnyProcessor, Decider
@@ -95,7 +97,12 @@ MATCH_OPEN_ITEMS = _decider(
 )
 # Which payment requests of people at abas are carried out at the gateway.
 DECIDE_PAYMENT_REQUESTS = _decider(
-    "decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway, version=2
+    "decide-payment-requests",
+    Topic.GATEWAY_INBOX,
+    Topic.GATEWAY_EVENTS,
+    gateway,
+    version=2,
+    rules=RulesUsed((PAYMENT_REQUESTS.name,), requests_policy),
 )
 # Where each dispute stands by its last fact. Facts of a case come in any order anyway, so one that can't be decided
 # waits alone (docs/adr/0047).

@@ -32,6 +32,7 @@ from schemas.records.alerts import (
 from schemas.records.approvals import (
     ApprovalRefused,
     ApproveProposal,
+    AskForApproval,
     CommandProposed,
     ProposalApproved,
     ProposalExpired,
@@ -66,6 +67,7 @@ from schemas.records.disputes import (
     RecordDisputeFact,
 )
 from schemas.records.erp import (
+    AccountBalanceObserved,
     DocumentPosted,
     DocumentRefused,
     PostDocument,
@@ -88,12 +90,15 @@ from schemas.records.gateway import (
     HoldRefunds,
     PaymentRequestAccepted,
     PaymentRequestClosed,
+    PaymentRequestHeld,
+    PaymentRequestNotReleased,
     PaymentRequestObserved,
     PaymentRequestPosted,
     PaymentRequestProgressed,
     PaymentRequestRejected,
     RefundsHeld,
     ReleaseCharges,
+    ReleasePaymentRequest,
     RequestGatewayCall,
 )
 from schemas.records.identification import (
@@ -326,7 +331,7 @@ AlertsInbox: TypeAlias = (
     AlertConditionReported | AlertTimeReached | AlertTold | AcknowledgeAlert | CloseAlert | SendTestMessage
 )
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
-ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
+ApprovalsInbox: TypeAlias = ProposeCommand | AskForApproval | ApproveProposal | RejectProposal
 CustomersEvents: TypeAlias = (
     CustomerNoted
     | OrderCustomerAsked
@@ -352,6 +357,7 @@ DisputesEvents: TypeAlias = (
     DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
 )
 DisputesInbox: TypeAlias = DisputeObserved | RecordDisputeFact | DisputeDeadlineSet | DayBegan
+ErpBalances: TypeAlias = AccountBalanceObserved
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
@@ -361,6 +367,7 @@ GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefu
 GatewayEvents: TypeAlias = (
     PaymentRequestAccepted
     | PaymentRequestRejected
+    | PaymentRequestHeld
     | PaymentRequestProgressed
     | PaymentRequestClosed
     | PaymentRequestPosted
@@ -372,6 +379,8 @@ GatewayInbox: TypeAlias = (
     | GatewayCallDone
     | GatewayCallRefused
     | PaymentRequestPosted
+    | ReleasePaymentRequest
+    | PaymentRequestNotReleased
 )
 GatewayOutcomes: TypeAlias = (
     GatewayCallBegun | GatewayCallDone | GatewayCallRefused | RefundsHeld | ChargesHeld | ChargesReleased

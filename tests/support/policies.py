@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import alerts, disputes, ledger, orders, payments, rates, receivables, settlement
+from streams.domain import alerts, disputes, gateway, ledger, orders, payments, rates, receivables, settlement
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
@@ -19,6 +19,7 @@ from streams.rules.catalogue import (
     OPEN_ITEM_MATCHING,
     ORDER_FULFILMENT,
     PAYMENT_CODES,
+    PAYMENT_REQUESTS,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
@@ -28,6 +29,7 @@ from streams.rules.catalogue import (
     payments_policy,
     rates_policy,
     receivables_policy,
+    requests_policy,
 )
 from streams.tasks.processor import Decider
 
@@ -41,6 +43,7 @@ DISPUTES = disputes_policy(*(text_of(kind.shipped) for kind in (DISPUTE_DEADLINE
 PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES)))
 ORDERS = orders_policy(text_of(ORDER_FULFILMENT.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
+REQUESTS = requests_policy(text_of(PAYMENT_REQUESTS.shipped))
 _SHIPPED: Mapping[Any, Any] = {
     receivables: RECEIVABLES,
     ledger: LEDGER,
@@ -50,6 +53,7 @@ _SHIPPED: Mapping[Any, Any] = {
     payments: PAYMENTS,
     payments.decider: PAYMENTS,
     rates: RATES,
+    gateway: REQUESTS,
     orders: ORDERS,
 }
 
