@@ -24,6 +24,8 @@ class Topic(StrEnum):
     DISPUTES_EVENTS = "disputes.events.v1"
     DISPUTES_INBOX = "disputes.inbox.v1"
     DISPUTES_INBOX_DLQ = "disputes.inbox.v1.dlq"
+    ERP_BALANCES = "erp.balances.v1"
+    ERP_BALANCES_DLQ = "erp.balances.v1.dlq"
     ERP_CLAIMS = "erp.claims.v1"
     ERP_COMMANDS = "erp.commands.v1"
     ERP_COMMANDS_DLQ = "erp.commands.v1.dlq"

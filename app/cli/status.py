@@ -129,6 +129,11 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "document of the ledger has no account|documents of the ledger have no account",
         "saldo report ledger_waiting",
     ),
+    "balances unexplained": (
+        "account where abas shows something else than our documents|"
+        "accounts where abas shows something else than our documents",
+        "saldo report account_balances",
+    ),
     "erp records refused": (
         "customer, order or other record refused by abas|customers, orders or other records refused by abas",
         "saldo report erp_records refused",

@@ -134,6 +134,8 @@ SIDE_AGAIN_S = 60.0
 # The second poll of each source, as people see it in `saldo status`.
 PAYTRACE_FACTS, ABAS_PAYMENT_REQUESTS = f"{PayTraceSource.name} facts", f"{AbasSource.name} payment requests"
 ABAS_CUSTOMERS = f"{AbasSource.name} customers"
+ABAS_BALANCES = f"{AbasSource.name} balances"
+ABAS_POLLS = (AbasSource.name, ABAS_CUSTOMERS, ABAS_BALANCES, ABAS_PAYMENT_REQUESTS)  # the last one is optional
 
 
 def codec(settings: Settings) -> Codec:
@@ -688,9 +690,8 @@ async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
     settings = settings.as_role(SOURCE_ABAS)
     async with _log(settings, signer(settings)) as log:
         companies = settings.abas.each()
-        all_three = (AbasSource.name, ABAS_CUSTOMERS, ABAS_PAYMENT_REQUESTS)
-        names = {label: tuple(f"{name} {label}".rstrip() for name in all_three) for label in companies}
-        polls = [name for each in names.values() for name in each[: 3 if settings.polling.payment_requests else 2]]
+        names = {label: tuple(f"{name} {label}".rstrip() for name in ABAS_POLLS) for label in companies}
+        polls = [name for each in names.values() for name in each[: 4 if settings.polling.payment_requests else 3]]
         status = SourceFile(settings.data_dir, AbasSource.name, tuple(polls))
         _serve_metrics(settings.polling.abas_metrics_port)
         publisher = Publisher(AbasSource.name, log, codec(settings), subject_keys(settings, log, SOURCE_ABAS).seal)
@@ -728,7 +729,7 @@ async def poll_abas(
     stop: asyncio.Event,
     observer: PollObserver,
     label: str = "",
-    names: Sequence[str] = (AbasSource.name, ABAS_CUSTOMERS, ABAS_PAYMENT_REQUESTS),
+    names: Sequence[str] = ABAS_POLLS,
 ) -> None:
     """All polls of a company, side by side, until asked to stop."""
     source: AbasSource | None = None
@@ -751,9 +752,10 @@ async def poll_abas(
     polls = [
         poll(names[0], AbasSource.poll, polling.abas_every_s),
         poll(names[1], AbasSource.customers, polling.facts_every_s),
+        poll(names[2], AbasSource.balances, polling.facts_every_s),
     ]
     if polling.payment_requests:
-        polls.append(poll(names[2], AbasSource.payment_requests, polling.abas_every_s))
+        polls.append(poll(names[3], AbasSource.payment_requests, polling.abas_every_s))
     await poll_together(*polls)
 
 

@@ -281,6 +281,8 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
             lines=command.lines,
             document_id=found.id,
             document_number=found.number,
+            category_names=command.category_names,
+            category_amounts=command.category_amounts,
             occurred_at=found.created_at,
         )
 

@@ -158,6 +158,40 @@ class InvoiceTable(Table[InvoiceFields]):
     rows: InvoiceRowFields
 
 
+class BalanceFields(Entry):
+    """Fields of the balances of accounts: the balance itself, or its debit and credit."""
+
+    account: FieldName
+    currency: FieldName
+    period: FieldName  # what a row is of, in the order in which they follow one another: a month, a year
+    balance: FieldName | None = None
+    debit: FieldName | None = None
+    credit: FieldName | None = None
+
+    @property
+    def sides(self) -> tuple[FieldName, FieldName]:
+        """Return the fields of debit and credit, where there is no balance."""
+        return self.debit or "", self.credit or ""
+
+    @model_validator(mode="after")
+    def _says_an_amount(self) -> Self:
+        if (self.balance is None) == (self.debit is None or self.credit is None):
+            raise ValueError("needs the field balance, or the fields debit and credit")
+        return self
+
+
+class BalanceTable(Table[BalanceFields]):
+    """Balances of accounts as abas shows them.
+
+    A row holds what moved in its period (`each`), or the balance at the end of it (`running`). where: fields that
+    choose the rows of one set of books; accounts: numbers of those that are read, all without any.
+    """
+
+    rows_hold: Literal["each", "running"]
+    where: Mapping[FieldName, str] = {}
+    accounts: frozenset[str] = frozenset()
+
+
 class PaymentRequestTable(Table[PaymentRequestFields]):
     """The payment requests; with rows, where a charge names several invoices."""
 
@@ -172,6 +206,7 @@ class Tables(Entry):
     sales_order: Table[SalesOrderFields] | None = None
     invoice: InvoiceTable | None = None
     payment_request: PaymentRequestTable | None = None
+    account_balance: BalanceTable | None = None
 
 
 class OpenItemList(Entry):

@@ -1,6 +1,6 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, disputes whose last day for an answer is near or over, chargebacks, deposits that
--- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops or that several customers of abas may be, documents and records that the ERP refused, documents without an account, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+-- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops or that several customers of abas may be, documents and records that the ERP refused, documents without an account, accounts where abas shows something else than our documents, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 missing AS
 (
@@ -49,6 +49,16 @@ FROM
         toDateTime64(min(recorded_at), 3, 'UTC')
     FROM rpt_ledger_documents_now
     WHERE state = 'waiting' AND waits_for = 'NO_ACCOUNT'
+    GROUP BY currency
+    UNION ALL
+    SELECT
+        'balances unexplained',
+        currency,
+        count(),
+        sum(abs(unexplained_minor)),
+        toDateTime64(min(shown_at), 3, 'UTC')
+    FROM rpt_account_balances
+    WHERE status = 'unexplained'
     GROUP BY currency
     UNION ALL
     SELECT
@@ -177,5 +187,5 @@ FROM
     HAVING count() > 0
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
-    'ledger documents waiting', 'erp records refused', 'disputes to answer', 'chargebacks to book',
+    'ledger documents waiting', 'balances unexplained', 'erp records refused', 'disputes to answer', 'chargebacks to book',
     'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'customers to link', 'orders waiting', 'proposals open', 'alerts open'], kind), currency

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from projections.tables.fct_account_balances.row import TABLE as FCT_ACCOUNT_BALANCES
 from projections.tables.fct_alerts.row import TABLE as FCT_ALERTS
 from projections.tables.fct_charge_holds.row import TABLE as FCT_CHARGE_HOLDS
 from projections.tables.fct_customer_links.row import TABLE as FCT_CUSTOMER_LINKS
@@ -79,6 +80,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_CHARGE_HOLDS,
     FCT_CUSTOMER_LINKS,
     FCT_RATES,
+    FCT_ACCOUNT_BALANCES,
     FCT_SCHEDULE_RUNS,
     FCT_ORDERS,
 )
@@ -110,6 +112,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_charge_holds_now",
     "rpt_customer_links_now",
     "rpt_orders_now",
+    "rpt_account_balances",
 )
 
 

@@ -67,6 +67,7 @@ from schemas.records.disputes import (
     RecordDisputeFact,
 )
 from schemas.records.erp import (
+    AccountBalanceObserved,
     DocumentPosted,
     DocumentRefused,
     PostDocument,
@@ -342,6 +343,7 @@ DisputesEvents: TypeAlias = (
     DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
 )
 DisputesInbox: TypeAlias = DisputeObserved | RecordDisputeFact | DisputeDeadlineSet | DayBegan
+ErpBalances: TypeAlias = AccountBalanceObserved
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused

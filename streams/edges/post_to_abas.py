@@ -87,6 +87,8 @@ def _booked(account: str, posted: DocumentPosted) -> DocumentBooked:
         value_on=date.fromisoformat(posted.values["value_on"]),
         abas_document_id=posted.document_id,
         abas_document_number=posted.document_number,
+        category_names=posted.category_names,
+        category_amounts=posted.category_amounts,
         occurred_at=posted.occurred_at,
     )
 

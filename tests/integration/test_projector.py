@@ -40,6 +40,7 @@ pytestmark = pytest.mark.journey
 
 # What the scripted day has no records for; the golden scenarios fill these (tests/unit/projections).
 LEFT_EMPTY = {
+    "fct_account_balances",
     "fct_alerts",
     "fct_charge_holds",
     "fct_customer_links",

@@ -349,9 +349,11 @@ FIGURES = TableDef(
         Column("curr", "waehr", Kind.STRING, writable=False),
         Column("fiscalYear", "gjahr", Kind.STRING, writable=False),
         Column("month", "monat", Kind.STRING, writable=False),
+        Column("yperiod", "yzeitraum", Kind.STRING, writable=False),
         Column("debit", "soll", Kind.DOUBLE, writable=False),
         Column("credit", "haben", Kind.DOUBLE, writable=False),
         Column("saldo", "saldo", Kind.DOUBLE, writable=False),
+        Column("runBal", "kumsaldo", Kind.DOUBLE, writable=False),  # at the end of the month
     ),
     actions=("VIEW", "GET"),
 )

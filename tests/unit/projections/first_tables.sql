@@ -531,7 +531,9 @@ CREATE TABLE IF NOT EXISTS fct_document_lines
     document_id String,
     document_number String,
     role LowCardinality(String),
-    account String,
+    account String COMMENT 'in the ERP, after the label of its company where there are several',
+    is_customers_account Bool,
+    is_only_ours Bool COMMENT 'nobody but Saldo posts on an account of this role',
     cost_centre String,
     tax_code String,
     product_category String COMMENT 'of a document that has a line for each of several',
@@ -942,6 +944,24 @@ ENGINE = ReplacingMergeTree
 ORDER BY (currency_pair, rate_provider, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each rate that was recorded or corrected, each payment that was valued by one, and each that waits for one'
+;
+CREATE TABLE IF NOT EXISTS fct_account_balances
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    account String,
+    currency LowCardinality(String),
+    balance_minor Int64,
+    observed_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (account, currency, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each balance that abas showed, a debit above zero'
 ;
 CREATE TABLE IF NOT EXISTS fct_schedule_runs
 (

@@ -58,6 +58,7 @@ def eventful() -> list[Inbound]:
     asked = next(m for m in reversed(script.messages) if m.topic == IDENTIFICATION_INBOX)
     script.parked(IDENTIFICATION, asked)
     script.write_bytes(PAYMENTS, b"nonsense", headers={})
+    script.write("erp.balances.v1", example("AccountBalanceObserved"))
     script.write(PAYMENTS, example("PaymentStatusUnrecognized", paytrace_transaction_id="3"))
     script.marked(PAYMENTS, 4711)
     script.write_again(requested)
