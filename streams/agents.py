@@ -40,6 +40,7 @@ from streams.rules.catalogue import (
     PAYMENT_REQUESTS,
     WRITE_OFF_LIMITS,
     alert_policy,
+    customers_policy,
     deposit_policy,
     disputes_policy,
     ledger_policy,
@@ -140,8 +141,17 @@ KEEP_LEDGER = _decider(
 KEEP_RATES = _decider(
     "keep-rates", Topic.RATES_INBOX, Topic.RATES_EVENTS, rates, rules=RulesUsed((EXCHANGE_RATES.name,), rates_policy)
 )
-# Which vault customer is which customer of abas; their payments then find them.
-LINK_CUSTOMERS = _decider(customers.AGENT, Topic.CUSTOMERS_INBOX, Topic.CUSTOMERS_EVENTS, customers, version=2)
+# Which vault customer is which customer of abas; their payments then find them. An unknown one is created there, and
+# what it can be charged by written beside it.
+LINK_CUSTOMERS = _decider(
+    customers.AGENT,
+    Topic.CUSTOMERS_INBOX,
+    Topic.CUSTOMERS_EVENTS,
+    customers,
+    version=2,
+    rules=RulesUsed((ACCOUNT_MAPPING.name,), customers_policy),
+    reminder=customers.reminder,
+)
 # What becomes of each order of a shop: its money by PayTrace, its sales order in abas, its status in the shop.
 FULFIL_ORDERS = _decider(
     orders.AGENT,

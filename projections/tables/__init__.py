@@ -9,6 +9,7 @@ from projections.tables.fct_account_balances.row import TABLE as FCT_ACCOUNT_BAL
 from projections.tables.fct_alerts.row import TABLE as FCT_ALERTS
 from projections.tables.fct_charge_holds.row import TABLE as FCT_CHARGE_HOLDS
 from projections.tables.fct_customer_links.row import TABLE as FCT_CUSTOMER_LINKS
+from projections.tables.fct_customer_values.row import TABLE as FCT_CUSTOMER_VALUES
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
@@ -31,6 +32,7 @@ from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
 from projections.tables.fct_orders.row import TABLE as FCT_ORDERS
 from projections.tables.fct_parking.row import TABLE as FCT_PARKING
 from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENTS
+from projections.tables.fct_payment_methods.row import TABLE as FCT_PAYMENT_METHODS
 from projections.tables.fct_proposals.row import TABLE as FCT_PROPOSALS
 from projections.tables.fct_rates.row import TABLE as FCT_RATES
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
@@ -79,6 +81,8 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_NEXT_STEPS,
     FCT_CHARGE_HOLDS,
     FCT_CUSTOMER_LINKS,
+    FCT_PAYMENT_METHODS,
+    FCT_CUSTOMER_VALUES,
     FCT_RATES,
     FCT_ACCOUNT_BALANCES,
     FCT_SCHEDULE_RUNS,
@@ -112,6 +116,8 @@ VIEWS: tuple[str, ...] = (
     "rpt_charge_holds_now",
     "rpt_customer_links_now",
     "rpt_orders_now",
+    "rpt_payment_methods_now",
+    "rpt_customer_values_now",
     "rpt_account_balances",
 )
 

@@ -41,18 +41,39 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import (
+    ChangeVaultCustomer,
+    CreateCustomer,
     CustomerCommandRefused,
+    CustomerCreationRefused,
+    CustomerCreationRequested,
+    CustomerFollowed,
     CustomerHintAnswered,
     CustomerHinted,
     CustomerHintRecorded,
+    CustomerLeft,
     CustomerLinkContested,
     CustomerLinked,
     CustomerLinkWaiting,
     CustomerNoted,
     CustomerUnlinked,
+    CustomerValueAgreed,
+    CustomerValueDecided,
+    CustomerValueDiffers,
+    CustomerValuesAsked,
+    CustomerValuesRecorded,
+    CustomerValuesRefused,
+    CustomerValuesShown,
+    CustomerValuesTaken,
+    DecideCustomerAgain,
     ErpCustomerObserved,
+    KeepCustomerValue,
+    LeaveCustomer,
     LinkCustomer,
+    PaymentMethodChanged,
+    PaymentMethodWriteRequested,
     UnlinkCustomer,
+    VaultCustomerChanged,
+    VaultCustomerNotChanged,
     VaultCustomerObserved,
 )
 from schemas.records.disputes import (
@@ -329,6 +350,20 @@ CustomersEvents: TypeAlias = (
     | CustomerLinkWaiting
     | CustomerLinkContested
     | CustomerCommandRefused
+    | CustomerCreationRequested
+    | CustomerCreationRefused
+    | CustomerLeft
+    | CustomerFollowed
+    | CustomerValuesShown
+    | CustomerValuesRecorded
+    | CustomerValuesAsked
+    | CustomerValuesTaken
+    | CustomerValuesRefused
+    | CustomerValueDiffers
+    | CustomerValueAgreed
+    | CustomerValueDecided
+    | PaymentMethodChanged
+    | PaymentMethodWriteRequested
 )
 CustomersInbox: TypeAlias = (
     VaultCustomerObserved
@@ -338,6 +373,16 @@ CustomersInbox: TypeAlias = (
     | CustomerHintAnswered
     | LinkCustomer
     | UnlinkCustomer
+    | CreateCustomer
+    | LeaveCustomer
+    | RecordSaved
+    | RecordRefused
+    | CustomerFollowed
+    | CustomerValuesShown
+    | KeepCustomerValue
+    | VaultCustomerChanged
+    | VaultCustomerNotChanged
+    | DecideCustomerAgain
 )
 DisputesEvents: TypeAlias = (
     DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
@@ -601,6 +646,8 @@ ShopCommands: TypeAlias = WriteToShop
 ShopOutcomes: TypeAlias = ShopWritten | ShopWriteRefused
 SourcesCursors: TypeAlias = SourceCursor
 SubscriptionsInbox: TypeAlias = RecurrenceObserved
+VaultCommands: TypeAlias = ChangeVaultCustomer
+VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged
 WebhookCommands: TypeAlias = SendNotification
 WebhookOutcomes: TypeAlias = NotificationSent | NotificationRefused
 TaskRequests: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested | RulesAdopted

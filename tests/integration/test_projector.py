@@ -54,6 +54,8 @@ LEFT_EMPTY = {
     "fct_journal_lines",
     "fct_ledger_documents",
     "fct_next_steps",
+    "fct_payment_methods",
+    "fct_customer_values",
     "fct_proposals",
     "fct_dispute_events",
     "fct_dispute_deadlines",

@@ -919,7 +919,57 @@ CREATE TABLE IF NOT EXISTS fct_customer_links
 ENGINE = ReplacingMergeTree
 ORDER BY (data_subject, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'Each link, its end, each reason for waiting and each contest'
+COMMENT 'Each link, its end, each reason for waiting, each contest, each creation in abas, each that is left'
+;
+CREATE TABLE IF NOT EXISTS fct_payment_methods
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    data_subject String COMMENT 'vault customer, as sources name it: paytrace/<merchant>/<id>',
+    vault_customer_id String,
+    method LowCardinality(String),
+    change LowCardinality(String) COMMENT 'ADDED, CHANGED or REMOVED',
+    card_brand LowCardinality(String) COMMENT 'empty where the gateway names none',
+    card_last_four String COMMENT 'of a removed card those that it had; empty of a bank account',
+    card_expires_on Nullable(Date32),
+    card_fingerprint String COMMENT 'equal for equal cards; empty where the gateway gives none',
+    was_last_four String,
+    was_expires_on Nullable(Date32),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (data_subject, method, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'One change of one method'
+;
+CREATE TABLE IF NOT EXISTS fct_customer_values
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    data_subject String COMMENT 'vault customer, as sources name it: paytrace/<merchant>/<id>',
+    vault_customer_id String,
+    field LowCardinality(String) COMMENT 'name, email, phone, billing or shipping',
+    stands LowCardinality(String) COMMENT 'whose value stands: abas or paytrace; empty where both agree',
+    why LowCardinality(String) COMMENT 'of a difference: never the same, other changed, both changed; of a refusal its code',
+    detail String COMMENT 'what the other side said of a refusal',
+    is_waiting Int64 COMMENT '1 where nothing is written before a person decides',
+    decided_by LowCardinality(String),
+    reason String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (data_subject, field, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'One step of one value: no value itself, which stays sealed where it is'
 ;
 CREATE TABLE IF NOT EXISTS fct_rates
 (
