@@ -9,7 +9,6 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
-from schemas.records.alerts import NotificationRefused, NotificationSent
 from schemas.records.by_topic import MailCommands, MailOutcomes, WebhookCommands, WebhookOutcomes
 from schemas.topic import Topic
 from streams.edges.ports import Notifier
@@ -22,18 +21,23 @@ MESSAGES_AT_ONCE = 5
 
 def send_mail(notifier: Notifier) -> Effect[Stateless, MailCommands, MailOutcomes]:
     """Return the work of send-mail, by this mail server."""
-    return _sending("send-mail", Topic.MAIL_COMMANDS, Topic.MAIL_OUTCOMES, notifier)
+
+    async def perform(_state: Stateless, command: MailCommands) -> tuple[MailOutcomes, ...]:
+        return (await notifier.send(command),)
+
+    return _sending("send-mail", Topic.MAIL_COMMANDS, Topic.MAIL_OUTCOMES, perform)
 
 
 def send_webhooks(notifier: Notifier) -> Effect[Stateless, WebhookCommands, WebhookOutcomes]:
     """Return the work of send-webhooks, by HTTP."""
-    return _sending("send-webhooks", Topic.WEBHOOK_COMMANDS, Topic.WEBHOOK_OUTCOMES, notifier)
 
-
-def _sending(name: str, inbox: Topic, journal: Topic, notifier: Notifier) -> Effect[Stateless, Any, Any]:
-    async def perform(_state: Stateless, command: Any) -> tuple[NotificationSent | NotificationRefused, ...]:
+    async def perform(_state: Stateless, command: WebhookCommands) -> tuple[WebhookOutcomes, ...]:
         return (await notifier.send(command),)
 
+    return _sending("send-webhooks", Topic.WEBHOOK_COMMANDS, Topic.WEBHOOK_OUTCOMES, perform)
+
+
+def _sending(name: str, inbox: Topic, journal: Topic, perform: Any) -> Effect[Stateless, Any, Any]:
     return Effect(
         name=name,
         inbox=inbox,

@@ -24,6 +24,7 @@ from streams.agents import DECIDERS
 from streams.edges.notify import send_mail, send_webhooks
 from streams.edges.post_to_abas import post_to_abas
 from streams.edges.send_to_paytrace import send_to_paytrace
+from streams.edges.stateless import Stateless
 from streams.edges.subject_keys import SubjectKeys
 from streams.edges.write_to_shop import write_to_shop
 from streams.edges.write_to_vault import write_to_vault
@@ -70,6 +71,7 @@ REPOSITORY = Path(__file__).parents[3]
 UNIONS = REPOSITORY / "schemas/records/by_topic.py"
 # Where the unions of inboxes and journals are taken apart, and in how many places. The two sinks do it as well; what
 # they import besides would cost this test half a minute.
+NO_RECORDS = {"risk"}  # judges what the back-test reads; no agent yet
 RULES = {
     "streams/domain/alerts/decider.py": 2,
     "streams/domain/approvals/decider.py": 2,
@@ -93,7 +95,7 @@ RULES = {
 
 def test_every_context_is_listed_here_and_in_the_import_contract() -> None:
     contexts = {package.parent.name for package in (REPOSITORY / "streams/domain").glob("*/__init__.py")}
-    assert contexts == {Path(name).parent.name for name in RULES}
+    assert contexts - NO_RECORDS == {Path(name).parent.name for name in RULES}
     contract = (REPOSITORY / ".importlinter").read_text("utf-8").partition("[importlinter:contract:contexts]")[2]
     assert contexts == set(re.findall(r"^    streams\.domain\.(\w+)$", contract.partition("\n\n")[0], re.MULTILINE))
 
@@ -117,7 +119,7 @@ def taken_by(rule: Any) -> Any:
 def test_a_rule_takes_the_union_of_its_topic(processor: AnyProcessor) -> None:
     rule = processor.decide if isinstance(processor, Decider) else as_a(Effect, processor).perform
     assert taken_by(rule) == union(processor.inbox)
-    if processor.name != "post-to-abas":
+    if processor.state_type is not Stateless:
         assert taken_by(processor.evolve) == union(processor.journal)
     assert catalog.journal_of(processor.inbox).name == processor.journal
 
