@@ -78,6 +78,7 @@ class Topic(StrEnum):
     SHOP_COMMANDS_DLQ = "shop.commands.v1.dlq"
     SHOP_OUTCOMES = "shop.outcomes.v1"
     SOURCES_CURSORS = "sources.cursors.v1"
+    SUBSCRIPTIONS_EVENTS = "subscriptions.events.v1"
     SUBSCRIPTIONS_INBOX = "subscriptions.inbox.v1"
     SUBSCRIPTIONS_INBOX_DLQ = "subscriptions.inbox.v1.dlq"
     VAULT_COMMANDS = "vault.commands.v1"

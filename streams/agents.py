@@ -25,6 +25,7 @@ from streams.domain import (
     rates,
     receivables,
     settlement,
+    subscriptions,
 )
 from streams.log.records import Inbound
 from streams.rules import adoption
@@ -162,6 +163,14 @@ FULFIL_ORDERS = _decider(
     rules=RulesUsed((ORDER_FULFILMENT.name,), orders_policy),
     reminder=orders.reminder,
 )
+# Which runs of subscriptions are expected, what became of each, and when one is charged again. Facts come in any order.
+RUN_SUBSCRIPTIONS = _decider(
+    "run-subscriptions",
+    Topic.SUBSCRIPTIONS_INBOX,
+    Topic.SUBSCRIPTIONS_EVENTS,
+    subscriptions,
+    is_order_free=True,
+)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 # Which conditions become alerts, and who is told of them when.
@@ -183,6 +192,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     KEEP_RATES,
     LINK_CUSTOMERS,
     FULFIL_ORDERS,
+    RUN_SUBSCRIPTIONS,
     HOLD_APPROVALS,
     RAISE_ALERTS,
     ADOPT_RULES,

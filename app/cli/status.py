@@ -146,6 +146,10 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "rest of a deposit on unidentified receipts|rests of deposits on unidentified receipts",
         "saldo report deposit_breaks",
     ),
+    "subscription runs": (
+        "run of a subscription missed or declined|runs of subscriptions missed or declined",
+        "saldo report subscription_runs",
+    ),
     "refunds that came back": (
         "refund came back and is owed to the customer|refunds came back and are owed to customers",
         "saldo report refunds_that_came_back",

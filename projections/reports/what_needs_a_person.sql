@@ -158,7 +158,7 @@ FROM
     WHERE isNull(most_entries)
     HAVING count() > 0
     UNION ALL
-    SELECT 'customers to link', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
+    SELECT 'customers to link', 'subscription runs', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
     FROM rpt_customer_links_now
     WHERE status IN ('contested', 'waiting')
     HAVING count() > 0
@@ -177,6 +177,11 @@ FROM
     FROM rpt_orders_now
     WHERE waits_for != ''
     HAVING count() > 0
+    UNION ALL
+    SELECT 'subscription runs', toString(currency), count(), sum(toInt128(amount_minor)), toDateTime64(min(recorded_at), 3, 'UTC')
+    FROM rpt_subscription_runs_now
+    WHERE status IN ('MISSED', 'NEEDS_CARD', 'NEEDS_PERSON')
+    GROUP BY currency
     UNION ALL
     SELECT 'alerts open', '', count(), 0, toDateTime64(min(opened_at), 3, 'UTC')
     FROM rpt_alerts_now

@@ -40,6 +40,8 @@ from projections.tables.fct_schedule_runs.row import TABLE as FCT_SCHEDULE_RUNS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
 from projections.tables.fct_settlement_days.row import TABLE as FCT_SETTLEMENT_DAYS
 from projections.tables.fct_settlement_lines.row import TABLE as FCT_SETTLEMENT_LINES
+from projections.tables.fct_subscription_runs.row import TABLE as FCT_SUBSCRIPTION_RUNS
+from projections.tables.fct_subscriptions.row import TABLE as FCT_SUBSCRIPTIONS
 from projections.tables.fct_suggestions.row import TABLE as FCT_SUGGESTIONS
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unrecognized.row import TABLE as FCT_UNRECOGNIZED
@@ -87,6 +89,8 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_ACCOUNT_BALANCES,
     FCT_SCHEDULE_RUNS,
     FCT_ORDERS,
+    FCT_SUBSCRIPTIONS,
+    FCT_SUBSCRIPTION_RUNS,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
@@ -116,6 +120,8 @@ VIEWS: tuple[str, ...] = (
     "rpt_charge_holds_now",
     "rpt_customer_links_now",
     "rpt_orders_now",
+    "rpt_subscriptions_now",
+    "rpt_subscription_runs_now",
     "rpt_payment_methods_now",
     "rpt_customer_values_now",
     "rpt_account_balances",

@@ -311,7 +311,22 @@ from schemas.records.settlement import (
     UnmatchDeposit,
 )
 from schemas.records.sources import SourceCursor
-from schemas.records.subscriptions import RecurrenceObserved
+from schemas.records.subscriptions import (
+    ChangeSubscription,
+    RecurrenceObserved,
+    RunChargeAsked,
+    RunChargeEnded,
+    SetSubscription,
+    SubscriptionChanged,
+    SubscriptionCommandRefused,
+    SubscriptionDayBegan,
+    SubscriptionDayReached,
+    SubscriptionPaymentSeen,
+    SubscriptionRunChanged,
+    SubscriptionSet,
+    SubscriptionStatusChanged,
+    SubscriptionWatchAsked,
+)
 from schemas.records.tasks import (
     BreakerReset,
     BreakerResetRequested,
@@ -645,7 +660,30 @@ ShopClaims: TypeAlias = ShopWriteClaimed
 ShopCommands: TypeAlias = WriteToShop
 ShopOutcomes: TypeAlias = ShopWritten | ShopWriteRefused
 SourcesCursors: TypeAlias = SourceCursor
-SubscriptionsInbox: TypeAlias = RecurrenceObserved
+SubscriptionsEvents: TypeAlias = (
+    RecurrenceObserved
+    | SubscriptionPaymentSeen
+    | SubscriptionSet
+    | SubscriptionChanged
+    | SubscriptionCommandRefused
+    | SubscriptionDayReached
+    | RunChargeAsked
+    | RunChargeEnded
+    | SubscriptionRunChanged
+    | SubscriptionStatusChanged
+    | SubscriptionDayBegan
+    | SubscriptionWatchAsked
+)
+SubscriptionsInbox: TypeAlias = (
+    RecurrenceObserved
+    | SubscriptionPaymentSeen
+    | SetSubscription
+    | ChangeSubscription
+    | RunChargeEnded
+    | SubscriptionDayReached
+    | SubscriptionDayBegan
+    | SubscriptionWatchAsked
+)
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged
 WebhookCommands: TypeAlias = SendNotification

@@ -49,6 +49,8 @@ LEFT_EMPTY = {
     "fct_rates",
     "fct_orders",
     "fct_schedule_runs",
+    "fct_subscriptions",
+    "fct_subscription_runs",
     "fct_decisions",
     "fct_deposit_reports",
     "fct_journal_lines",

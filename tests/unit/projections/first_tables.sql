@@ -1066,6 +1066,68 @@ ORDER BY (shop_order, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each step of an order, as it was recorded'
 ;
+CREATE TABLE IF NOT EXISTS fct_subscriptions
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    vault_customer_id String,
+    subscription_id String,
+    is_of_paytrace Int64 COMMENT '1 where PayTrace charges it by itself',
+    status LowCardinality(String),
+    change LowCardinality(String) COMMENT 'what a person did; empty otherwise',
+    change_on Nullable(Date32) COMMENT 'day from which terms or a change count, or the run that it means',
+    amount_minor Int64,
+    currency LowCardinality(String),
+    frequency LowCardinality(String),
+    next_due_on Nullable(Date32),
+    run_count Nullable(Int32) COMMENT 'runs in all; null without end',
+    credit_minor Int64 COMMENT 'what the days after its end come to, where it prorates',
+    description String,
+    decided_by LowCardinality(String),
+    reason String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (vault_customer_id, subscription_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each status of a subscription, each setting of its terms and each change by a person'
+;
+CREATE TABLE IF NOT EXISTS fct_subscription_runs
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    vault_customer_id String,
+    subscription_id String COMMENT 'empty of the end of a charge, which its reference names',
+    due_on Nullable(Date32),
+    is_of_paytrace Int64 COMMENT '1 where PayTrace charges it by itself',
+    status LowCardinality(String) COMMENT 'of a charge ASKED, DONE or REFUSED',
+    amount_minor Int64,
+    prorated_minor Int64 COMMENT 'part of the amount that comes from parts of periods',
+    currency LowCardinality(String),
+    paytrace_transaction_id String,
+    linked_by LowCardinality(String),
+    attempt_count Int32 COMMENT 'of a charge its number',
+    next_try_on Nullable(Date32),
+    why String COMMENT 'of a charge what PayTrace said',
+    call_reference String,
+    is_by_person Int64 COMMENT '1 where a person asked for the charge',
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (vault_customer_id, subscription_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each status of a run, each charge that was asked of PayTrace, and what came of it'
+;
 CREATE TABLE IF NOT EXISTS saldo_positions
 (
     source_topic LowCardinality(String),

@@ -87,6 +87,8 @@ def eventful() -> list[Inbound]:
     script.write("customers.events.v1", example("CustomerValueDiffers"))
     script.write("schedules.runs.v1", example("ScheduleRunBegun"))
     script.write("orders.events.v1", example("OrderPlaced"))
+    for name in ("SubscriptionStatusChanged", "SubscriptionRunChanged"):
+        script.write("subscriptions.events.v1", example(name))
     return script.messages
 
 

@@ -69,6 +69,9 @@ NOTHING_OF_IT_THAT_DAY = {
     "order_of",
     "orders_without_payment",
     "payments_without_order",
+    "subscriptions",
+    "subscription_runs",
+    "subscription_attempts",
 }
 
 # Its rows are the limits of the networks, whatever happened.

@@ -87,6 +87,7 @@ RULES = {
     "streams/domain/receivables/changes.py": 1,
     "streams/domain/settlement/reconciling.py": 1,
     "streams/domain/settlement/books.py": 1,
+    "streams/domain/subscriptions/decider.py": 2,
 }
 
 
