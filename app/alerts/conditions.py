@@ -56,8 +56,10 @@ _REPORT_OF: Final = {
     "payments not recognized": "waiting?place=payments",
     "chargebacks to book": "waiting?place=disputes",
     "bank lines unexplained": "reports/deposit_breaks",
+    "balances unexplained": "reports/account_balances",
     "refunds that came back": "reports/refunds_that_came_back",
     "deposits overdue": "reports/deposit_breaks",
+    "subscription runs": "reports/subscription_runs",
     "records unreadable": "reports/unreadable_records",
 }
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from infra.demo.bank import Bank
     from infra.demo.month import Trading
     from infra.demo.processor import Processor, Stage
-    from infra.demo.watch import PipelineStatus, Watcher
+    from infra.demo.watch import PipelineStatus, Underway, Watcher
     from infra.demo.world import World
     from infra.installation.stack import Stack
 
@@ -113,7 +113,7 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
     columns = (TextColumn("{task.description:42}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
 
-        def follow(title: str) -> Callable[[PipelineStatus], None]:
+        def follow(title: str) -> Callable[[Underway], None]:
             bar = progress.add_task(title, total=None)
             return lambda status: progress.update(
                 bar,
@@ -154,7 +154,7 @@ async def _live(
     watcher: Watcher,
     month: Sequence[Trading],
     step: Callable[[str, int], Callable[[str], None]],
-    follow: Callable[[str], Callable[[PipelineStatus], None]],
+    follow: Callable[[str], Callable[[Underway], None]],
 ) -> PipelineStatus | None:
     """Live the month day by day, and return how the pipeline stands when all has come to rest."""
     from infra.demo.bank import Bank
@@ -233,7 +233,7 @@ def _put_on_account(watcher: Watcher) -> None:
         on_account(waiting[0], "the customer asks for it to be kept for the next invoice")
 
 
-def _rest(watcher: Watcher, report: Callable[[PipelineStatus], None]) -> PipelineStatus | None:
+def _rest(watcher: Watcher, report: Callable[[Underway], None]) -> PipelineStatus | None:
     return watcher.wait_until(lambda status: status.is_settled, timeout_s=watcher.patience_s, report=report)
 
 

@@ -51,6 +51,7 @@ from connectors.abas.settings import AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.abas.working_set import close_left_open
+from connectors.common.several import held_apart
 from connectors.mail.sink import MailSink
 from connectors.paytrace.accounts import AccountReaders, AccountSinks
 from connectors.paytrace.backfill import BackfillProgress, backfill
@@ -62,6 +63,7 @@ from connectors.paytrace.hooks import PayTraceReader
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
+from connectors.paytrace.vault_sink import VaultSink
 from connectors.rates.source import RatesSource
 from connectors.shop.settings import ShopSettings
 from connectors.shop.source import ShopSource
@@ -75,9 +77,10 @@ from reconcile.files.dispute_hooks import HookReader
 from reconcile.files.disputes import load_dispute_profile
 from reconcile.files.received import Accounts
 from schemas import catalog
-from schemas.failures import ContractBroken, Unavailable
+from schemas.failures import ContractBroken, Delayed, Unavailable
 from schemas.files.owned import FileInvalid
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
+from schemas.records.customers import ChangeVaultCustomer, VaultCustomerChanged, VaultCustomerNotChanged
 from schemas.records.erp import SaveRecord
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -90,7 +93,7 @@ from schemas.records.orders import ShopWriteRefused, ShopWritten, WriteToShop
 from schemas.values.clock import utc_now
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace, write_to_shop
+from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace, write_to_shop, write_to_vault
 from streams.edges.claims import Claims
 from streams.edges.opening import save_opened
 from streams.edges.ports import Observation
@@ -133,6 +136,8 @@ SIDE_AGAIN_S = 60.0
 # The second poll of each source, as people see it in `saldo status`.
 PAYTRACE_FACTS, ABAS_PAYMENT_REQUESTS = f"{PayTraceSource.name} facts", f"{AbasSource.name} payment requests"
 ABAS_CUSTOMERS = f"{AbasSource.name} customers"
+ABAS_BALANCES = f"{AbasSource.name} balances"
+ABAS_POLLS = (AbasSource.name, ABAS_CUSTOMERS, ABAS_BALANCES, ABAS_PAYMENT_REQUESTS)  # the last one is optional
 
 
 def codec(settings: Settings) -> Codec:
@@ -299,6 +304,27 @@ class PayTraceCalls:
         return self._sinks
 
 
+class VaultSinks:
+    """The vaults of the merchant accounts, each opened on first use, inside the loop that uses it."""
+
+    def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
+        self._edges = edges or Edges(settings)
+        self._accounts = settings.paytrace.each()
+        self._opened: dict[str, VaultSink] = {}
+
+    async def change(self, command: ChangeVaultCustomer) -> VaultCustomerChanged | VaultCustomerNotChanged:
+        """Change one vault customer; see streams.edges.ports.VaultWriter. An account that is away delays its own."""
+        account = self._accounts.get(command.merchant)
+        if account is None:
+            raise Delayed(
+                f"merchant account {command.merchant!r} is in no setting any more; put it back into [paytrace]"
+            )
+        if command.merchant not in self._opened:
+            self._opened[command.merchant] = VaultSink(open_gateway(account, transport=self._edges.paytrace))
+        changed = self._opened[command.merchant].change(command)
+        return await held_apart(changed, f"merchant account {command.merchant}", alone=len(self._accounts) == 1)
+
+
 class ShopSinks:
     """The shops that are written into, each opened on first use, inside the loop that uses it."""
 
@@ -363,6 +389,7 @@ def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
         sink_processor(settings),
         *notifying_processors(settings),
         shop_processor(settings),
+        vault_processor(settings),
         erasing_processor(settings),
     )
 
@@ -387,6 +414,13 @@ def notifying_processors(
         notify.send_mail(MailSink(settings.mail, console_url=console_url)),
         notify.send_webhooks(WebhookSink(settings.webhook, console_url=console_url, transport=webhooks)),
     )
+
+
+def vault_processor(settings: Settings, edges: Edges | None = None) -> write_to_vault.VaultWrites:
+    """Return what is written into PayTrace's vaults; nothing is contacted before the first command."""
+    edges = edges or Edges(settings)
+    keys = partial(edges.subject_keys, write_to_vault.AGENT)
+    return write_to_vault.write_to_vault(VaultSinks(settings, edges), keys)
 
 
 def shop_processor(settings: Settings) -> write_to_shop.Writes:
@@ -628,7 +662,8 @@ async def poll_paytrace(
     names: tuple[str, str],
 ) -> None:
     """Both polls of a merchant account, side by side, until asked to stop."""
-    source, facts = PayTraceSource(client, account), PayTraceFacts(client, account)
+    source = PayTraceSource(client, account)
+    facts = PayTraceFacts(client, account, known=lambda: publisher.subjects)
     await poll_together(
         poll_forever(
             names[0],
@@ -679,9 +714,8 @@ async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
     settings = settings.as_role(SOURCE_ABAS)
     async with _log(settings, signer(settings)) as log:
         companies = settings.abas.each()
-        all_three = (AbasSource.name, ABAS_CUSTOMERS, ABAS_PAYMENT_REQUESTS)
-        names = {label: tuple(f"{name} {label}".rstrip() for name in all_three) for label in companies}
-        polls = [name for each in names.values() for name in each[: 3 if settings.polling.payment_requests else 2]]
+        names = {label: tuple(f"{name} {label}".rstrip() for name in ABAS_POLLS) for label in companies}
+        polls = [name for each in names.values() for name in each[: 4 if settings.polling.payment_requests else 3]]
         status = SourceFile(settings.data_dir, AbasSource.name, tuple(polls))
         _serve_metrics(settings.polling.abas_metrics_port)
         publisher = Publisher(AbasSource.name, log, codec(settings), subject_keys(settings, log, SOURCE_ABAS).seal)
@@ -719,7 +753,7 @@ async def poll_abas(
     stop: asyncio.Event,
     observer: PollObserver,
     label: str = "",
-    names: Sequence[str] = (AbasSource.name, ABAS_CUSTOMERS, ABAS_PAYMENT_REQUESTS),
+    names: Sequence[str] = ABAS_POLLS,
 ) -> None:
     """All polls of a company, side by side, until asked to stop."""
     source: AbasSource | None = None
@@ -742,9 +776,10 @@ async def poll_abas(
     polls = [
         poll(names[0], AbasSource.poll, polling.abas_every_s),
         poll(names[1], AbasSource.customers, polling.facts_every_s),
+        poll(names[2], AbasSource.balances, polling.facts_every_s),
     ]
     if polling.payment_requests:
-        polls.append(poll(names[2], AbasSource.payment_requests, polling.abas_every_s))
+        polls.append(poll(names[3], AbasSource.payment_requests, polling.abas_every_s))
     await poll_together(*polls)
 
 

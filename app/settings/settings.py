@@ -143,7 +143,7 @@ class PollingSettings(BaseModel):
     paytrace_every_s / abas_every_s   pause between two polls
     rates_every_s                     the same for exchange rates, which providers publish once a day
     facts_every_s                     the same for PayTrace's batches, vault customers and schedules, and for
-                                      abas' customers
+                                      abas' customers and balances
     recent_days                       days that each PayTrace poll reads; the whole look-back window
                                       (PayTraceSettings.lookback_window_days) is read every whole_window_every_s
     payment_requests                  whether payment requests are read from abas, and so carried out at PayTrace

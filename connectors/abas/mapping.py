@@ -54,13 +54,13 @@ def to_open_item_observed(
     Ensures: is_open is False once abas filed the item or nothing of it is open.
     Raises:  AbasRecordUnreadable naming record and field.
     """
-    currency = _currency(item, fields.currency)
-    open_minor = _minor(item, fields.open, currency, formats)
+    currency = currency_of(item, fields.currency)
+    open_minor = minor_of(item, fields.open, currency, formats)
     return OpenItemObserved(
         abas_open_item_id=_record_id(item),
-        abas_customer_id=_required_text(item, fields.customer_number),
-        invoice_number=_required_text(item, fields.invoice_number),
-        amount_minor=_minor(item, fields.amount, currency, formats),
+        abas_customer_id=required_text(item, fields.customer_number),
+        invoice_number=required_text(item, fields.invoice_number),
+        amount_minor=minor_of(item, fields.amount, currency, formats),
         open_minor=open_minor,
         currency=currency,
         due_on=_optional_date(item, fields.due_on, formats),
@@ -83,7 +83,7 @@ def _taxes(item: ErpObject, fields: ItemFields, currency: str, formats: Formats)
         (fields.tax_code_2, fields.taxed_2, fields.tax_2),
     )
     found = [
-        (code, _minor(item, gross or fields.amount, currency, formats), _minor(item, tax, currency, formats))
+        (code, minor_of(item, gross or fields.amount, currency, formats), minor_of(item, tax, currency, formats))
         for name, gross, tax in rates
         if tax is not None and (code := _optional_text(item, name)) is not None
     ]
@@ -100,8 +100,8 @@ def _booked_base(item: ErpObject, fields: ItemFields, formats: Formats) -> dict[
         return {}
     if _number(item, fields.booked_base, formats) is None:
         return {}
-    currency = _currency(item, fields.booked_base_currency)
-    minor = _minor(item, fields.booked_base, currency, formats)
+    currency = currency_of(item, fields.booked_base_currency)
+    minor = minor_of(item, fields.booked_base, currency, formats)
     return {"booked_base_minor": minor, "booked_base_currency": currency}
 
 
@@ -172,7 +172,7 @@ def to_customer_referenced(
         return None
     return CustomerReferenced(
         token=vault_token(vault_customer_id),
-        abas_customer_id=_required_text(customer, fields.number),
+        abas_customer_id=required_text(customer, fields.number),
         observed_at=observed_at,
     )
 
@@ -186,23 +186,32 @@ def to_customer_observed(customer: ErpObject, fields: CustomerFields, *, observe
     def text(field: str | None) -> str:
         return "" if field is None else mask_sensitive(read_text(customer.head.get(field)))
 
-    number = _required_text(customer, fields.number)
+    number = required_text(customer, fields.number)
     person = Person(
         name=text(fields.name),
         email=text(fields.email),
+        phone=text(fields.phone),
         billing=Address(
             street=text(fields.street),
             postal_code=text(fields.zip_code),
             town=text(fields.town),
             country=text(fields.country),
         ),
+        shipping=Address(
+            street=text(fields.shipping_street),
+            postal_code=text(fields.shipping_zip_code),
+            town=text(fields.shipping_town),
+            country=text(fields.shipping_country),
+        ),
     )
     return ErpCustomerObserved(
         abas_customer_id=number,
         data_subject=f"abas/{number}",
-        person=person.as_text(),
+        person=person.values(),
         **person.digests(),
+        value_digests=person.value_digests(),
         recorded_vault_customer=mask_reference(text(fields.vault_customer)) or None,
+        erp_version=version if isinstance(version := customer.meta.get("version"), int) else None,
         observed_at=observed_at,
         raw=json.dumps({fields.number: number}, sort_keys=True),
     )
@@ -214,8 +223,8 @@ def to_order_referenced(order: ErpObject, fields: SalesOrderFields, *, observed_
     Raises: AbasRecordUnreadable naming order and field.
     """
     return CustomerReferenced(
-        token=order_token(_required_text(order, fields.number)),
-        abas_customer_id=_required_text(order, fields.customer_number),
+        token=order_token(required_text(order, fields.number)),
+        abas_customer_id=required_text(order, fields.customer_number),
         observed_at=observed_at,
     )
 
@@ -231,8 +240,8 @@ def to_payment_request_observed(
              kind's.
     """
     fields = table.fields
-    currency = _currency(payment_request, fields.currency)
-    amount_minor = _minor(payment_request, fields.amount, currency, formats)
+    currency = currency_of(payment_request, fields.currency)
+    amount_minor = minor_of(payment_request, fields.amount, currency, formats)
     parts = tuple(_parts(payment_request, table, currency, formats))
     if amount_minor < 0:
         raise _unreadable(payment_request, fields.amount, "is below zero")
@@ -242,12 +251,12 @@ def to_payment_request_observed(
     )
     return PaymentRequestObserved(
         payment_request_id=_record_id(payment_request),
-        payment_request_number=_required_text(payment_request, fields.number),
+        payment_request_number=required_text(payment_request, fields.number),
         kind=PAYMENT_REQUEST_KINDS.get(_word(raw_kind), PaymentRequestKind.UNKNOWN),
         raw_kind=raw_kind,
         status=PAYMENT_REQUEST_STATUSES.get(_word(raw_status), PaymentRequestStatus.UNKNOWN),
         raw_status=raw_status,
-        abas_customer_id=_required_text(payment_request, fields.customer_number),
+        abas_customer_id=required_text(payment_request, fields.customer_number),
         amount_minor=amount_minor,
         currency=currency,
         paytrace_transaction_id=_safe_text(payment_request, fields.paytrace_transaction_id) or None,
@@ -273,7 +282,7 @@ def _parts(
         line = replace(payment_request, head=row)
         number = _safe_text(line, table.rows.invoice_number)
         if number or read_text(row.get(table.rows.amount)):
-            yield number, _minor(line, table.rows.amount, currency, formats)
+            yield number, minor_of(line, table.rows.amount, currency, formats)
 
 
 def _word(text: str) -> str:
@@ -392,7 +401,11 @@ def _record_id(item: ErpObject) -> str:
     return item.id
 
 
-def _minor(item: ErpObject, name: str, currency: str, formats: Formats) -> int:
+def minor_of(item: ErpObject, name: str, currency: str, formats: Formats) -> int:
+    """Return an amount in minor units of its currency.
+
+    Raises: AbasRecordUnreadable naming record and field.
+    """
     value = _value(item, name)
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise _unreadable(item, name, "holds no number")
@@ -440,7 +453,7 @@ def _without_noise(value: Decimal | int, currency: str) -> Decimal | int:
     return near if abs(value - near) <= _NOISE else value
 
 
-def _currency(item: ErpObject, name: str) -> str:
+def currency_of(item: ErpObject, name: str) -> str:
     """Read a currency: its three letters are the value, or the text beside a reference."""
     entry = item.head.get(name)
     shown = (_text(entry), ((entry.text if entry is not None else None) or "").strip())
@@ -475,7 +488,11 @@ def read_instant(item: ErpObject, name: str, formats: Formats) -> datetime:
         raise _unreadable(item, name, str(error)) from error
 
 
-def _required_text(item: ErpObject, name: str) -> str:
+def required_text(item: ErpObject, name: str) -> str:
+    """Return a text that must be there.
+
+    Raises: AbasRecordUnreadable naming record and field.
+    """
     text = read_text(item.head.get(name)) or (item.id if name == "id" else "")
     if not text:
         raise _unreadable(item, name, "is missing or empty")

@@ -24,6 +24,7 @@ from connectors.abas.errors import (
 )
 from connectors.abas.mapping import is_day, plain_amount, to_date_text
 from connectors.abas.profile import (
+    BalanceTable,
     DocumentWay,
     Formats,
     InvoiceTable,
@@ -103,6 +104,8 @@ class _Check:
             rows = entry.rows.model_dump(exclude_none=True) if isinstance(entry, InvoiceTable) else {}
             for field_role, name in rows.items():
                 await self._field((*path, "rows", field_role), entry.table, name)
+            for name in entry.where if isinstance(entry, BalanceTable) else ():
+                await self._field((*path, "where", name), entry.table, name)
             await self._field((*path, "order_by"), entry.table, entry.order_by)
 
     def _table(self, path: tuple[str, ...], table: str, meta_name: str) -> bool:

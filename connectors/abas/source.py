@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from connectors.abas.balances import BalanceRow, to_balance_row, to_balances_observed
 from connectors.abas.client import AbasClient, press, set_field
-from connectors.abas.criteria import Filing, Selection, at_least, not_empty
+from connectors.abas.criteria import Filing, Selection, at_least, equals, not_empty
 from connectors.abas.errors import AbasAddressWrong, AbasRecordUnreadable, AbasRefused
 from connectors.abas.invoice_lines import ASKED_AT_ONCE, InvoiceLines, Lines, in_minor_units
 from connectors.abas.mapping import (
@@ -29,6 +30,7 @@ from connectors.abas.settings import AbasSettings
 from connectors.abas.vanished import Vanished
 from connectors.abas.wire import ErpObject
 from schemas.records.customers import ErpCustomerObserved
+from schemas.records.erp import AccountBalanceObserved
 from schemas.records.gateway import PaymentRequestObserved
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
@@ -39,6 +41,7 @@ Record = OpenItemObserved | OpenItemReferenced | CustomerReferenced
 Observation = tuple[str, tuple[Record, ...]]
 PaymentRequestObservation = tuple[str, tuple[PaymentRequestObserved, ...]]
 CustomerObservation = tuple[str, tuple[ErpCustomerObserved, ...]]
+BalanceObservation = tuple[str, tuple[AccountBalanceObserved, ...]]
 
 _SHOWN_UNREADABLE = 20  # enough to see a pattern, few enough for a log line
 
@@ -144,6 +147,29 @@ class AbasSource:
                 unreadable.add(error)
                 continue
             yield f"customer-person/{customer.id}", (observed,)
+        unreadable.report()
+
+    async def balances(self) -> AsyncIterator[BalanceObservation]:
+        """Yield the balance of each account of the general ledger by currency; nothing where the profile names none.
+
+        Ensures, Raises: as poll. observed_at is the time before the first row is read.
+        """
+        table = self._profile.tables.account_balance
+        if table is None:
+            return
+        unreadable, read_at, rows = _Unreadable(), self._now(), list[BalanceRow]()
+        wanted = table.fields.model_dump(exclude_none=True).values()
+        chosen = tuple(equals(name, value) for name, value in sorted(table.where.items()))
+        async for shown in self._read(table, wanted, Selection(chosen, Filing.BOTH, table.order_by)):
+            try:
+                row = to_balance_row(shown, table.fields, self._profile.formats)
+            except AbasRecordUnreadable as error:
+                unreadable.add(error)
+                continue
+            if row is not None and (not table.accounts or row.account in table.accounts):
+                rows.append(row)
+        for observed in to_balances_observed(rows, is_running=table.rows_hold == "running", observed_at=read_at):
+            yield f"balance/{observed.erp_account}/{observed.currency}", (observed,)
         unreadable.report()
 
     async def _customers(self, unreadable: _Unreadable) -> AsyncIterator[Observation]:

@@ -49,20 +49,31 @@ _SEEN_AS = {
 
 
 @dataclass(frozen=True, slots=True)
-class PipelineStatus:
-    """Where the pipeline stands. Units: record and posting counts."""
+class Underway:
+    """How far the pipeline is. Units: record and posting counts; in_progress is not counted before all was seen."""
 
     charges: int
     seen: int
     posted: int
     in_progress: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all was seen, and nothing is on its way."""
+        return self.seen == self.charges and self.in_progress == 0
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStatus(Underway):
+    """Where the pipeline stands, and what its books say."""
+
     redated: int  # documents that were posted later than their value date, whose period is closed
     audit: Audit
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing more is to come: all was seen, and nothing is on its way."""
-        return self.seen == self.charges and self.in_progress == 0 and self.audit.is_clean
+        """Whether nothing more is to come: all was seen, nothing is on its way, and the books agree."""
+        return self.is_over and self.audit.is_clean
 
 
 class Watcher:
@@ -90,30 +101,45 @@ class Watcher:
             reader.close()
         return PipelineStatus(
             charges=len(charges),
-            seen=sum(_is_seen(charge, states.get(str(charge["id"]), [])) for charge in charges),
+            seen=_count_seen(charges, states),
             posted=len(documents),
             in_progress=in_progress,
             redated=sum(one["posted_on"] > one["value_on"] for one in documents),
             audit=audit(charges, documents, open_money, netted),
         )
 
+    def underway(self) -> Underway:
+        """Look at what costs little: what waits is asked for once all was seen. Raises as status."""
+        charges = self.charges()
+        reader = open_reader(self._settings.projection)
+        try:
+            seen = _count_seen(charges, dict(rows(reader, STATES_SEEN)))
+            in_progress = int(rows(reader, IN_PROGRESS)[0][0]) if seen == len(charges) else 0
+        finally:
+            reader.close()
+        return Underway(len(charges), seen, len(self._books("abas")["documents"]), in_progress)
+
     def wait_until(
         self,
         done: Callable[[PipelineStatus], bool],
         *,
         timeout_s: float,
-        report: Callable[[PipelineStatus], None] = lambda _: None,
+        report: Callable[[Underway], None] = lambda _: None,
     ) -> PipelineStatus | None:
-        """Look until done, or None when time is up; a process that is away is waited for."""
+        """Look until done, or None when time is up; a process that is away is waited for.
+
+        Not done before all was seen and nothing is on its way, so the books are compared only then.
+        """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             try:
-                status = self.status()
+                underway = self.underway()
+                status = self.status() if underway.is_over else None
             except (SaldoError, httpx2.HTTPError):
                 time.sleep(POLL_S)
                 continue
-            report(status)
-            if done(status):
+            report(status or underway)
+            if status is not None and done(status):
                 return status
             time.sleep(POLL_S)
         return None
@@ -156,9 +182,10 @@ class Watcher:
         finally:
             reader.close()
         return [
-            f"trial balance: {one['role']} has a residual of {one['residual_minor']} {one['currency']}"
+            f"trial balance: {one['role']} has a residual of {one['residual_minor']} {one['currency']}, "
+            f"unexplained of what abas shows: {one['unexplained_minor'] or 0}"
             for one in found
-            if int(one["residual_minor"])
+            if int(one["residual_minor"]) or int(one["unexplained_minor"] or 0)
         ]
 
     def waiting(self, reason: str) -> list[str]:
@@ -194,6 +221,10 @@ def rows(reader: SqlReader, sql: str) -> list[list[Any]]:
     """Return rows of one statement as JSON values."""
     found: list[list[Any]] = json.loads(reader.query(sql))["data"]
     return found
+
+
+def _count_seen(charges: Any, states: Mapping[str, list[str]]) -> int:
+    return sum(_is_seen(charge, states.get(str(charge["id"]), [])) for charge in charges)
 
 
 def _is_seen(charge: Mapping[str, Any], statuses: Collection[str]) -> bool:

@@ -3,6 +3,9 @@
 -- that abas holds. The difference is what is asked for and not answered yet, what waits for an account, what abas refused,
 -- and what is unapplied: money that PayTrace proved and no document of a customer has applied yet. It is in clearing here
 -- and on no account in abas. residual, what is left over, must be 0.
+-- shown is what abas itself shows on the accounts of a role, as of its last read, null where it was not read or an account
+-- plays several roles. It is abas plus what stood there before us (opening), what others post there, what was
+-- posted since the read, and unexplained, which must be 0 (saldo report account_balances).
 WITH
 ledger AS
 (
@@ -42,6 +45,19 @@ unapplied AS
 (
     SELECT currency, minor FROM ledger WHERE role = 'unapplied'
 ),
+shown AS
+(
+    SELECT
+        currency,
+        roles[1] AS role,
+        sum(shown_minor) AS minor,
+        sum(opening_minor) AS opening_minor,
+        sum(others_minor) AS others_minor,
+        sum(unexplained_minor) AS unexplained_minor
+    FROM rpt_account_balances
+    WHERE length(roles) = 1 AND status != 'not shown'
+    GROUP BY currency, role
+),
 roles AS
 (
     SELECT currency, role FROM ledger
@@ -58,10 +74,15 @@ SELECT
     open.waiting_minor AS waiting_minor,
     open.refused_minor AS refused_minor,
     multiIf(roles.role = 'clearing', -unapplied.minor, roles.role = 'unapplied', unapplied.minor, 0) AS unapplied_minor,
-    difference_minor - asked_minor - waiting_minor - refused_minor - unapplied_minor AS residual_minor
+    difference_minor - asked_minor - waiting_minor - refused_minor - unapplied_minor AS residual_minor,
+    if(shown.role = '', NULL, shown.minor) AS shown_minor,
+    if(shown.role = '', NULL, shown.opening_minor) AS opening_minor,
+    if(shown.role = '', NULL, shown.others_minor) AS others_minor,
+    if(shown.role = '', NULL, shown.unexplained_minor) AS unexplained_minor
 FROM roles
 LEFT JOIN ledger ON ledger.currency = roles.currency AND ledger.role = roles.role
 LEFT JOIN abas ON abas.currency = roles.currency AND abas.role = roles.role
 LEFT JOIN open ON open.currency = roles.currency AND open.role = roles.role
+LEFT JOIN shown ON shown.currency = roles.currency AND shown.role = roles.role
 LEFT JOIN unapplied ON unapplied.currency = roles.currency
 ORDER BY currency, role

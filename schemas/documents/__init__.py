@@ -62,6 +62,7 @@ class Role(Entry):
 
     means: str
     in_erp: bool = True  # False: only our own ledger has it, so no document names it
+    is_only_ours: bool = False  # True: nobody else posts on it, so what an ERP shows must be our documents
     of: Literal["customer"] | None = None  # it is the customer's own account, which no mapping names
 
     @property

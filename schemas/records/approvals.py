@@ -39,6 +39,24 @@ class ApproveProposal(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskForApproval(Record):
+    """Command of an agent: let a second person approve what somebody in another system asks for. Key: proposal_id."""
+
+    proposal_id: str
+    target_inbox: str
+    command_type: str
+    command: str
+    summary: str
+    amount_minor: int | None = None
+    currency: str | None = None
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    expires_at: datetime
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandProposed(Record):
     """A command waits for another person's approval."""
 

@@ -32,6 +32,7 @@ from schemas.records.alerts import (
 from schemas.records.approvals import (
     ApprovalRefused,
     ApproveProposal,
+    AskForApproval,
     CommandProposed,
     ProposalApproved,
     ProposalExpired,
@@ -40,18 +41,39 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import (
+    ChangeVaultCustomer,
+    CreateCustomer,
     CustomerCommandRefused,
+    CustomerCreationRefused,
+    CustomerCreationRequested,
+    CustomerFollowed,
     CustomerHintAnswered,
     CustomerHinted,
     CustomerHintRecorded,
+    CustomerLeft,
     CustomerLinkContested,
     CustomerLinked,
     CustomerLinkWaiting,
     CustomerNoted,
     CustomerUnlinked,
+    CustomerValueAgreed,
+    CustomerValueDecided,
+    CustomerValueDiffers,
+    CustomerValuesAsked,
+    CustomerValuesRecorded,
+    CustomerValuesRefused,
+    CustomerValuesShown,
+    CustomerValuesTaken,
+    DecideCustomerAgain,
     ErpCustomerObserved,
+    KeepCustomerValue,
+    LeaveCustomer,
     LinkCustomer,
+    PaymentMethodChanged,
+    PaymentMethodWriteRequested,
     UnlinkCustomer,
+    VaultCustomerChanged,
+    VaultCustomerNotChanged,
     VaultCustomerObserved,
 )
 from schemas.records.disputes import (
@@ -66,6 +88,7 @@ from schemas.records.disputes import (
     RecordDisputeFact,
 )
 from schemas.records.erp import (
+    AccountBalanceObserved,
     DocumentPosted,
     DocumentRefused,
     PostDocument,
@@ -88,12 +111,15 @@ from schemas.records.gateway import (
     HoldRefunds,
     PaymentRequestAccepted,
     PaymentRequestClosed,
+    PaymentRequestHeld,
+    PaymentRequestNotReleased,
     PaymentRequestObserved,
     PaymentRequestPosted,
     PaymentRequestProgressed,
     PaymentRequestRejected,
     RefundsHeld,
     ReleaseCharges,
+    ReleasePaymentRequest,
     RequestGatewayCall,
 )
 from schemas.records.identification import (
@@ -284,7 +310,22 @@ from schemas.records.settlement import (
     UnmatchDeposit,
 )
 from schemas.records.sources import SourceCursor
-from schemas.records.subscriptions import RecurrenceObserved
+from schemas.records.subscriptions import (
+    ChangeSubscription,
+    RecurrenceObserved,
+    RunChargeAsked,
+    RunChargeEnded,
+    SetSubscription,
+    SubscriptionChanged,
+    SubscriptionCommandRefused,
+    SubscriptionDayBegan,
+    SubscriptionDayReached,
+    SubscriptionPaymentSeen,
+    SubscriptionRunChanged,
+    SubscriptionSet,
+    SubscriptionStatusChanged,
+    SubscriptionWatchAsked,
+)
 from schemas.records.tasks import (
     BreakerReset,
     BreakerResetRequested,
@@ -311,7 +352,7 @@ AlertsInbox: TypeAlias = (
     AlertConditionReported | AlertTimeReached | AlertTold | AcknowledgeAlert | CloseAlert | SendTestMessage
 )
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
-ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
+ApprovalsInbox: TypeAlias = ProposeCommand | AskForApproval | ApproveProposal | RejectProposal
 CustomersEvents: TypeAlias = (
     CustomerNoted
     | OrderCustomerAsked
@@ -323,6 +364,20 @@ CustomersEvents: TypeAlias = (
     | CustomerLinkWaiting
     | CustomerLinkContested
     | CustomerCommandRefused
+    | CustomerCreationRequested
+    | CustomerCreationRefused
+    | CustomerLeft
+    | CustomerFollowed
+    | CustomerValuesShown
+    | CustomerValuesRecorded
+    | CustomerValuesAsked
+    | CustomerValuesTaken
+    | CustomerValuesRefused
+    | CustomerValueDiffers
+    | CustomerValueAgreed
+    | CustomerValueDecided
+    | PaymentMethodChanged
+    | PaymentMethodWriteRequested
 )
 CustomersInbox: TypeAlias = (
     VaultCustomerObserved
@@ -332,11 +387,22 @@ CustomersInbox: TypeAlias = (
     | CustomerHintAnswered
     | LinkCustomer
     | UnlinkCustomer
+    | CreateCustomer
+    | LeaveCustomer
+    | RecordSaved
+    | RecordRefused
+    | CustomerFollowed
+    | CustomerValuesShown
+    | KeepCustomerValue
+    | VaultCustomerChanged
+    | VaultCustomerNotChanged
+    | DecideCustomerAgain
 )
 DisputesEvents: TypeAlias = (
     DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
 )
 DisputesInbox: TypeAlias = DisputeObserved | RecordDisputeFact | DisputeDeadlineSet | DayBegan
+ErpBalances: TypeAlias = AccountBalanceObserved
 ErpClaims: TypeAlias = PostingClaimed
 ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
@@ -346,6 +412,7 @@ GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefu
 GatewayEvents: TypeAlias = (
     PaymentRequestAccepted
     | PaymentRequestRejected
+    | PaymentRequestHeld
     | PaymentRequestProgressed
     | PaymentRequestClosed
     | PaymentRequestPosted
@@ -357,6 +424,8 @@ GatewayInbox: TypeAlias = (
     | GatewayCallDone
     | GatewayCallRefused
     | PaymentRequestPosted
+    | ReleasePaymentRequest
+    | PaymentRequestNotReleased
 )
 GatewayOutcomes: TypeAlias = (
     GatewayCallBegun | GatewayCallDone | GatewayCallRefused | RefundsHeld | ChargesHeld | ChargesReleased
@@ -589,7 +658,32 @@ SettlementInbox: TypeAlias = (
 ShopCommands: TypeAlias = WriteToShop
 ShopOutcomes: TypeAlias = ShopWritten | ShopWriteRefused
 SourcesCursors: TypeAlias = SourceCursor
-SubscriptionsInbox: TypeAlias = RecurrenceObserved
+SubscriptionsEvents: TypeAlias = (
+    RecurrenceObserved
+    | SubscriptionPaymentSeen
+    | SubscriptionSet
+    | SubscriptionChanged
+    | SubscriptionCommandRefused
+    | SubscriptionDayReached
+    | RunChargeAsked
+    | RunChargeEnded
+    | SubscriptionRunChanged
+    | SubscriptionStatusChanged
+    | SubscriptionDayBegan
+    | SubscriptionWatchAsked
+)
+SubscriptionsInbox: TypeAlias = (
+    RecurrenceObserved
+    | SubscriptionPaymentSeen
+    | SetSubscription
+    | ChangeSubscription
+    | RunChargeEnded
+    | SubscriptionDayReached
+    | SubscriptionDayBegan
+    | SubscriptionWatchAsked
+)
+VaultCommands: TypeAlias = ChangeVaultCustomer
+VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged
 WebhookCommands: TypeAlias = SendNotification
 WebhookOutcomes: TypeAlias = NotificationSent | NotificationRefused
 TaskRequests: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested | RulesAdopted

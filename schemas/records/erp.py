@@ -40,6 +40,18 @@ class SubjectKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBalanceObserved(Record):
+    """What abas itself shows as the balance of an account of the general ledger, all sets of documents together."""
+
+    erp_account: str
+    currency: str
+    balance_minor: int
+    read_in: str
+    observed_at: datetime
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLine(Record):
     """One line of a document: an account, or the subject itself, and what it is debited or credited with."""
 
@@ -71,6 +83,8 @@ class DocumentPosted(Record):
     lines: tuple[DocumentLine, ...]
     document_id: str
     document_number: str
+    category_names: tuple[str, ...] = ()
+    category_amounts: tuple[int, ...] = ()
     occurred_at: datetime
 
 
@@ -107,6 +121,8 @@ class PostDocument(Record):
     posted_on: date | None = None
     lines: tuple[DocumentLine, ...]
     mapping_version: str
+    category_names: tuple[str, ...] = ()
+    category_amounts: tuple[int, ...] = ()
     occurred_at: datetime
 
 

@@ -256,6 +256,37 @@ class PaymentRequestClosed(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRequestHeld(Record):
+    """A payment request that needs a second person; nothing is asked of the gateway before."""
+
+    payment_request_id: str
+    call_reference: str
+    subject: str
+    kind: PaymentRequestKind
+    paytrace_transaction_id: str | None = None
+    vault_customer_id: str | None = None
+    merchant: str | None = None
+    invoice_numbers: tuple[str, ...]
+    part_amounts: tuple[int, ...]
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    requester: str
+    message: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRequestNotReleased(Record):
+    """Nobody approved a payment request that needs a second person: it is not carried out."""
+
+    payment_request_id: str
+    message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRequestObserved(Record):
     """Somebody at abas asks something of the payment gateway; nothing has been done about it yet."""
 
@@ -333,6 +364,21 @@ class ReleaseCharges(Record):
     command_id: str
     subject: str
     vault_customer_id: str
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePaymentRequest(Record):
+    """Operator command: a payment request that needs a second person may be carried out. Key: payment_request_id."""
+
+    command_id: str
+    payment_request_id: str
+    amount_minor: int
+    currency: str
     decided_by: str
     authenticated_by: str
     approved_by: str | None = None

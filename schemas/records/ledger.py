@@ -120,6 +120,8 @@ class DocumentBooked(Record):
     value_on: date
     abas_document_id: str
     abas_document_number: str
+    category_names: tuple[str, ...] = ()
+    category_amounts: tuple[int, ...] = ()
     occurred_at: datetime
 
 
@@ -149,6 +151,8 @@ class JournalEntryMade(Record):
     is_asked_for: bool
     values: Mapping[str, str]
     lines: tuple[JournalLine, ...]
+    category_names: tuple[str, ...] = ()
+    category_amounts: tuple[int, ...] = ()
     value_on: date
     occurred_at: datetime
 

@@ -6,6 +6,7 @@ that every language reads the same words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -169,7 +170,7 @@ class OrderChanged(Record):
     customer_key: str
     is_guest: bool
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
@@ -211,6 +212,7 @@ class OrderCustomerAsked(Record):
 
     data_subject: str
     shop_order: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
@@ -367,7 +369,7 @@ class OrderObserved(Record):
     customer_key: str
     is_guest: bool
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
@@ -451,7 +453,7 @@ class OrderPlaced(Record):
     customer_key: str
     is_guest: bool
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None

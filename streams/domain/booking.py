@@ -6,8 +6,8 @@ lines are the entry's lines with accounts, in the order of its kind; so both are
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -19,10 +19,13 @@ from schemas.records.ledger import JournalLine
 from schemas.records.payments import PaymentMethod
 from schemas.records.settlement import SettlementLineKind
 from schemas.signs import movement_sign, settlement_sign
+from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.exchange import share_of
 from schemas.values.money import Money
+from schemas.values.shares import shares_of
 from streams.domain.accounts import Account, Accounts, Facts, Unmapped
 
+Shares = tuple[tuple[str, int], ...]  # product category -> minor units, each once, none below zero
 Lines = Mapping[str, int]  # role -> minor units of one currency, a debit above zero; sums to zero, no line is zero
 
 # A line that the processor takes out of its deposits or gives, beside payments: its document, and its other side.
@@ -178,35 +181,114 @@ def turned_lines(lines: Sequence[JournalLine]) -> tuple[JournalLine, ...]:
 
 
 def document_lines(
-    kind: str, lines: Sequence[JournalLine], accounts: Accounts, facts: Facts, on: date
+    kind: str,
+    lines: Sequence[JournalLine],
+    accounts: Accounts,
+    facts: Facts,
+    on: date,
+    *,
+    sold: Shares = (),
+    before: Sequence[DocumentLine] = (),
 ) -> tuple[DocumentLine, ...] | Unmapped:
     """Return the lines of a document with the accounts of its value date, or the first role that has none.
 
     A document that is all in the currency of the books has no values besides; one of which a line has none has none.
+
+    Shapes:  sold is what the payment behind it paid for, by product category. before are the lines of the document
+             that this one takes back: it is on the accounts of those, whatever the mapping says by now.
+    Ensures: the lines of a role sum to its journal line, in its currency and in that of the books.
     """
     is_foreign = any(one.currency != one.base_currency for one in lines)
     is_valued = is_foreign and all(one.base_minor is not None for one in lines)
     made: list[DocumentLine] = []
     for of_kind in kinds()[kind].lines:
         for line in (one for one in lines if one.role in of_kind.roles):
-            amount = f"{Money(abs(line.amount_minor), line.currency).major:f}"
-            known = {**facts, "kind": kind, "currency": line.currency, "amount": amount}
-            account = accounts.of(line.role, known, on)
-            if isinstance(account, Unmapped):
-                return account
-            made.append(_line(line, account, of_kind.takes, is_valued=is_valued))
+
+            def account(minor: int, category: str, line: JournalLine = line) -> Account | Unmapped:
+                amount = f"{Money(minor, line.currency).major:f}"
+                known = {"kind": kind, "currency": line.currency, "amount": amount, "product_category": category}
+                return accounts.of(line.role, {**facts, **known}, on)
+
+            earlier = [one for one in before if (one.role, one.currency) == (line.role, line.currency)]
+            minor, by_category = abs(line.amount_minor), of_kind.by_category
+            if earlier:
+                parts = as_before(minor, earlier if by_category else earlier[:1])
+            else:
+                of_mapping = split_by_category(minor, sold if by_category else (), account)
+                if isinstance(of_mapping, Unmapped):
+                    return of_mapping
+                parts = of_mapping
+            values = shares_of(abs(line.base_minor or 0), [part.amount_minor for part in parts])
+            if len(parts) == 1:
+                values = (abs(line.base_minor or 0),)
+            for part, value in zip(parts, values, strict=True):
+                made.append(_line(line, part, value if is_valued else None, of_kind.takes))
     return tuple(made)
 
 
-def _line(line: JournalLine, account: Account, takes: frozenset[str], *, is_valued: bool) -> DocumentLine:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a line that is divided: account, minor units, and its category where it is one of several."""
+
+    account: Account
+    amount_minor: int
+    category: str | None = None
+
+
+def split_by_category(
+    minor: int, sold: Shares, account: Callable[[int, str], Account | Unmapped]
+) -> tuple[Part, ...] | Unmapped:
+    """Divide a line by product category where its accounts differ; one part where they don't.
+
+    Shapes: account returns the account of an amount of one category.
+    """
+    divided = zip(sold, shares_of(minor, [weight for _, weight in sold]), strict=True)
+    shares = [(name, share) for (name, _), share in divided if share]
+    if len(shares) < 2:
+        only = account(minor, shares[0][0] if shares else UNKNOWN_CATEGORY)
+        return only if isinstance(only, Unmapped) else (Part(only, minor),)
+    whole: list[Account] = []
+    for name, _ in shares:
+        found = account(minor, name)
+        if isinstance(found, Unmapped):
+            return found
+        whole.append(found)
+    if all(one == whole[0] for one in whole):
+        return (Part(whole[0], minor),)
+    parts: list[Part] = []
+    for name, share in shares:
+        found = account(share, name)
+        if isinstance(found, Unmapped):
+            return found
+        parts.append(Part(found, share, name))
+    return tuple(parts)
+
+
+def as_before(minor: int, before: Sequence[DocumentLine]) -> tuple[Part, ...]:
+    """Divide a line as those of one role were divided, on their accounts; before is not empty."""
+    if len(before) == 1:
+        return (Part(_account_of(before[0]), minor, before[0].product_category),)
+    shares = shares_of(minor, [one.amount_minor for one in before])
+    return tuple(
+        Part(_account_of(one), share, one.product_category) for one, share in zip(before, shares, strict=True) if share
+    )
+
+
+def _account_of(line: DocumentLine) -> Account:
+    return Account(line.account, line.cost_centre, line.tax_code, line.text)
+
+
+def _line(line: JournalLine, part: Part, base_minor: int | None, takes: frozenset[str]) -> DocumentLine:
+    account = part.account
     return DocumentLine(
         role=line.role,
         account=account.number,
         side=Side.DEBIT if (line.amount_minor or line.base_minor or 0) > 0 else Side.CREDIT,
-        amount_minor=abs(line.amount_minor),
+        amount_minor=part.amount_minor,
         currency=line.currency,
-        base_minor=abs(line.base_minor or 0) if is_valued else None,
-        base_currency=line.base_currency if is_valued else None,
+        base_minor=base_minor,
+        base_currency=None if base_minor is None else line.base_currency,
+        product_category=part.category,
         cost_centre=account.cost_centre if "cost_centre" in takes else None,
         tax_code=account.tax_code if "tax_code" in takes else None,
         text=account.text if "text" in takes else None,

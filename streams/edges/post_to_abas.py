@@ -16,6 +16,7 @@ from streams.edges.stateless import Stateless, recall_by, unchanged
 from streams.tasks.processor import Effect
 
 AGENT = "post-to-abas"
+_CUSTOMERS = frozenset({"customer", "customer_change"})
 SALES_ORDER = "sales_order"
 PostChecked = Callable[[ErpCommands, str], Awaitable[ErpOutcomes]]
 
@@ -60,7 +61,9 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
 
 
 def _reply(_state: Stateless, outcome: ErpOutcomes) -> tuple[Output, ...]:
-    """Report a document, or a sales order, to who asked for it, and every posted document to the ledger."""
+    """Report a document, a customer or a sales order to who asked for it, and every posted document to the ledger."""
+    if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind in _CUSTOMERS:
+        return (Output(Topic.CUSTOMERS_INBOX, outcome),)
     if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind == SALES_ORDER:
         return (Output(Topic.ORDERS_INBOX, outcome),)
     if not isinstance(outcome, DocumentPosted | DocumentRefused):
@@ -87,6 +90,8 @@ def _booked(account: str, posted: DocumentPosted) -> DocumentBooked:
         value_on=date.fromisoformat(posted.values["value_on"]),
         abas_document_id=posted.document_id,
         abas_document_number=posted.document_number,
+        category_names=posted.category_names,
+        category_amounts=posted.category_amounts,
         occurred_at=posted.occurred_at,
     )
 

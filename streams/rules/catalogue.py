@@ -19,10 +19,13 @@ from reconcile.engine.rules import RuleSet
 from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
+from schemas.records.gateway import PaymentRequestKind
 from schemas.topic import Topic
 from streams.domain.accounts import AccountMapping
 from streams.domain.alerts.policy import Policy as AlertPolicy
 from streams.domain.disputes.policy import Policy as DisputesPolicy
+from streams.domain.gateway.policy import Allowed
+from streams.domain.gateway.policy import Policy as RequestsPolicy
 from streams.domain.orders.policy import Milestone
 from streams.domain.orders.policy import Policy as OrdersPolicy
 from streams.domain.payments.policy import Policy as PaymentsPolicy
@@ -133,6 +136,28 @@ class _Orders(Entry):
     statuses: Mapping[Milestone, Annotated[str, Field(pattern=r"^[a-z0-9-]{1,20}$")]] = {}
 
 
+class _Allowed(Entry):
+    kinds: tuple[Literal["refund", "void", "capture", "charge"], ...] = Field(min_length=1)
+    requesters: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
+    most_minor: Mapping[str, int] | None = None
+    approve_above_minor: Mapping[str, int] | None = None
+
+    @field_validator("most_minor", "approve_above_minor")
+    @classmethod
+    def _are_money(cls, limits: Mapping[str, int] | None) -> Mapping[str, int] | None:
+        return None if limits is None else limits_of_money(limits)
+
+    def value(self) -> Allowed:
+        kinds = frozenset(PaymentRequestKind(one.upper()) for one in self.kinds)
+        return Allowed(kinds, frozenset(self.requesters), self.most_minor, self.approve_above_minor)
+
+
+class _Requests(Entry):
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
+    allow: tuple[_Allowed, ...]
+    people: Mapping[str, Annotated[str, Field(min_length=1, max_length=100)]] = {}
+
+
 def _open_item_matching(text: str, file: str) -> RuleSet:
     rules = parse_rules(text, file)
     if not rules.version.isdigit() or not 1 <= int(rules.version) <= HIGHEST_VERSION:
@@ -170,6 +195,11 @@ def _exchange_rates(text: str, file: str) -> RatesPolicy:
 def _order_fulfilment(text: str, file: str) -> OrdersPolicy:
     found = parse_owned(text, _Orders, file=file)
     return OrdersPolicy(**{name: getattr(found, name) for name in type(found).model_fields})
+
+
+def _payment_requests(text: str, file: str) -> RequestsPolicy:
+    found = parse_owned(text, _Requests, file=file)
+    return RequestsPolicy(found.version, tuple(one.value() for one in found.allow), found.people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +258,13 @@ EXCHANGE_RATES = RulesKind(
 ACCOUNT_MAPPING = RulesKind(
     "account-mapping",
     "which accounts documents get, and what finance chose",
-    (Topic.RECEIVABLES_INBOX, Topic.PAYMENTS_OBSERVATIONS, Topic.LEDGER_INBOX, Topic.DISPUTES_INBOX),
+    (
+        Topic.RECEIVABLES_INBOX,
+        Topic.PAYMENTS_OBSERVATIONS,
+        Topic.LEDGER_INBOX,
+        Topic.DISPUTES_INBOX,
+        Topic.CUSTOMERS_INBOX,
+    ),
     account_mapping,
 )
 DISPUTE_DEADLINES = RulesKind(
@@ -255,6 +291,12 @@ ORDER_FULFILMENT = RulesKind(
     (Topic.ORDERS_INBOX,),
     _order_fulfilment,
 )
+PAYMENT_REQUESTS = RulesKind(
+    "payment-requests",
+    "who at abas may ask the gateway for what, and what a second person approves",
+    (Topic.GATEWAY_INBOX,),
+    _payment_requests,
+)
 KINDS: Mapping[str, RulesKind] = {
     kind.name: kind
     for kind in (
@@ -267,6 +309,7 @@ KINDS: Mapping[str, RulesKind] = {
         ALERT_RULES,
         PAYMENT_CODES,
         ORDER_FULFILMENT,
+        PAYMENT_REQUESTS,
     )
 }
 
@@ -323,6 +366,18 @@ def payments_policy(mapping: str, codes: str) -> PaymentsPolicy:
         base_currency=account_mapping(mapping, ACCOUNT_MAPPING.name).policies.base_currency,
         codes=payment_codes(codes, PAYMENT_CODES.name),
     )
+
+
+@lru_cache(maxsize=16)
+def customers_policy(mapping: str) -> AccountMapping:
+    """Return the policy of link-customers from the text of its rules; raises FileInvalid."""
+    return account_mapping(mapping, ACCOUNT_MAPPING.name)
+
+
+@lru_cache(maxsize=16)
+def requests_policy(text: str) -> RequestsPolicy:
+    """Return the policy of decide-payment-requests from the text of its rules; raises FileInvalid."""
+    return _payment_requests(text, PAYMENT_REQUESTS.name)
 
 
 @lru_cache(maxsize=16)

@@ -27,6 +27,7 @@ class RulesSettings(BaseModel):
     alert_rules_path: RulesPath = None
     account_mapping_path: RulesPath = None
     payment_codes_path: RulesPath = None
+    payment_requests_path: RulesPath = None
     order_fulfilment_path: RulesPath = None
 
     def path_of(self, name: str) -> Path | None:

@@ -93,6 +93,7 @@ def differences(translation: Translation, at: Mapping[date, Roles]) -> Iterator[
         yield from _compared("base balances", {"base": base}, {"base": _without_zeros(expect.base_balances)})
     yield from _invoices(translation)
     yield from _documents(translation)
+    yield from _reactions(translation)
     yield from _people(translation)
 
 
@@ -224,6 +225,55 @@ def _documents(translation: Translation) -> Iterator[str]:
 
 def _dated(document: Mapping[str, Any]) -> str:
     return str(document.get("posted_on") or document.get("value_on"))
+
+
+# -- what the product adds by its own rules ----------------------------------------------------------------------------
+
+
+def _reactions(translation: Translation) -> Iterator[str]:
+    """Yield the reactions of a story for which abas holds no document of that day and those amounts.
+
+    Money on account may pay an invoice sooner than a story says: Saldo applies it as soon as the invoice is there.
+    """
+    posted = posted_documents(translation)
+    items = {id_: number for number, id_ in translation.items.items()}
+    for reaction in translation.story.expect.reactions:
+        of_payment = [one for one, _ in posted if one.values.get("paytrace_transaction_id") == reaction.get("id")]
+        if reaction["event"] == "taken_up_again":
+            days = {one.occurred_at.date() for one in of_payment}
+            bases = {line.base_minor for one in of_payment for line in one.lines}
+            is_there = reaction["date"] in days and reaction["base"] in bases
+        else:
+            is_there = any(_is_reaction(reaction, command, one, items) for command, one in posted)
+        if not is_there:
+            yield f"reactions: no document says {dict(reaction)}"
+
+
+def _is_reaction(
+    reaction: Mapping[str, Any], command: PostDocument, held: Mapping[str, Any], items: Mapping[str, str]
+) -> bool:
+    minor = {line.role: line.amount_minor for line in command.lines}
+    of_item = {items.get(line.open_item or "") for line in command.lines} - {None}
+    is_that_day = _dated(held) == str(reaction["date"]) or str(command.occurred_at.date()) == str(reaction["date"])
+    match reaction["event"]:
+        case "apply_on_account":
+            found = command.kind == "on_account_application" and reaction["to"] in of_item
+            return found and _dated(held) <= str(reaction["date"]) and reaction["amount"] in minor.values()
+        case "skonto":
+            amounts = (minor.get("receivable"), minor.get("skonto"), minor.get("output_tax"))
+            expected = (reaction["gross"], reaction["net"], reaction["tax"])
+            return is_that_day and reaction["of"] in of_item and amounts == expected
+        case "write_off":
+            amounts_match = minor.get("write_off") == reaction["amount"]
+            return command.kind == "write_off" and is_that_day and reaction["of"] in of_item and amounts_match
+        case "rest_explained":
+            return (
+                command.kind == "fee"
+                and is_that_day
+                and reaction["fee"] == minor.get("fees", 0) + minor.get("input_tax", 0)
+            )
+        case _:
+            raise AssertionError(f"no document is known for the reaction {reaction['event']}")
 
 
 # -- people ------------------------------------------------------------------------------------------------------------

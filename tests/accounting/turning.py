@@ -14,6 +14,9 @@ _IN_ORDER = frozenset(
     | {"bank_line", "file_again", "period_closed", "abas_times_out", "retry", "rate_published"}
 )
 
+# Fields whose value, or whose keys, are names of other things of the story.
+_NAMING = frozenset({"id", "of", "to", "number", "names", "invoices", "deposit", "dispute", "file"})
+
 
 def turned(story: Story, seed: int) -> Story:
     """Return the story with the events of each day in another order, none before what it is about."""
@@ -40,10 +43,12 @@ def _binds(earlier: Event, later: Event) -> bool:
 
 
 def _names(value: Any) -> Iterator[str]:
-    """Yield the names of invoices, payments, disputes and files in an event: short words with a digit in them."""
+    """Yield what an event names: words with a digit, and what naming fields hold."""
     match value:
         case dict():
             for key, inner in value.items():
+                named = isinstance(inner, str) and key in _NAMING
+                yield from (inner,) if named else inner if isinstance(inner, dict) and key in _NAMING else ()
                 yield from _names(inner)
                 yield from _names(key)
         case str() if any(letter.isdigit() for letter in value):

@@ -40,6 +40,7 @@ pytestmark = pytest.mark.journey
 
 # What the scripted day has no records for; the golden scenarios fill these (tests/unit/projections).
 LEFT_EMPTY = {
+    "fct_account_balances",
     "fct_alerts",
     "fct_charge_holds",
     "fct_customer_links",
@@ -47,11 +48,15 @@ LEFT_EMPTY = {
     "fct_files",
     "fct_rates",
     "fct_schedule_runs",
+    "fct_subscriptions",
+    "fct_subscription_runs",
     "fct_decisions",
     "fct_deposit_reports",
     "fct_journal_lines",
     "fct_ledger_documents",
     "fct_next_steps",
+    "fct_payment_methods",
+    "fct_customer_values",
     "fct_proposals",
     "fct_dispute_events",
     "fct_dispute_deadlines",

@@ -7,7 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import alerts, disputes, ledger, orders, payments, rates, receivables, settlement
+from streams.domain import (
+    alerts,
+    customers,
+    disputes,
+    gateway,
+    ledger,
+    orders,
+    payments,
+    rates,
+    receivables,
+    settlement,
+)
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
@@ -19,8 +30,10 @@ from streams.rules.catalogue import (
     OPEN_ITEM_MATCHING,
     ORDER_FULFILMENT,
     PAYMENT_CODES,
+    PAYMENT_REQUESTS,
     WRITE_OFF_LIMITS,
     alert_policy,
+    customers_policy,
     deposit_policy,
     disputes_policy,
     ledger_policy,
@@ -28,6 +41,7 @@ from streams.rules.catalogue import (
     payments_policy,
     rates_policy,
     receivables_policy,
+    requests_policy,
 )
 from streams.tasks.processor import Decider
 
@@ -35,21 +49,25 @@ ALERTS = alert_policy(text_of(ALERT_RULES.shipped))
 RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
+CUSTOMERS = customers_policy(text_of(ACCOUNT_MAPPING.shipped))
 LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 DISPUTES = disputes_policy(*(text_of(kind.shipped) for kind in (DISPUTE_DEADLINES, ACCOUNT_MAPPING)))
 PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES)))
 ORDERS = orders_policy(text_of(ORDER_FULFILMENT.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
+REQUESTS = requests_policy(text_of(PAYMENT_REQUESTS.shipped))
 _SHIPPED: Mapping[Any, Any] = {
     receivables: RECEIVABLES,
     ledger: LEDGER,
+    customers: CUSTOMERS,
     alerts: ALERTS,
     settlement: DEPOSITS,
     disputes: DISPUTES,
     payments: PAYMENTS,
     payments.decider: PAYMENTS,
     rates: RATES,
+    gateway: REQUESTS,
     orders: ORDERS,
 }
 

@@ -29,6 +29,9 @@ from schemas.topic import Topic
 from schemas.values.references import invoice_token, vault_token
 
 ACCOUNT, MERCHANT, CURRENCY = "main/USD", "main", "USD"
+# Where customers pay in besides, and how they write an invoice.
+BANK_ACCOUNT = "giro"
+CUSTOMERS_PAY = "customers_pay: {accounts: {giro: named}, invoices: [{find: 'RE-\\d+'}], orders: [], customers: []}"
 Report = tuple[str, Any]
 _LAST_DAYS = 15  # without new payments, so that the last deposits come
 
@@ -50,6 +53,8 @@ class Rates:
     observed_twice: float = 0.1
     observed_late: float = 0.02  # an observation comes a day after a later one
     without_invoice: float = 0.005
+    paid_into_bank: float = 0.03  # customers who pay into the bank account
+    bank_returned: float = 0.02  # of these
     paid_twice: float = 0.001
     short_paid: float = 0.002
     fee_basis_points: int = 290
@@ -129,11 +134,22 @@ class Year:
         paid_minor = asked_minor - (min(asked_minor // 50, 900) if rng.random() < rates.short_paid else 0)
         if rng.random() < rates.without_invoice:
             invoice = None
+        if invoice is not None and rng.random() < rates.paid_into_bank:
+            self._transfer(number + rng.randint(1, 4), invoice, paid_minor)
+            return
         is_ach = rng.random() < rates.ach
         sale = Sale(self._next(), paid_minor, invoice, vault, is_ach, f"{rng.randrange(10_000):04d}")
         self._make(number, sale)
         if rng.random() < rates.paid_twice:
             self._make(number, replace(sale, transaction=self._next()))
+
+    def _transfer(self, number: int, invoice: str, minor: int) -> None:
+        """Let a customer pay into the bank account; the bank takes some of it back."""
+        self._next()  # the invoice's number is its own
+        words = f"ACME pays {invoice}"
+        self._bank(number, minor, words, None, account=BANK_ACCOUNT)
+        if self._rng.random() < self._rates.bank_returned:
+            self._bank(number + self._rng.randint(3, 9), -minor, f"RETURN {words}", None, account=BANK_ACCOUNT)
 
     def _make(self, number: int, sale: Sale) -> None:
         rng, rates = self._rng, self._rates
@@ -259,12 +275,14 @@ class Year:
         if net:
             self._bank(number + 1, net, "PAYTRACE ACH", None)
 
-    def _bank(self, number: int, signed_minor: int, text: str, batch: int | None) -> None:
+    def _bank(self, number: int, signed_minor: int, text: str, batch: int | None, account: str = "") -> None:
         while self._day(number).weekday() >= 5:
             number += 1
         if signed_minor == 0 or number >= self._days + _LAST_DAYS:
             return
         self.truth["bank"] += signed_minor
+        if account:
+            self.truth["transferred"] += signed_minor
         line = BankLineObserved(
             settlement_account=ACCOUNT,
             bank_line_id=f"bank/{number}/{text}/{signed_minor}",
@@ -274,6 +292,7 @@ class Year:
             currency=CURRENCY,
             booked_on=self._day(number),
             batch_number=batch,
+            bank_account=account,
             text=text,
             bank_reference="",
             statement=f"{self._day(number)}",

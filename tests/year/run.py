@@ -23,11 +23,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from schemas.files.owned import text_of
 from schemas.records.erp import PostDocument, Side
 from schemas.records.ledger import JournalEntryMade
 from schemas.records.settlement import SettlementDayStated
+from streams.rules.catalogue import DEPOSIT_MATCHING
 from tests.year.line import Line
-from tests.year.money import Year
+from tests.year.money import CUSTOMERS_PAY, Year
 
 
 @dataclass
@@ -68,12 +70,14 @@ class Proof:
     def hold_to(self, truth: Counter[str]) -> None:
         """Hold the journal to what happened, and the documents in the ERP to the journal."""
         booked = self.balances
-        owed = truth["captured"] - truth["taken back"]
+        of_gateway = truth["captured"] - truth["taken back"]
+        owed, deposited = of_gateway + truth["transferred"], truth["bank"] - truth["transferred"]
+        kept = truth["fees"] + truth["reserve"]
         wanted = {
             "bank": truth["bank"],
             "fees": truth["fees"],
             "reserve": truth["reserve"],
-            "clearing": owed - truth["disputed"] + truth["won"] - truth["fees"] - truth["reserve"] - truth["bank"],
+            "clearing": of_gateway - truth["disputed"] + truth["won"] - kept - deposited,
         }
         self.problems += [
             f"{role}: the journal says {booked[role]}, what happened comes to {minor}"
@@ -84,9 +88,11 @@ class Proof:
         if customers + owed - truth["lost"] and customers + owed:
             self.problems.append(f"customers: the journal says {customers}, what happened comes to {-owed}")
         waits = -booked["unapplied"]
-        if self.held["clearing"] != booked["clearing"] - waits:
-            said = f"the ERP holds {self.held['clearing']}, the journal {booked['clearing']} of which {waits} waits"
-            self.problems.append(f"clearing: {said}")
+        held, journal = (one["clearing"] + one["bank"] for one in (self.held, booked))
+        if held != journal - waits:
+            self.problems.append(
+                f"clearing and bank: the ERP holds {held}, the journal {journal} of which {waits} waits"
+            )
 
     @property
     def open_days(self) -> list[date]:
@@ -123,7 +129,9 @@ def live(
     proof = Proof()
     year, lived = Year(payments, seed, days=days), Lived(proof, 0)
     with tempfile.TemporaryDirectory(prefix="saldo-year-") as directory:
-        line = Line(Path(directory), on_event=proof.take, on_document=proof.hold)
+        shipped = text_of(DEPOSIT_MATCHING.shipped)
+        rules = {DEPOSIT_MATCHING.name: shipped[: shipped.index("customers_pay:")] + CUSTOMERS_PAY}
+        line = Line(Path(directory), rules, on_event=proof.take, on_document=proof.hold)
 
         def count() -> None:
             lived.payments, lived.events = year.paid, line.decided.total()

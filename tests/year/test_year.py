@@ -14,5 +14,6 @@ def test_every_day_of_a_year_closes_at_residual_0() -> None:
     assert proof.open_days == []
     assert proof.events["PaymentChargedBack"] > 0, "a year without a dispute proves little"
     assert proof.events["CaptureReversed"] > 0
+    assert proof.events["BankTransferRecorded"] > 50, "customers pay into the bank account too"
     assert proof.documents.total() > PAYMENTS
     assert {"cash_receipt", "cash_receipt_reversal", "deposit", "fee", "reserve_held"} <= proof.documents.keys()

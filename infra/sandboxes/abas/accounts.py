@@ -143,16 +143,29 @@ def refresh_figures(store: Store) -> None:
         for one in store.records(FIGURES.spec)
     }
     with store.transaction():
-        for (account, currency, month), (debit, credit) in sums.items():
-            figures = {"debit": str(debit), "credit": str(credit), "saldo": str(debit - credit)}
+        running: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for (account, currency, month), (debit, credit) in sorted(sums.items()):
+            running[account, currency] += debit - credit
+            figures = {
+                "debit": str(debit),
+                "credit": str(credit),
+                "saldo": str(debit - credit),
+                "runBal": str(running[account, currency]),
+            }
             record = known.get((account, currency, month))
             if record is None:
-                names = {"acct": account, "curr": currency, "fiscalYear": month[:4], "month": month[5:]}
+                names = {
+                    "acct": account,
+                    "curr": currency,
+                    "fiscalYear": month[:4],
+                    "month": month[5:],
+                    "yperiod": month,
+                }
                 store.add(FIGURES, {**names, **figures})
             elif any(record.values[name] != value for name, value in figures.items()):
                 store.change(record, dict(figures))
         for key in known.keys() - sums.keys():
-            store.change(known[key], {"debit": "0", "credit": "0", "saldo": "0"})
+            store.change(known[key], {"debit": "0", "credit": "0", "saldo": "0", "runBal": "0"})
 
 
 def _part(item: Record) -> str:

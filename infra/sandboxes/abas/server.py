@@ -9,6 +9,9 @@ from starlette.applications import Starlette
 from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+# Far above the 5 s after which clients leave an idle connection: of two equal times, a slow machine has the server
+# close what the client is just sending on.
+KEEP_ALIVE_S = 75
 # peer address -> its open transport; filled by the protocol, used by cut().
 _transports: dict[tuple[str, int], Any] = {}
 
@@ -60,6 +63,7 @@ async def serve(
         lifespan="on",
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         ssl_certfile=None if tls is None else str(tls[0]),
         ssl_keyfile=None if tls is None else str(tls[1]),
     )

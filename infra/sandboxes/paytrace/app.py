@@ -38,6 +38,10 @@ _LOGIN_FAILED: Final = {
 }
 _TOKEN_REFUSED: Final = {"error": "invalid_token", "error_description": "The access token is invalid"}
 
+# Far above the 5 s after which clients leave an idle connection: of two equal times, a slow machine has the server
+# close what the client is just sending on.
+KEEP_ALIVE_S = 75
+
 
 def create_app(settings: SandboxSettings) -> ASGIApp:
     """Build the sandbox of one account; its state lives in settings.data_dir and survives the process."""
@@ -77,6 +81,7 @@ def serve(host: str, port: int, data_dir: Path, *, settings: SandboxSettings | N
         port=port,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         ssl_certfile=None if chosen.tls_cert_path is None else str(chosen.tls_cert_path),
         ssl_keyfile=None if chosen.tls_key_path is None else str(chosen.tls_key_path),
     )

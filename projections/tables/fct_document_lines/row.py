@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from projections.messages.coordinates import Coordinates
 from projections.tables.columns import Word
 from projections.tables.table import FactTable
+from schemas.documents import roles
 from schemas.records.erp import DocumentPosted, Side
 from schemas.topic import Topic
+from schemas.values.companies import company_of, in_company
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,9 @@ class DocumentLineRow:
     document_id: str
     document_number: str
     role: Word
-    account: str
+    account: Annotated[str, "in the ERP, after the label of its company where there are several"]
+    is_customers_account: bool
+    is_only_ours: Annotated[bool, "nobody but Saldo posts on an account of this role"]
     cost_centre: str
     tax_code: str
     product_category: Annotated[str, "of a document that has a line for each of several"]
@@ -43,7 +47,9 @@ def project(record: Any, _at: Coordinates) -> tuple[DocumentLineRow, ...]:
             document_id=record.document_id,
             document_number=record.document_number,
             role=line.role,
-            account=line.account,
+            account=_of_company(line.account, record.subject),
+            is_customers_account=roles()[line.role].of is not None,
+            is_only_ours=roles()[line.role].is_only_ours,
             cost_centre=line.cost_centre or "",
             tax_code=line.tax_code or "",
             product_category=line.product_category or "",
@@ -54,6 +60,11 @@ def project(record: Any, _at: Coordinates) -> tuple[DocumentLineRow, ...]:
         )
         for line in record.lines
     )
+
+
+def _of_company(account: str, subject: str) -> str:
+    """Return an account with the label of its company, which that of a customer has already."""
+    return account if company_of(account) else in_company(company_of(subject), account)
 
 
 TABLE = FactTable(

@@ -21,6 +21,7 @@ from schemas.records import Record
 from schemas.records.approvals import (
     ApprovalRefused,
     ApproveProposal,
+    AskForApproval,
     CommandProposed,
     ProposalApproved,
     ProposalExpired,
@@ -29,6 +30,7 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.by_topic import ApprovalsEvents, ApprovalsInbox
+from schemas.records.gateway import PaymentRequestNotReleased, ReleasePaymentRequest
 from schemas.topic import Topic
 from schemas.values.replacing import replace
 from schemas.wire.codec import from_json, to_json
@@ -59,7 +61,7 @@ def decide(state: State, record: ApprovalsInbox) -> tuple[Event, ...]:
     Raises:  Unreadable for a proposal that holds no operator command of its inbox.
     """
     match record:
-        case ProposeCommand():
+        case ProposeCommand() | AskForApproval():
             return _proposed(state, record)
         case ApproveProposal() | RejectProposal():
             return _answered(state, record)
@@ -85,14 +87,31 @@ def evolve(state: State, event: ApprovalsEvents) -> State:
     return replace(ended, command_ids=state.command_ids | {event.command_id})
 
 
-def route(_state: State, event: ApprovalsEvents) -> tuple[Output, ...]:
-    """Return an approved command, for its own inbox."""
+def route(state: State, event: ApprovalsEvents) -> tuple[Output, ...]:
+    """Return an approved command, for its own inbox; a payment request that nobody approves learns of it."""
+    if isinstance(event, ProposalRejected | ProposalExpired):
+        return _not_released(state, event)
     if not isinstance(event, ProposalApproved):
         return ()
     return (Output(Topic(event.target_inbox), from_json(event.command_type, json.loads(event.command))),)
 
 
-def _proposed(state: State, asked: ProposeCommand) -> tuple[Event, ...]:
+def _not_released(state: State, event: ProposalRejected | ProposalExpired) -> tuple[Output, ...]:
+    proposal = state.proposal
+    if proposal is None or proposal.command_type != ReleasePaymentRequest.__name__:
+        return ()
+    why = "nobody approved it in time"
+    if isinstance(event, ProposalRejected):
+        why = f"{event.rejected_by} rejected it: {event.reason}"
+    told = PaymentRequestNotReleased(
+        payment_request_id=str(json.loads(proposal.command)["payment_request_id"]),
+        message=why,
+        occurred_at=event.occurred_at,
+    )
+    return (Output(Topic.GATEWAY_INBOX, told),)
+
+
+def _proposed(state: State, asked: ProposeCommand | AskForApproval) -> tuple[Event, ...]:
     held = _command_of(asked)
     proposal = CommandProposed(
         proposal_id=asked.proposal_id,
@@ -188,11 +207,11 @@ def released(proposal: CommandProposed | ProposeCommand, approval: ApprovePropos
     return replace(held, **changed)
 
 
-def _shown_amount(asked: ProposeCommand) -> tuple[int, str] | None:
+def _shown_amount(asked: ProposeCommand | AskForApproval) -> tuple[int, str] | None:
     return None if asked.amount_minor is None or not asked.currency else (asked.amount_minor, asked.currency)
 
 
-def _command_of(asked: ProposeCommand) -> Record:
+def _command_of(asked: ProposeCommand | AskForApproval) -> Record:
     """Return the command that a proposal holds.
 
     Raises: Unreadable when it is none, or none that this agent may write to that inbox.
@@ -219,7 +238,9 @@ def _command_of(asked: ProposeCommand) -> Record:
     return command
 
 
-def _refused(command_id: str, command: ProposeCommand | ApproveProposal | RejectProposal, why: str) -> ApprovalRefused:
+def _refused(
+    command_id: str, command: ProposeCommand | AskForApproval | ApproveProposal | RejectProposal, why: str
+) -> ApprovalRefused:
     return ApprovalRefused(
         command_id=command_id,
         proposal_id=command.proposal_id,

@@ -8,9 +8,13 @@ whatever becomes of it (written_back.py).
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias, assert_never
 
+from schemas.operator_commands import same_person
+from schemas.records.approvals import AskForApproval
 from schemas.records.by_topic import GatewayEvents, GatewayInbox
 from schemas.records.gateway import (
     GatewayCallBegun,
@@ -19,19 +23,24 @@ from schemas.records.gateway import (
     GatewayCallRefused,
     PaymentRequestAccepted,
     PaymentRequestClosed,
+    PaymentRequestHeld,
     PaymentRequestKind,
+    PaymentRequestNotReleased,
     PaymentRequestObserved,
     PaymentRequestPosted,
     PaymentRequestProgress,
     PaymentRequestProgressed,
     PaymentRequestRejected,
     PaymentRequestStatus,
+    ReleasePaymentRequest,
     RequestGatewayCall,
 )
 from schemas.records.receivables import PaymentAllocated, PaymentRequestDone
 from schemas.topic import Topic
 from schemas.values.money import Money
 from schemas.values.replacing import replace
+from schemas.wire.codec import to_json
+from streams.domain.gateway.policy import Policy
 from streams.domain.gateway.state import INITIAL, Stage, State
 from streams.domain.gateway.written_back import write_back
 from streams.domain.output import Output
@@ -43,20 +52,31 @@ CURRENCY: Final = "USD"
 # What a payer reads beside a charge; PayTrace documents 255 characters for one of its calls and none for the others.
 _LONGEST_DESCRIPTION: Final = 200
 _LONGEST_WORD: Final = 40
+CANCELLED: Final = "cancelled"
+# How somebody at abas is authenticated: by abas, which Saldo takes at its word; so he approves nothing here.
+BY_ABAS: Final = "abas"
+APPROVED_WITHIN: Final = timedelta(days=3)  # so that a weekend fits in
 _NOT_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
 _TAKE_BACK: Final = frozenset({PaymentRequestKind.REFUND, PaymentRequestKind.VOID})
 
 Event: TypeAlias = GatewayEvents
 
 
-def decide(state: State, record: GatewayInbox) -> tuple[Event, ...]:
-    """Return what follows from a payment request, or from what the gateway or abas made of it.
+def decide(state: State, record: GatewayInbox, policy: Policy) -> tuple[Event, ...]:
+    """Return what follows from a payment request, or from what the gateway, abas or a second person made of it.
 
     Ensures: at most one PaymentRequestAccepted per payment request.
     """
     match record:
+        case PaymentRequestObserved() if state.held is not None and record.status is PaymentRequestStatus.CANCELLED:
+            return (_not_released(state.held, CANCELLED, "cancelled at abas", record.observed_at),)
         case PaymentRequestObserved():
-            return _on_payment_request(state, record)
+            return _on_payment_request(state, record, policy)
+        case ReleasePaymentRequest():
+            return _on_release(state, record)
+        case PaymentRequestNotReleased():
+            held = state.held
+            return () if held is None else (_not_released(held, "not-approved", record.message, record.occurred_at),)
         case GatewayCallBegun():
             return _progressed(state, record, PaymentRequestProgress.SENT, "")
         case GatewayCallParked():
@@ -81,6 +101,9 @@ def evolve(state: State, event: GatewayEvents) -> State:
                 paytrace_transaction_id=event.paytrace_transaction_id or "",
                 decided_at=event.occurred_at,
             )
+        case PaymentRequestHeld():
+            waits = replace(state, stage=Stage.HELD, status=PaymentRequestProgress.WAITING, held=event)
+            return replace(waits, reason=event.message, decided_at=event.occurred_at)
         case PaymentRequestRejected():
             reason = f"{event.code}: {event.message}"
             return replace(state, status=PaymentRequestProgress.REFUSED, reason=reason, decided_at=event.occurred_at)
@@ -92,7 +115,9 @@ def evolve(state: State, event: GatewayEvents) -> State:
             return replace(done, result_transaction_id=result)
         case PaymentRequestClosed():
             reason = f"{event.code}: {event.message}"
-            return replace(state, stage=Stage.CLOSED, status=PaymentRequestProgress.REFUSED, reason=reason)
+            is_cancelled = event.code == CANCELLED
+            status = PaymentRequestProgress.CANCELLED if is_cancelled else PaymentRequestProgress.REFUSED
+            return replace(state, stage=Stage.CLOSED, status=status, reason=reason, held=None)
         case PaymentRequestPosted():
             return replace(state, documents=(*state.documents, event.abas_document_number))
         case _:
@@ -109,6 +134,8 @@ def route(state: State, event: GatewayEvents) -> tuple[Output, ...]:
         case PaymentRequestAccepted():
             call = Output(Topic.GATEWAY_COMMANDS, _call(event))
             return (*_allocation(event), call, written)
+        case PaymentRequestHeld():
+            return (Output(Topic.APPROVALS_INBOX, _proposal(event)), written)
         case PaymentRequestClosed() if event.is_done and state.result_transaction_id:
             done = PaymentRequestDone(
                 abas_customer_id=event.abas_customer_id,
@@ -164,7 +191,73 @@ def _allocation(accepted: PaymentRequestAccepted) -> tuple[Output, ...]:
     return (Output(Topic.RECEIVABLES_INBOX, allocated),)
 
 
-def _on_payment_request(state: State, request: PaymentRequestObserved) -> tuple[Event, ...]:
+def _proposal(held: PaymentRequestHeld) -> AskForApproval:
+    """Return what a second person is asked to approve: the request as it was read."""
+    release = ReleasePaymentRequest(
+        command_id=held.call_reference,
+        payment_request_id=held.payment_request_id,
+        amount_minor=held.amount_minor,
+        currency=held.currency,
+        decided_by=held.requester,
+        authenticated_by=BY_ABAS,
+        approved_by=None,
+        reason=f"asked for in abas: {held.reason}",
+        occurred_at=held.occurred_at,
+    )
+    amount = Money(held.amount_minor, held.currency)
+    about = held.paytrace_transaction_id or f"vault customer {held.vault_customer_id}"
+    return AskForApproval(
+        proposal_id=held.call_reference,
+        target_inbox=Topic.GATEWAY_INBOX,
+        command_type=ReleasePaymentRequest.__name__,
+        command=json.dumps(to_json(release), ensure_ascii=False),
+        summary=f"{held.kind.lower()} {amount} of {about}, customer {held.abas_customer_id}",
+        amount_minor=held.amount_minor,
+        currency=held.currency,
+        decided_by=held.requester,
+        authenticated_by=BY_ABAS,
+        reason=release.reason,
+        expires_at=held.occurred_at + APPROVED_WITHIN,
+        occurred_at=held.occurred_at,
+    )
+
+
+def _on_release(state: State, release: ReleasePaymentRequest) -> tuple[Event, ...]:
+    """Accept a held request that a second person approved; whoever asked for it can't."""
+    held = state.held
+    if held is None:
+        return ()
+    by = release.approved_by or release.decided_by
+    if same_person(by, held.requester):
+        return (_progress_of(held, f"{by} asked for it; another person approves it", release.occurred_at),)
+    fields = {name: getattr(held, name) for name in PaymentRequestAccepted.__dataclass_fields__}
+    return (PaymentRequestAccepted(**{**fields, "occurred_at": release.occurred_at}),)
+
+
+def _progress_of(held: PaymentRequestHeld, message: str, at: datetime) -> PaymentRequestProgressed:
+    return PaymentRequestProgressed(
+        payment_request_id=held.payment_request_id,
+        abas_customer_id=held.abas_customer_id,
+        status=PaymentRequestProgress.WAITING,
+        message=message,
+        occurred_at=at,
+    )
+
+
+def _not_released(held: PaymentRequestHeld, code: str, message: str, at: datetime) -> PaymentRequestClosed:
+    return PaymentRequestClosed(
+        payment_request_id=held.payment_request_id,
+        call_reference=held.call_reference,
+        abas_customer_id=held.abas_customer_id,
+        is_done=False,
+        code=code,
+        message=message,
+        result_transaction_id=None,
+        occurred_at=at,
+    )
+
+
+def _on_payment_request(state: State, request: PaymentRequestObserved, policy: Policy) -> tuple[Event, ...]:
     is_repeat = request.observed_at == state.decided_at
     if request.status is not PaymentRequestStatus.OPEN or is_repeat:
         return ()
@@ -173,6 +266,8 @@ def _on_payment_request(state: State, request: PaymentRequestObserved) -> tuple[
         reason = state.reason or "it is decided already; what is wanted besides is a new request"
         return (_progress(request, state.status, reason),)
     complaint = _complaint(request)
+    if complaint is None and (not_allowed := policy.refused(request)):
+        complaint = "not-allowed", not_allowed
     if complaint is not None:
         code, message = complaint
         return (
@@ -186,23 +281,30 @@ def _on_payment_request(state: State, request: PaymentRequestObserved) -> tuple[
         )
     charges = request.kind is PaymentRequestKind.CHARGE
     parts = allocation(request) if charges else ()
-    return (
-        PaymentRequestAccepted(
-            payment_request_id=request.payment_request_id,
-            call_reference=call_reference(request.payment_request_id),
-            subject=f"vault/{request.vault_customer_id}" if charges else f"payment/{request.paytrace_transaction_id}",
-            kind=request.kind,
-            paytrace_transaction_id=None if charges else request.paytrace_transaction_id,
-            vault_customer_id=request.vault_customer_id if charges else None,
-            merchant=request.merchant,
-            invoice_numbers=tuple(number for number, _ in parts),
-            part_amounts=tuple(minor for _, minor in parts),
-            abas_customer_id=request.abas_customer_id,
-            amount_minor=request.amount_minor,
-            currency=request.currency,
-            occurred_at=request.observed_at,
-        ),
+    accepted = PaymentRequestAccepted(
+        payment_request_id=request.payment_request_id,
+        call_reference=call_reference(request.payment_request_id),
+        subject=f"vault/{request.vault_customer_id}" if charges else f"payment/{request.paytrace_transaction_id}",
+        kind=request.kind,
+        paytrace_transaction_id=None if charges else request.paytrace_transaction_id,
+        vault_customer_id=request.vault_customer_id if charges else None,
+        merchant=request.merchant,
+        invoice_numbers=tuple(number for number, _ in parts),
+        part_amounts=tuple(minor for _, minor in parts),
+        abas_customer_id=request.abas_customer_id,
+        amount_minor=request.amount_minor,
+        currency=request.currency,
+        occurred_at=request.observed_at,
     )
+    why = policy.needs_approval(request)
+    if not why:
+        return (accepted,)
+    fields = {name: getattr(accepted, name) for name in PaymentRequestAccepted.__dataclass_fields__}
+    remedy = f"another person approves it: saldo approvals approve {accepted.call_reference}"
+    held = PaymentRequestHeld(
+        **fields, requester=policy.asked_by(request), message=f"{why}; {remedy}", reason=request.reason
+    )
+    return (held,)
 
 
 def allocation(request: PaymentRequestObserved) -> tuple[tuple[str, int], ...]:

@@ -7,13 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from schemas.records.gateway import PaymentRequestKind, PaymentRequestProgress
+from schemas.records.gateway import PaymentRequestHeld, PaymentRequestKind, PaymentRequestProgress
 
 
 class Stage(StrEnum):
     """What may still become of a payment request."""
 
     UNSEEN = "UNSEEN"
+    HELD = "HELD"
     ACCEPTED = "ACCEPTED"
     CLOSED = "CLOSED"
 
@@ -23,7 +24,8 @@ class State:
     """One payment request: its stage, and what abas shows of it.
 
     Shapes: documents are numbers of what abas holds for it, in order of posting; result_transaction_id is empty until
-            the gateway did it. decided_at is when abas was read with what was decided about; None before that.
+            the gateway did it. decided_at is when abas was read with what was decided about; None before that. held is
+            the request as a second person approves it.
     """
 
     stage: Stage = Stage.UNSEEN
@@ -34,6 +36,7 @@ class State:
     documents: tuple[str, ...] = ()
     reason: str = ""
     decided_at: datetime | None = None
+    held: PaymentRequestHeld | None = None
 
 
 INITIAL: Final = State()

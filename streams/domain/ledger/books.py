@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TypeAlias, assert_never
 
 from schemas.records.by_topic import LedgerEntries
+from schemas.records.erp import DocumentLine
 from schemas.records.ledger import (
     BookingDecided,
     BookingWaits,
@@ -30,6 +32,9 @@ KNOWN_DAYS = 60
 FEE_ROLES = {"fee": "fees", "chargeback_fee": "chargeback_fees"}
 # reconcile-deposits takes a match apart for 16 days of its bridge, which may run behind the bank.
 DEPOSIT_DAYS = 60
+# Card networks take disputes for 120 days after a payment, and reports of them come later.
+SOLD_DAYS = 150
+UNAPPLIED = "unapplied"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class Document:
     Shapes: lines of one currency. waits_for is None while it is asked for; mapping_version is that of the last try.
             posted_on is the posting date that it was asked for with, where the period of its value date is closed.
             first_kind is the kind of its entry; kind is adjustment instead where that turns what a closed period holds.
+            subject and asked_lines are what it was last asked for with, by the mapping of then.
     """
 
     entry_id: str
@@ -53,6 +59,9 @@ class Document:
     waits_for: BookingWaits | None = None
     mapping_version: str = ""
     posted_on: date | None = None
+    paytrace_transaction_id: str | None = None
+    subject: str = ""
+    asked_lines: tuple[DocumentLine, ...] = ()
 
     @property
     def turns_another(self) -> bool:
@@ -81,6 +90,19 @@ class Deposit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sold:
+    """What the documents of a payment applied it to, by product category, and how much of that was taken back."""
+
+    by_category: tuple[tuple[str, int], ...]
+    back_minor: int = 0
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether all of it was taken back, so that what is applied next counts alone."""
+        return self.back_minor >= sum(minor for _, minor in self.by_category)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """One merchant account and currency.
 
@@ -88,7 +110,7 @@ class State:
             currency; None once something came in without a value, until it is empty. documents by posting reference:
             those that wait, those that are asked for, and posted ones of deposits. chargebacks: the latest document of
             a dispute by its number. known: names of facts by the day on which they became known and one byte of their
-            digest, so that a change copies few of them.
+            digest, so that a change copies few of them. sold: what payments paid for, kept in the same way.
     """
 
     account: str = ""
@@ -100,11 +122,49 @@ class State:
     chargebacks: dict[str, str] = field(default_factory=dict)
     deposits: dict[str, Deposit] = field(default_factory=dict)
     known: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)
+    sold: dict[str, dict[str, dict[str, Sold]]] = field(default_factory=dict)
     command_ids: frozenset[str] = frozenset()
 
     def knows(self, name: str, at: datetime) -> bool:
         """Return whether a fact was booked already."""
         return name in self.known.get(_day(at), {}).get(_bucket(name), frozenset())
+
+    def sold_of(self, transaction_id: str | None) -> tuple[tuple[str, int], ...]:
+        """Return what a payment paid for, by product category; () where no document says it."""
+        found = None if transaction_id is None else self._sold(transaction_id)
+        return () if found is None else found.by_category
+
+    def _sold(self, transaction_id: str) -> Sold | None:
+        bucket = _bucket(transaction_id)
+        for day in sorted(self.sold, reverse=True):
+            found = self.sold[day].get(bucket, {}).get(transaction_id)
+            if found is not None:
+                return found
+        return None
+
+    def with_sold(self, event: JournalEntryMade) -> State:
+        """Remember what a customer's document says of the payment behind it."""
+        name, signed = (
+            event.paytrace_transaction_id,
+            sum(one.amount_minor for one in event.lines if one.role == UNAPPLIED),
+        )
+        known = None if name is None or not signed or not event.category_names else self._sold(name)
+        if name is None or not event.category_names or (known is None and signed <= 0) or not signed:
+            return self
+        shares = tuple(zip(event.category_names, event.category_amounts, strict=True))
+        if signed < 0:
+            assert known is not None, "asked above"
+            sold = replace(known, back_minor=known.back_minor - signed)
+        elif known is None or known.is_turned:
+            sold = Sold(by_category=shares)
+        else:
+            summed = Counter(dict(known.by_category)) + Counter(dict(shares))
+            sold = replace(known, by_category=tuple(summed.items()))
+        day, bucket = _day(event.occurred_at), _bucket(name)
+        days = {**self.sold, day: {**self.sold.get(day, {})}}
+        days[day][bucket] = {**days[day].get(bucket, {}), name: sold}
+        first = (date.fromisoformat(max(days)) - timedelta(days=SOLD_DAYS)).isoformat()
+        return replace(self, sold={one: of_day for one, of_day in days.items() if one >= first})
 
     def document(self, reference: str) -> Document | None:
         """Return a document that waits, is asked for or is posted; None for one that the ledger did not ask for."""
@@ -124,7 +184,7 @@ def evolve(state: State, event: LedgerEntries) -> State:
             if known is None:
                 return state
             asked = replace(known, waits_for=None, mapping_version=event.mapping_version, posted_on=event.posted_on)
-            asked = replace(asked, kind=event.kind)
+            asked = replace(asked, kind=event.kind, subject=event.subject, asked_lines=event.lines)
             waiting = _without(state.waiting, event.posting_reference)
             return replace(state, waiting=waiting, asked={**state.asked, event.posting_reference: asked})
         case LedgerDocumentWaiting():
@@ -173,7 +233,7 @@ def _booked(state: State, event: JournalEntryMade) -> State:
         chargebacks = {**state.chargebacks, event.values["dispute"]: event.posting_reference}
         state = replace(state, chargebacks=chargebacks)
     if not event.is_asked_for or event.posting_reference is None:
-        return state
+        return state.with_sold(event)
     document = Document(
         entry_id=event.entry_id,
         kind=event.kind,
@@ -184,6 +244,7 @@ def _booked(state: State, event: JournalEntryMade) -> State:
         lines=event.lines,
         value_on=event.value_on,
         occurred_at=event.occurred_at,
+        paytrace_transaction_id=event.paytrace_transaction_id,
     )
     return replace(state, waiting={**state.waiting, event.posting_reference: document})
 
@@ -199,15 +260,24 @@ def _worth(state: State, balances: dict[str, int], event: JournalEntryMade) -> i
 
 
 def _posted(state: State, reference: str) -> State:
-    """Keep a posted document as long as it may be taken back, which only those of a bank line are."""
+    """Keep a posted document as long as it may be taken back: those of a bank line, and the latest of a dispute."""
     document = state.asked.get(reference) or state.waiting.get(reference)
     if document is None:
         return state
     posted = state.posted
-    if any(reference in (*one.references, *one.explained) for one in state.deposits.values()):
+    of_line = any(reference in (*one.references, *one.explained) for one in state.deposits.values())
+    if of_line or _may_be_followed(state, document):
         posted = {**posted, reference: document}
     waiting, asked = _without(state.waiting, reference), _without(state.asked, reference)
     return replace(state, waiting=waiting, asked=asked, posted=posted)
+
+
+def _may_be_followed(state: State, document: Document) -> bool:
+    """Return whether a document may have to be taken back, or is being: the latest of a dispute, and what is turned."""
+    reference = document.posting_reference
+    if reference == state.chargebacks.get(document.values.get("dispute", "")):
+        return True
+    return any(one.reverses_reference == reference for one in (*state.waiting.values(), *state.asked.values()))
 
 
 def _with_deposit(state: State, bank_line_id: str, deposit: Deposit) -> State:
@@ -215,7 +285,11 @@ def _with_deposit(state: State, bank_line_id: str, deposit: Deposit) -> State:
     kept_from = max(one.moved_on for one in deposits.values()) - timedelta(days=DEPOSIT_DAYS)
     kept = {name: one for name, one in deposits.items() if one.moved_on >= kept_from}
     of_kept = {reference for one in kept.values() for reference in (*one.references, *one.explained)}
-    posted = {reference: one for reference, one in state.posted.items() if reference in of_kept}
+    posted = {
+        reference: one
+        for reference, one in state.posted.items()
+        if reference in of_kept or _may_be_followed(state, one)
+    }
     return replace(state, deposits=kept, posted=posted)
 
 

@@ -38,8 +38,7 @@ from schemas.records.ledger import (
 )
 from schemas.records.settlement import DepositRestExplained, SettlementLineRecorded
 from schemas.topic import Topic
-from schemas.values.categories import UNKNOWN_CATEGORY
-from schemas.values.companies import in_company
+from schemas.values.companies import company_of, in_company
 from schemas.values.refusal_codes import is_period_closed
 from schemas.values.replacing import replace
 from streams.domain.accounts import AccountMapping, Unmapped
@@ -340,6 +339,8 @@ def _on_booked(state: State, outcome: DocumentBooked, policy: AccountMapping) ->
             is_asked_for=False,
             values={},
             lines=lines,
+            category_names=outcome.category_names,
+            category_amounts=outcome.category_amounts,
             value_on=outcome.value_on,
             occurred_at=outcome.occurred_at,
         ),
@@ -431,7 +432,7 @@ def _is_netted(original: Document | None, reversal: Document) -> bool:
 
 def _tried(state: State, document: Document, policy: AccountMapping, at: datetime) -> Iterator[Event]:
     """Ask for a document by the mapping in force, or say which account is missing."""
-    resolved = _resolved(document, policy)
+    resolved = _resolved(state, document, policy)
     if isinstance(resolved, Unmapped):
         if document.mapping_version != _version(policy) or document.waits_for is not BookingWaits.NO_ACCOUNT:
             yield _waiting(state.account, document, BookingWaits.NO_ACCOUNT, resolved.why, _version(policy), at)
@@ -458,14 +459,28 @@ def _text(document: Document) -> str:
     return f"{what}, adjusted{f': {document.reverses_reference}' if document.reverses_reference else ''}"
 
 
-def _resolved(document: Document, policy: AccountMapping) -> tuple[str, tuple[DocumentLine, ...]] | Unmapped:
-    """Return subject and lines of a document by the mapping in force, or what it lacks."""
+def _resolved(
+    state: State, document: Document, policy: AccountMapping
+) -> tuple[str, tuple[DocumentLine, ...]] | Unmapped:
+    """Return subject and lines of a document by the mapping in force, or what it lacks.
+
+    What takes a document back is in the company and on the accounts of that one, whatever the mapping says by now.
+    """
     facts = {name: value for name, value in document.values.items() if name in ("merchant_account", "fee_kind")}
-    company = policy.company_of(document.values["merchant_account"])
+    taken_back = state.posted.get(document.reverses_reference or "")
+    before = () if taken_back is None else taken_back.asked_lines
+    company = (
+        policy.company_of(document.values["merchant_account"])
+        if taken_back is None or not before
+        else company_of(taken_back.subject)
+    )
     if isinstance(company, Unmapped):
         return company
-    known = {**facts, "product_category": UNKNOWN_CATEGORY} | ({"company": company} if company else {})
-    lines = document_lines(document.kind, document.lines, policy.accounts, known, document.value_on)
+    known = facts | ({"company": company} if company else {})
+    sold = state.sold_of(document.paytrace_transaction_id)
+    lines = document_lines(
+        document.kind, document.lines, policy.accounts, known, document.value_on, sold=sold, before=before
+    )
     if isinstance(lines, Unmapped):
         return lines
     # Documents of one merchant account keep their order by the account that all of them touch.

@@ -181,6 +181,8 @@ def _document(state: State, entry: Entry, event: PostingRequested) -> PostDocume
         lines=event.lines,
         posted_on=event.posted_on,
         mapping_version=event.mapping_version,
+        category_names=event.category_names,
+        category_amounts=event.category_amounts,
         occurred_at=event.occurred_at,
     )
 

@@ -6,17 +6,15 @@ What takes a document back is on the accounts of that document, whatever the map
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from schemas.documents import PAYER_MONEY, LineKind, kinds, roles
 from schemas.records.erp import DocumentLine, Side
-from schemas.values.categories import UNKNOWN_CATEGORY
 from schemas.values.companies import company_of
 from schemas.values.money import Money
 from schemas.values.replacing import replace
 from schemas.values.shares import shares_of
 from streams.domain.accounts import Account, AccountMapping, Facts, Unmapped
-from streams.domain.booking import payer_money_role
+from streams.domain.booking import Part, payer_money_role, split_by_category
 from streams.domain.receivables.account import Entry
 from streams.domain.receivables.categories import Shares
 
@@ -60,7 +58,7 @@ def lines_of(
         own, takes = roles()[role].of is not None, of_kind.takes
         shares = by_category if of_kind.by_category else ()
         given = (
-            (_Part(Account(customer), amount.amount_minor),)
+            (Part(Account(customer), amount.amount_minor),)
             if own
             else _parts(role, amount, entry, kind, customer, shares, mapping, before)
         )
@@ -97,15 +95,6 @@ def _item_of(of_kind: LineKind, entry: Entry, item_id: str | None) -> str | None
     return entry.abas_credit_item_id if of_kind.role == "refund_liability" and not entry.moves_money else item_id
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What a line of the other side is: account, minor units, and its category where it is one of several lines."""
-
-    account: Account
-    amount_minor: int
-    category: str | None = None
-
-
 def _parts(
     role: str,
     amount: Entry,
@@ -115,7 +104,7 @@ def _parts(
     by_category: Shares,
     mapping: AccountMapping,
     reversed_lines: Sequence[DocumentLine],
-) -> tuple[_Part, ...]:
+) -> tuple[Part, ...]:
     """Return the lines of one role: one, or one for each category where their accounts differ.
 
     amount is what of the entry is on this role; reversed_lines are those of the document that is taken back.
@@ -123,13 +112,12 @@ def _parts(
     minor = amount.amount_minor
     before = tuple(line for line in reversed_lines if line.role == role)
     known = {line.product_category or "": line for line in before} if len(before) > 1 else {}
-    weights = [(name, weight) for name, weight in by_category if name in known or not known]
-    divided = zip(weights, shares_of(minor, [weight for _, weight in weights]), strict=True)
-    shares = [(name, share) for (name, _), share in divided if share]
     if known:
-        return tuple(_Part(_as_before(known[name]), share, name) for name, share in shares)
+        weights = [(name, weight) for name, weight in by_category if name in known]
+        divided = zip(weights, shares_of(minor, [weight for _, weight in weights]), strict=True)
+        return tuple(Part(_as_before(known[name]), share, name) for (name, _), share in divided if share)
     if before:
-        return (_Part(_as_before(before[0]), minor),)
+        return (Part(_as_before(before[0]), minor),)
 
     company = mapping.company_of(_merchant(entry)) if _merchant(entry) else company_of(customer)
     if isinstance(company, Unmapped):
@@ -138,20 +126,14 @@ def _parts(
         what = f"merchant account {_merchant(entry)} is of company {company}, the customer {customer} of another"
         raise NoAccount(f"{what}; give the payment to a customer of {company}, or change companies in the mapping")
 
-    def account(amount_minor: int, category: str) -> Account:
+    def account(amount_minor: int, category: str) -> Account | Unmapped:
         facts = _facts(entry, kind, customer, amount_minor, category)
-        found = mapping.accounts.of(role, facts, entry.value_on)
-        if isinstance(found, Unmapped):
-            raise NoAccount(found.why)
-        return found
+        return mapping.accounts.of(role, facts, entry.value_on)
 
-    if len(shares) < 2:
-        only = shares[0][0] if len(shares) == 1 else UNKNOWN_CATEGORY
-        return (_Part(account(minor, only), minor),)
-    whole = [account(minor, name) for name, _ in shares]
-    if all(one == whole[0] for one in whole):
-        return (_Part(whole[0], minor),)
-    return tuple(_Part(account(share, name), share, name) for name, share in shares)
+    parts = split_by_category(minor, by_category, account)
+    if isinstance(parts, Unmapped):
+        raise NoAccount(parts.why)
+    return parts
 
 
 def _whole(

@@ -63,6 +63,7 @@ BY_SAME_AMOUNT = "deposit-by-same-amount"
 BY_REPORT = "deposit-by-report"
 BY_REPORTED_NET = "deposit-by-reported-net"
 BY_FEE_STATEMENT = "fee-statement"
+BY_GIVING_BACK = "deposit-given-back"
 # How the engine names its ways, and how our events name them.
 _RULES = {
     "batch key": BY_BATCH_KEY,
@@ -388,6 +389,15 @@ class _Question:
     def _by_report(self, report: Report, rule: str) -> Finding:
         """Judge a bank line of a deposit that the processor reported."""
         deposit, told, policy = self._deposit, report.reported, self._books.policy
+        if self._gives_back(report):
+            gives_back = f"it names deposit {told.deposit_id} and gives back just what a bank line brought of it"
+            return self._finding(
+                (),
+                BY_GIVING_BACK,
+                deposit_id=told.deposit_id,
+                carried_minor=-deposit.paid_minor,
+                evidence=(gives_back,),
+            )
         held = self._held_by(report)
         if isinstance(held, Unclear):
             detail = f"deposit {told.deposit_id}: {held.why}"
@@ -426,6 +436,22 @@ class _Question:
             carried_minor=carried,
             evidence=(*evidence, *self._told(told, rest, held.short)),
         )
+
+    def _gives_back(self, report: Report) -> bool:
+        """Return whether a bank line gives a deposit back, so that it is still to come: all that came, or one of it.
+
+        Any other amount may be a correction or a fee, which is left to a person.
+        """
+        deposit = self._deposit
+        brought = [
+            match.reported.deposit_minor
+            for match in self._state.matches.values()
+            if match.reported.deposit_id == report.reported.deposit_id
+        ]
+        paid = deposit.paid_minor
+        is_turned = paid * report.reported.net_minor < 0 and not deposit.bank_fee_minor
+        is_there = abs(paid) <= abs(sum(brought)) and sum(brought) * paid < 0
+        return is_turned and is_there and (-paid in brought or -paid == sum(brought))
 
     def _held_by(self, report: Report) -> Found | Unclear:
         """Return what a reported deposit holds, or still holds after bank lines have brought parts of it."""
@@ -690,6 +716,9 @@ class _Question:
             yield "not sure: no batch is named, and the fee is not the expected one to the cent"
         if rivals := self._rivals():
             yield f"not sure: {', '.join(rivals[:3])} has the same amount"
+        others = {line.line_id for line in self._near if line.net_minor == self._deposit.paid_minor}
+        if len(lines) > 1 and (alone := sorted(others - {line.line_id for line in lines})):
+            yield f"not sure: {', '.join(alone[:3])} alone has the same amount"
         for key in sorted({self._books.key_of[line.line_id] for line in lines}):
             batch = self._state.batches.get(key)
             if batch is not None and not self._books.is_complete(batch):

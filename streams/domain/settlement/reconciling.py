@@ -6,7 +6,7 @@ stated or becomes complete, when an operator says something, and when a day ends
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from typing import assert_never
@@ -333,14 +333,30 @@ def _refused(line: SettlementLineRecorded, oldest_on: date, detail: str = "") ->
 def _after_line(state: State, line: SettlementLineRecorded, policy: Policy) -> tuple[Event, ...]:
     """Return which bank lines this line may explain: itself, or those that waited for the last line of its batch."""
     at = line.occurred_at
-    if line.kind in BANK_KINDS:
-        return _asked(state, [line.line_id], at, policy)
     events: tuple[Event, ...] = ()
+    if line.kind in BANK_KINDS:
+        asked = [line.line_id]
+        while asked:
+            found = _asked(state, asked, at, policy)
+            events, state = events + found, reduce(evolve, found, state)
+            asked = _asked_again(state, [event for event in found if isinstance(event, DepositMatched)])
+        return events
     opened = state.line(line.line_id)
     if state.deposits and opened is not None:
         events = _asked(state, _may_pay_out(state, opened), at, policy)
         state = reduce(evolve, events, state)
     return (*events, *after_line(state, line, at, policy))
+
+
+def _asked_again(state: State, matched: Sequence[DepositMatched]) -> list[str]:
+    """Return open bank lines of the same deposits, and those to which lines were suggested that are taken now."""
+    deposits = {event.deposit_id for event in matched} - {None}
+    taken = {id_ for event in matched for id_ in event.line_ids}
+    return [
+        id_
+        for id_, one in state.deposits.items()
+        if one.deposit_id in deposits or (one.suggested is not None and not taken.isdisjoint(one.suggested.line_ids))
+    ]
 
 
 def _may_pay_out(state: State, opened: OpenLine) -> list[str]:

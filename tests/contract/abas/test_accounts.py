@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
+from pathlib import Path
+
+import pytest
 
 from connectors.abas.client import AbasClient
 from connectors.abas.criteria import Filing, Selection
-from connectors.abas.profile import Profile
+from connectors.abas.profile import Profile, load_profile
+from connectors.abas.settings import SANDBOX_PROFILE
 from connectors.abas.sink import AbasSink
+from connectors.abas.source import AbasSource
 from schemas.records.erp import DocumentPosted
 from tests.support.abas_commands import on_account, post_receipt, reverse_receipt, write_off
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
+
+GERMAN = SANDBOX_PROFILE.with_name("sandbox_de.yaml")
 
 
 def balances(sandbox: AbasSandboxProcess, through: str | None = None) -> dict[tuple[str, str, str], int]:
@@ -68,6 +75,34 @@ async def test_balances_are_the_sum_of_rows_in_every_month_and_of_all_of_them_no
     }
     assert sum(held.values()) == 0
     assert balances(empty_sandbox, "2026-10-31") == {("K 70001", "item", "USD"): 103_00, ("8400", "", "USD"): -103_00}
+
+
+@pytest.mark.parametrize(("path", "language"), [(SANDBOX_PROFILE, "en"), (GERMAN, "de")])
+async def test_the_source_reads_what_abas_shows_on_each_account_by_currency_and_none_of_a_customer(
+    empty_sandbox: AbasSandboxProcess, path: Path, language: str
+) -> None:
+    item, other, _ = empty_sandbox.seed(
+        {**open_item("RE-1", "103.00"), "booked_on": "2026-10-05"},
+        {**open_item("RE-2", "50.00"), "booked_on": "2026-11-02"},
+        {**open_item("RE-3", "70.07", currency="EUR"), "booked_on": "2026-11-02"},
+    )
+    settings = empty_sandbox.settings(variable_language=language)
+    profile = load_profile(path)
+    async with AbasClient(empty_sandbox.settings()) as client:
+        sink = AbasSink(client, load_profile(SANDBOX_PROFILE), empty_sandbox.settings())
+        for command in (post_receipt("PT1", item, minor=100_00), post_receipt("PT2", other, minor=20_05)):
+            assert isinstance(await sink.post(command), DocumentPosted)
+    async with AbasClient(settings) as client:
+        found = [seen async for _, (seen,) in AbasSource(client, profile, settings).balances()]
+    held: dict[tuple[str, str], int] = defaultdict(int)
+    for (account, _, currency), minor in balances(empty_sandbox).items():
+        if not account.startswith("K "):
+            held[account, currency] += minor
+    shown = {(one.erp_account, one.currency): one.balance_minor for one in found}
+    assert {name: minor for name, minor in shown.items() if minor} == {
+        name: minor for name, minor in held.items() if minor
+    }
+    assert held["8400", "EUR"] == -70_07
 
 
 def test_a_credit_memo_lowers_its_invoice_and_what_is_left_stands_as_credit(empty_sandbox: AbasSandboxProcess) -> None:

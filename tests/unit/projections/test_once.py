@@ -58,6 +58,7 @@ def eventful() -> list[Inbound]:
     asked = next(m for m in reversed(script.messages) if m.topic == IDENTIFICATION_INBOX)
     script.parked(IDENTIFICATION, asked)
     script.write_bytes(PAYMENTS, b"nonsense", headers={})
+    script.write("erp.balances.v1", example("AccountBalanceObserved"))
     script.write(PAYMENTS, example("PaymentStatusUnrecognized", paytrace_transaction_id="3"))
     script.marked(PAYMENTS, 4711)
     script.write_again(requested)
@@ -82,7 +83,11 @@ def eventful() -> list[Inbound]:
     script.write("settlement.inbox.v1", example("BankLineObserved"))
     script.write("rates.events.v1", example("RateRecorded"))
     script.write("customers.events.v1", example("CustomerLinked"))
+    script.write("customers.events.v1", example("PaymentMethodChanged"))
+    script.write("customers.events.v1", example("CustomerValueDiffers"))
     script.write("schedules.runs.v1", example("ScheduleRunBegun"))
+    for name in ("SubscriptionStatusChanged", "SubscriptionRunChanged"):
+        script.write("subscriptions.events.v1", example(name))
     return script.messages
 
 

@@ -57,9 +57,16 @@ NOTHING_OF_IT_THAT_DAY = {
     "known_rates",
     "refunds_that_came_back",
     "customer_links",
+    "payment_methods",
+    "customer_values",
+    "expiring_cards",
+    "shared_cards",
     "came_in",
     "decisions_about",
     "schedule_runs",
+    "subscriptions",
+    "subscription_runs",
+    "subscription_attempts",
 }
 
 # Its rows are the limits of the networks, whatever happened.

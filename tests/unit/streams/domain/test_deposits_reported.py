@@ -406,3 +406,33 @@ def test_a_line_without_a_merchant_goes_to_nobody_and_its_candidates_are_told() 
     (broken,) = lost.of(DepositBreakFound)
     assert broken.detail.startswith("2 equal candidates: A/USD/DA, B/USD/DB")
     assert not lost.of(DepositMatched)
+
+
+@pytest.mark.parametrize("net", [90_00, 1, 123_456_78, -45_00])
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (0, 2, 1), (2, 0, 1)])
+def test_a_deposit_that_the_bank_gives_back_is_on_its_way_until_it_is_paid_again(
+    net: int, order: tuple[int, ...]
+) -> None:
+    account = Account(policy=DEPOSITS)
+    account.report(settled("P1", net, 2) if net > 0 else settled("R1", -net, 2, movement=Movement.REFUNDED))
+    told = reported("D1", 3, net=net, gross=net if net > 0 else 0, refunds=0 if net > 0 else -net)
+    lines = (bank("b1", net, 4, deposit="D1"), bank("b2", -net, 5, deposit="D1"), bank("b3", net, 9, deposit="D1"))
+    account.report(told)
+    for index in order[:2]:
+        account.report(lines[index])
+    if 2 not in order[:2]:
+        assert account.state.in_transit_minor == net
+    account.report(lines[order[2]])
+    assert not account.state.deposits, [one.broken for one in account.state.deposits.values()]
+    assert account.state.in_transit_minor == 0
+    assert sorted(event.rule for event in account.of(DepositMatched)) == sorted(
+        ["deposit-by-report", "deposit-by-report", "deposit-given-back"]
+    )
+
+
+@pytest.mark.parametrize("back", [89_99, 90_01, 1])
+def test_a_debit_of_another_amount_than_what_came_is_left_to_a_person(back: int) -> None:
+    account = Account(policy=DEPOSITS)
+    account.report(settled("P1", 90_00, 2), reported("D1", 3, net=90_00, gross=90_00))
+    account.report(bank("b1", 90_00, 4, deposit="D1"), bank("b2", -back, 5, deposit="D1"))
+    assert [one.bank_line_id for one in account.state.deposits.values()] == ["b2"]

@@ -616,7 +616,7 @@ def test_clearing_is_what_the_facts_say_on_every_prefix_in_any_order_and_with_re
 def test_every_field_of_the_state_is_what_evolve_makes_it() -> None:
     assert {one.name for one in dataclasses.fields(State)} == {
         "account", "balances", "chargebacks", "clearing_worth", "waiting", "asked", "posted", "deposits", "known",
-        "command_ids",
+        "sold", "command_ids",
     }  # fmt: skip
 
 

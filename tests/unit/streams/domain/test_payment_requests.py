@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.records.approvals import AskForApproval, CommandProposed, RejectProposal
 from schemas.records.erp import SaveRecord
 from schemas.records.gateway import (
     GatewayCallBegun,
@@ -19,17 +21,24 @@ from schemas.records.gateway import (
     GatewayCallRefused,
     PaymentRequestAccepted,
     PaymentRequestClosed,
+    PaymentRequestHeld,
     PaymentRequestKind,
+    PaymentRequestNotReleased,
     PaymentRequestObserved,
     PaymentRequestPosted,
+    PaymentRequestProgress,
     PaymentRequestRejected,
     PaymentRequestStatus,
+    ReleasePaymentRequest,
     RequestGatewayCall,
 )
 from schemas.records.receivables import PaymentAllocated
 from schemas.topic import Topic
-from streams.domain import gateway
+from streams.domain import approvals, gateway
 from streams.domain.gateway.decider import call_reference
+from streams.domain.gateway.policy import Policy
+from streams.rules.catalogue import requests_policy
+from tests.support.policies import REQUESTS
 from tests.support.typed import as_a
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -55,11 +64,11 @@ REFUND = PaymentRequestObserved(
 CHARGE = replace(REFUND, kind=PaymentRequestKind.CHARGE, paytrace_transaction_id=None)
 
 
-def events_of(*records: Any) -> list[Any]:
+def events_of(*records: Any, policy: Policy = REQUESTS) -> list[Any]:
     state = gateway.INITIAL
     reported: list[Any] = []
     for record in records:
-        events = gateway.decide(state, record)
+        events = gateway.decide(state, record, policy)
         state = reduce(gateway.evolve, events, state)
         reported += events
     return reported
@@ -168,12 +177,12 @@ def test_an_outcome_closes_the_payment_request_for_good(is_done: bool) -> None:
     assert closed[0].result_transaction_id == ("79388456" if is_done else None)
 
 
-def shown(*records: Any) -> list[tuple[str, ...]]:
+def shown(*records: Any, policy: Policy = REQUESTS) -> list[tuple[str, ...]]:
     """What abas shows of the request after each event: status, transaction, document, reason."""
     state = gateway.INITIAL
     written: list[tuple[str, ...]] = []
     for record in records:
-        for event in gateway.decide(state, record):
+        for event in gateway.decide(state, record, policy):
             state = gateway.evolve(state, event)
             saves = [one.record for one in gateway.route(state, event) if isinstance(one.record, SaveRecord)]
             written += [
@@ -245,6 +254,109 @@ def test_a_request_that_somebody_opens_again_shows_again_where_it_stands() -> No
     assert (status, transaction) == ("DONE", "79388456")
     assert "new request" in reason
     assert shown(opened, replace(opened, status=PaymentRequestStatus.DONE)) == shown(opened)
+
+
+RULES = requests_policy(
+    """
+version: 3
+allow:
+  - {kinds: [refund, void], requesters: [m.  muster], most_minor: {USD: 5000}, approve_above_minor: {USD: 1000}}
+  - {kinds: [refund], requesters: [Dana], approve_above_minor: {}}
+  - {kinds: [charge]}
+people: {M. Muster: maria}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "said"),
+    [
+        ({"amount_minor": 1000}, PaymentRequestAccepted, ""),
+        ({"amount_minor": 1001}, PaymentRequestHeld, "10.01 USD is above 10.00 USD"),
+        ({"amount_minor": 5000}, PaymentRequestHeld, "saldo approvals approve SALDO-R-4712-900-0"),
+        ({"amount_minor": 5001}, PaymentRequestRejected, "50.01 USD is above 50.00 USD"),
+        ({"requester": "DANA", "amount_minor": 1}, PaymentRequestHeld, "in a currency for which"),
+        ({"requester": "Kim"}, PaymentRequestRejected, "Kim may not ask for a refund"),
+        ({"requester": None}, PaymentRequestRejected, "whom abas does not name"),
+        ({"kind": PaymentRequestKind.CAPTURE}, PaymentRequestRejected, "may not ask for a capture"),
+        ({"kind": PaymentRequestKind.CHARGE, "requester": None, "amount_minor": 10**9}, PaymentRequestAccepted, ""),
+    ],
+)
+def test_rules_say_who_may_ask_for_what_and_what_a_second_person_approves(
+    changes: dict[str, Any], kind: type[Any], said: str
+) -> None:
+    [event] = events_of(replace(REFUND, **changes), policy=RULES)
+    assert type(event) is kind
+    assert said in getattr(event, "message", "")
+
+
+def release(by: str | None, decided_by: str = "maria") -> ReleasePaymentRequest:
+    return ReleasePaymentRequest(
+        command_id="SALDO-R-4712-900-0",
+        payment_request_id=REFUND.payment_request_id,
+        amount_minor=1250,
+        currency="USD",
+        decided_by=decided_by,
+        authenticated_by="abas",
+        approved_by=by,
+        reason="asked for in abas",
+        occurred_at=NOW + timedelta(hours=1),
+    )
+
+
+NOT_RELEASED = PaymentRequestNotReleased(
+    payment_request_id=REFUND.payment_request_id, message="dana rejected it: no goods", occurred_at=NOW
+)
+
+
+def test_a_request_above_a_limit_is_made_once_another_person_approved_it() -> None:
+    held, accepted = events_of(REFUND, REFUND, release("dana"), release("dana"), policy=RULES)
+    assert (held.requester, type(accepted)) == ("maria", PaymentRequestAccepted)
+    assert accepted.occurred_at == NOW + timedelta(hours=1)
+    asked, _ = (output.record for output in gateway.route(gateway.INITIAL, held))
+    asked = as_a(AskForApproval, asked)
+    [proposed] = approvals.decide(approvals.INITIAL, asked)
+    proposed = as_a(CommandProposed, proposed)
+    assert (proposed.amount_minor, proposed.proposed_by) == (1250, "maria")
+    assert json.loads(proposed.command)["payment_request_id"] == REFUND.payment_request_id
+
+
+def test_whoever_asked_for_it_approves_nothing_and_waits_on() -> None:
+    _, still, accepted = events_of(REFUND, release(None), release("dana"), policy=RULES)
+    assert (still.status, "maria asked for it" in still.message) == (PaymentRequestProgress.WAITING, True)
+    assert isinstance(accepted, PaymentRequestAccepted)
+
+
+@pytest.mark.parametrize(
+    ("ends", "status"),
+    [
+        (NOT_RELEASED, ("REFUSED", "not-approved: dana rejected it: no goods")),
+        (replace(REFUND, status=PaymentRequestStatus.CANCELLED), ("CANCELLED", "cancelled: cancelled at abas")),
+    ],
+)
+def test_what_is_not_approved_is_never_made(ends: Any, status: tuple[str, str]) -> None:
+    written = shown(REFUND, ends, ends, release("dana"), policy=RULES)
+    assert [(one[0], one[3]) for one in written[1:]] == [status]
+    assert written[0][0] == "WAITING"
+
+
+def test_a_rejected_proposal_says_so_to_its_request() -> None:
+    [held] = events_of(REFUND, policy=RULES)
+    asked = as_a(AskForApproval, gateway.route(gateway.INITIAL, held)[0].record)
+    state = reduce(approvals.evolve, approvals.decide(approvals.INITIAL, asked), approvals.INITIAL)
+    rejection = RejectProposal(
+        command_id="R1",
+        proposal_id=asked.proposal_id,
+        decided_by="dana",
+        authenticated_by="session",
+        reason="no goods came back",
+        occurred_at=NOW + timedelta(hours=1),
+    )
+    [rejected] = approvals.decide(state, rejection)
+    [output] = approvals.route(approvals.evolve(state, rejected), rejected)
+    told = as_a(PaymentRequestNotReleased, output.record)
+    assert (output.topic, told.payment_request_id) == (Topic.GATEWAY_INBOX, REFUND.payment_request_id)
+    assert told.message == "dana rejected it: no goods came back"
 
 
 def test_an_outcome_of_what_was_never_asked_is_silent() -> None:

@@ -104,6 +104,19 @@ def test_two_deposits_of_one_amount_are_never_distinguished_by_chance(account: A
     assert account.of(DepositMatchSuggested) or account.of(DepositBreakFound)
 
 
+@pytest.mark.parametrize(("one", "other"), [(20_29, 13_00), (1, 33_28), (1_000_00, 7)])
+def test_a_batch_whose_sum_another_payment_has_alone_is_a_suggestion(account: Account, one: int, other: int) -> None:
+    whole = one + other
+    account.report(settled("1", one, 2, 7), settled("2", other, 2, 7), batch(7, whole, 2))
+    account.report(settled("3", whole, 2, method=PaymentMethod.ACH))
+    events = account.report(bank("b1", whole, 4))
+    assert not [event for event in events if isinstance(event, DepositMatched)]
+    # The line that names the batch takes it, and then only one explanation is left.
+    account.report(bank("b2", whole, 4, 7))
+    found = {event.bank_line_id: event.line_ids for event in account.of(DepositMatched)}
+    assert found == {"b1": ("3:CAPTURED",), "b2": ("1:CAPTURED", "2:CAPTURED")}
+
+
 def test_several_sets_that_fit_are_a_break(account: Account) -> None:
     account.report(*(settled(str(n), 100_00, 0, n + 1) for n in range(3)), bank("b1", 200_00, 1))
     broken = account.of(DepositBreakFound)[0]

@@ -1,0 +1,1 @@
+"""fct_account_balances: its columns and the function that fills it."""
