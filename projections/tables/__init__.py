@@ -88,9 +88,9 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_RATES,
     FCT_ACCOUNT_BALANCES,
     FCT_SCHEDULE_RUNS,
+    FCT_ORDERS,
     FCT_SUBSCRIPTIONS,
     FCT_SUBSCRIPTION_RUNS,
-    FCT_ORDERS,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
@@ -119,11 +119,11 @@ VIEWS: tuple[str, ...] = (
     "rpt_next_steps_now",
     "rpt_charge_holds_now",
     "rpt_customer_links_now",
+    "rpt_orders_now",
     "rpt_subscriptions_now",
     "rpt_subscription_runs_now",
     "rpt_payment_methods_now",
     "rpt_customer_values_now",
-    "rpt_orders_now",
     "rpt_account_balances",
 )
 

@@ -1041,6 +1041,31 @@ ORDER BY (schedule, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each schedule as the settings named it, each beginning and each end of a run'
 ;
+CREATE TABLE IF NOT EXISTS fct_orders
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    shop_order String COMMENT '<shop>/<order id>',
+    step LowCardinality(String),
+    status LowCardinality(String) COMMENT 'status in the shop, of the payment, written, decided; why it waits',
+    reference String COMMENT 'number that people know: of order, sales order, document, customer',
+    paytrace_transaction_id String,
+    amount_minor Int64 COMMENT '0 where the step has none',
+    currency LowCardinality(String) COMMENT 'empty where the step has no amount',
+    detail String,
+    decided_by LowCardinality(String),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (shop_order, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each step of an order, as it was recorded'
+;
 CREATE TABLE IF NOT EXISTS fct_subscriptions
 (
     source_topic LowCardinality(String),
@@ -1102,31 +1127,6 @@ ENGINE = ReplacingMergeTree
 ORDER BY (vault_customer_id, subscription_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each status of a run, each charge that was asked of PayTrace, and what came of it'
-;
-CREATE TABLE IF NOT EXISTS fct_orders
-(
-    source_topic LowCardinality(String),
-    source_partition Int32,
-    source_offset Int64,
-    row_index UInt16,
-    event_id String,
-    recorded_at DateTime64(3, 'UTC'),
-    record_type LowCardinality(String),
-    shop_order String COMMENT '<shop>/<order id>',
-    step LowCardinality(String),
-    status LowCardinality(String) COMMENT 'status in the shop, of the payment, written, decided; why it waits',
-    reference String COMMENT 'number that people know: of order, sales order, document, customer',
-    paytrace_transaction_id String,
-    amount_minor Int64 COMMENT '0 where the step has none',
-    currency LowCardinality(String) COMMENT 'empty where the step has no amount',
-    detail String,
-    decided_by LowCardinality(String),
-    occurred_at DateTime64(6, 'UTC')
-)
-ENGINE = ReplacingMergeTree
-ORDER BY (shop_order, source_topic, source_partition, source_offset, row_index)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'Each step of an order, as it was recorded'
 ;
 CREATE TABLE IF NOT EXISTS saldo_positions
 (

@@ -86,9 +86,9 @@ def eventful() -> list[Inbound]:
     script.write("customers.events.v1", example("PaymentMethodChanged"))
     script.write("customers.events.v1", example("CustomerValueDiffers"))
     script.write("schedules.runs.v1", example("ScheduleRunBegun"))
+    script.write("orders.events.v1", example("OrderPlaced"))
     for name in ("SubscriptionStatusChanged", "SubscriptionRunChanged"):
         script.write("subscriptions.events.v1", example(name))
-    script.write("orders.events.v1", example("OrderPlaced"))
     return script.messages
 
 

@@ -65,14 +65,13 @@ NOTHING_OF_IT_THAT_DAY = {
     "came_in",
     "decisions_about",
     "schedule_runs",
-    "subscriptions",
-    "subscription_runs",
-    "subscription_attempts",
     "orders",
     "order_of",
     "orders_without_payment",
     "payments_without_order",
-    "payment_requests",
+    "subscriptions",
+    "subscription_runs",
+    "subscription_attempts",
 }
 
 # Its rows are the limits of the networks, whatever happened.
