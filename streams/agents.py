@@ -25,6 +25,7 @@ from streams.domain import (
     rates,
     receivables,
     settlement,
+    subscriptions,
 )
 from streams.log.records import Inbound
 from streams.rules import adoption
@@ -40,6 +41,7 @@ from streams.rules.catalogue import (
     PAYMENT_REQUESTS,
     WRITE_OFF_LIMITS,
     alert_policy,
+    customers_policy,
     deposit_policy,
     disputes_policy,
     ledger_policy,
@@ -140,8 +142,17 @@ KEEP_LEDGER = _decider(
 KEEP_RATES = _decider(
     "keep-rates", Topic.RATES_INBOX, Topic.RATES_EVENTS, rates, rules=RulesUsed((EXCHANGE_RATES.name,), rates_policy)
 )
-# Which vault customer is which customer of abas; their payments then find them.
-LINK_CUSTOMERS = _decider(customers.AGENT, Topic.CUSTOMERS_INBOX, Topic.CUSTOMERS_EVENTS, customers, version=2)
+# Which vault customer is which customer of abas; their payments then find them. An unknown one is created there, and
+# what it can be charged by written beside it.
+LINK_CUSTOMERS = _decider(
+    customers.AGENT,
+    Topic.CUSTOMERS_INBOX,
+    Topic.CUSTOMERS_EVENTS,
+    customers,
+    version=2,
+    rules=RulesUsed((ACCOUNT_MAPPING.name,), customers_policy),
+    reminder=customers.reminder,
+)
 # What becomes of each order of a shop: its money by PayTrace, its sales order in abas, its status in the shop.
 FULFIL_ORDERS = _decider(
     orders.AGENT,
@@ -151,6 +162,14 @@ FULFIL_ORDERS = _decider(
     version=2,
     rules=RulesUsed((ORDER_FULFILMENT.name,), orders_policy),
     reminder=orders.reminder,
+)
+# Which runs of subscriptions are expected, what became of each, and when one is charged again. Facts come in any order.
+RUN_SUBSCRIPTIONS = _decider(
+    "run-subscriptions",
+    Topic.SUBSCRIPTIONS_INBOX,
+    Topic.SUBSCRIPTIONS_EVENTS,
+    subscriptions,
+    is_order_free=True,
 )
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
@@ -173,6 +192,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     KEEP_RATES,
     LINK_CUSTOMERS,
     FULFIL_ORDERS,
+    RUN_SUBSCRIPTIONS,
     HOLD_APPROVALS,
     RAISE_ALERTS,
     ADOPT_RULES,

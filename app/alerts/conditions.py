@@ -59,6 +59,7 @@ _REPORT_OF: Final = {
     "balances unexplained": "reports/account_balances",
     "refunds that came back": "reports/refunds_that_came_back",
     "deposits overdue": "reports/deposit_breaks",
+    "subscription runs": "reports/subscription_runs",
     "records unreadable": "reports/unreadable_records",
 }
 

@@ -58,6 +58,7 @@ STRICT_CSP: Final = (
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 _STATUS: Final = {Status.DONE: 200, Status.PROPOSED: 202, Status.UNANSWERED: 202}
 _RETRY_AFTER_S: Final = 2
+_LONGEST_WORDS: Final = 500
 NOBODY: Final = Actor("", How.SESSION, frozenset())
 Answer = Callable[["Asked"], Awaitable[Response]]
 
@@ -228,8 +229,12 @@ class Api:
                 problem = unknown(str(error))
             case AccessDenied():
                 problem = Problem(403, "not-allowed", "This person may not do that.", FieldError("", str(error)))
+            case QueryRefused() if "(UNKNOWN_TABLE)" in str(error):
+                problem = away("not-ready", "Nothing is projected yet.", _RETRY_AFTER_S)
             case QueryRefused():
-                problem = Problem(400, "bad-parameter", "It can't be answered.", FieldError("", str(error)))
+                # The engine quotes the whole statement behind these words.
+                said = str(error).partition(" In scope ")[0][:_LONGEST_WORDS]
+                problem = Problem(400, "bad-parameter", "It can't be answered.", FieldError("", said))
             case LookupError():
                 problem = Problem(404, "not-found", "There is none of this name.", FieldError("", str(error)))
             case Unreadable():

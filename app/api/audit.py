@@ -16,9 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from app.api.app import Asked, Way, json_response
+from app.api.log_in import ENVIRONMENT
 from app.api.settings import ApiSettings
 from app.ingress.problems import FieldError, Problem
 
@@ -80,6 +81,7 @@ class AuditWays:
             Way("GET", "/v1/audit", "read", self._list),
             Way("GET", "/v1/audit/verification", "read", self._verify),
             Way("GET", "/v1/audit/export", "read", self._export),
+            Way("GET", "/audit", "read", self._page),
         )
 
     def found(self, *, anew: bool = False) -> AuditFound:
@@ -98,6 +100,26 @@ class AuditWays:
         page = newest_first[start : start + limit]
         following = None if start + limit >= len(newest_first) else _cursor(page[-1])
         return json_response({"entries": page, "next": following, "broken": found.broken})
+
+    async def _page(self, asked: Asked) -> Response:
+        """Show the newest commands, or those behind a cursor, and whether the history is whole."""
+        cursor = asked.request.query_params.get("cursor")
+        found = await asyncio.to_thread(self.found)
+        newest_first = list(reversed(found.entries))
+        start = _start(cursor, newest_first)
+        entries = newest_first[start : start + self._settings.page_size]
+        following = None if start + len(entries) >= len(newest_first) else _cursor(entries[-1])
+        page = ENVIRONMENT.get_template("audit.html").render(
+            entries=[
+                {**entry, **{name: _in_words(entry.get(name)) for name in ("before", "after")}} for entry in entries
+            ],
+            count=len(found.entries),
+            broken=found.broken,
+            whole=found.whole,
+            following=following,
+            me=asked.actor.user_id,
+        )
+        return HTMLResponse(page)
 
     async def _verify(self, _: Asked) -> Response:
         found = await asyncio.to_thread(self.found, anew=True)
@@ -140,6 +162,14 @@ def zipped(found: AuditFound) -> bytes:
 
 def _file(content: bytes, name: str, media_type: str) -> Response:
     return Response(content, headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=media_type)
+
+
+def _in_words(state: Mapping[str, Any] | None) -> str:
+    """Return a state on one line: the event, and its fields that are set."""
+    if state is None:
+        return ""
+    fields = (f"{name} {value}" for name, value in state.items() if name != "event" and value not in (None, "", [], {}))
+    return f"{state['event']}: {', '.join(fields)}"
 
 
 def _place(entry: Mapping[str, Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.api.bodies import BODIES, Body
 from app.api.commands import CommandForm, Commands, Kind, Status
-from app.api.reports import Reports
+from app.api.reports import Reports, ours
 from app.api.settings import ApiSettings
 from projections.store.errors import QueryRefused
 
@@ -59,8 +59,11 @@ def describe(settings: ApiSettings, commands: Commands, reports: Reports) -> dic
         operation["description"] = report.description
         operation["parameters"] = [
             *({**_query(one.name, _TEXT, one.meaning), "required": one.default is None} for one in report.parameters),
-            *_paging(settings),
-            *([_query(*one) for one in _PERIOD] if report.period else []),
+            *(
+                one
+                for one in (*_paging(settings), *([_query(*one) for one in _PERIOD] if report.period else []))
+                if one["name"] in ours(report)
+            ),
         ]
         paths[f"/v1/reports/{name}"] = {"get": operation}
     for name, body in BODIES.items():

@@ -70,19 +70,21 @@ class Reports:
                 StoreBusy while nothing answers.
         """
         report, now = self.load(name), self._now()
-        given = {key: value for key, value in query.items() if key not in PAGING}
-        limit = self._limit(query.get("limit"))
-        days = days_of(query.get("period"), query.get("from"), query.get("to"), zone=self._day_zone)
-        asked = hashlib.sha256(json.dumps([name, given, str(days), query.get("as_of")]).encode()).hexdigest()[:16]
-        if cursor := query.get("cursor"):
+        # A report's own parameter goes before ours of the same name.
+        paging = {key: query[key] for key in ours(report) if key in query}
+        given = {key: value for key, value in query.items() if key not in paging}
+        limit = self._limit(paging.get("limit"))
+        days = days_of(paging.get("period"), paging.get("from"), paging.get("to"), zone=self._day_zone)
+        asked = hashlib.sha256(json.dumps([name, given, str(days), paging.get("as_of")]).encode()).hexdigest()[:16]
+        if cursor := paging.get("cursor"):
             start, as_of = _read(cursor, asked)
         else:
             start = 0
-            as_of = now if query.get("as_of") is None else instant_of(query["as_of"], zone=self._day_zone, now=now)
+            as_of = now if "as_of" not in paging else instant_of(paging["as_of"], zone=self._day_zone, now=now)
         values = questions.values_for(report, given, day_zone=self._day_zone, now=as_of)
         with closing(self._open_reader()) as reader:
             # The first page counts whatever is there, also records that the broker stamped a moment ahead of our clock.
-            is_now = not query.get("cursor") and query.get("as_of") is None
+            is_now = not cursor and "as_of" not in paging
             answer = questions.ask(reader, report, values, as_of=None if is_now else as_of, days=days)
         rows = answer.records[start : start + limit]
         is_last = start + limit >= len(answer.rows)
@@ -94,6 +96,12 @@ class Reports:
         if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= self._max_page_size:
             raise _bad("limit", f"a whole number from 1 to {self._max_page_size}")
         return int(text[:9])
+
+
+def ours(report: questions.Report) -> tuple[str, ...]:
+    """Return what may stand in the query of a report beside its own parameters."""
+    own = {parameter.name for parameter in report.parameters}
+    return tuple(name for name in PAGING if name not in own)
 
 
 def _written(start: int, as_of: datetime, asked: str) -> str:

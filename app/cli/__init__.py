@@ -33,6 +33,7 @@ COMMANDS = (
     "match",
     "imports",
     "schedules",
+    "subscriptions",
     "deposits",
     "ledger",
     "dispute",

@@ -7,7 +7,6 @@ the docstring what it does. So there is no second rule: what the terminal refuse
 from __future__ import annotations
 
 import base64
-import binascii
 import inspect
 import re
 import tempfile
@@ -347,7 +346,7 @@ def _valid(command: _Command, values: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, _File):
             try:
                 given[name] = uploads.get(name) or value.upload()
-            except binascii.Error:
+            except ValueError:
                 raise ValuesInvalid({name: "content is no base64"}) from None
     return {name: value for name, value in given.items() if value is not None}
 

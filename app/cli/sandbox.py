@@ -6,11 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.output.terminal import say, say_json
+
+if TYPE_CHECKING:
+    from app.settings.settings import Settings
 
 
 class Party(StrEnum):
@@ -18,6 +21,7 @@ class Party(StrEnum):
 
     PAYTRACE = "paytrace"
     ABAS = "abas"
+    SHOP = "shop"
 
 
 PartyArgument = Annotated[Party, typer.Argument(help="Whose sandbox.")]
@@ -25,7 +29,7 @@ PartyArgument = Annotated[Party, typer.Argument(help="Whose sandbox.")]
 
 def register(app: typer.Typer) -> None:
     """Hang `sandbox serve|books|clock|settle|fault|reset` below the root."""
-    sandbox = typer.Typer(help="Local PayTrace and abas: books, clock, fault switches.", no_args_is_help=True)
+    sandbox = typer.Typer(help="Local PayTrace, abas and shop: books, clock, fault switches.", no_args_is_help=True)
     commands: tuple[Callable[..., None], ...] = (serve, books, clock, settle, fault, reset)
     for command in commands:
         sandbox.command()(command)
@@ -59,6 +63,8 @@ def serve(
         from infra.installation.stack import Stack
 
         _serve_paytrace(port, home, Stack(settings).hooks if report_to_ingress else None, tls)
+    elif party is Party.SHOP:
+        _serve_shop(port, home, settings)
     else:
         _serve_abas(port, home, tls)
 
@@ -76,7 +82,7 @@ def clock(
 
     Settlements and returns of later days happen now.
     """
-    field = "advance_s" if party is Party.PAYTRACE else "shift_s"
+    field = "shift_s" if party is Party.ABAS else "advance_s"
     say_json(_call(party, "clock", {field: advance}))
 
 
@@ -120,6 +126,16 @@ def _serve_paytrace(port: int, home: Path, hooks: dict[str, str] | None, tls: tu
     serve_paytrace("127.0.0.1", port, home, settings=settings)
 
 
+def _serve_shop(port: int, home: Path, settings: Settings) -> None:
+    from infra.installation.stack import Stack
+    from infra.sandboxes.shop import ShopSandboxSettings
+    from infra.sandboxes.shop import serve as serve_shop
+
+    stack = Stack(settings)
+    pays = stack.paytrace_sandbox_url if stack.has_paytrace_sandbox else ""
+    serve_shop(port, ShopSandboxSettings(data_dir=home, paytrace_url=pays))
+
+
 def _serve_abas(port: int, home: Path, tls: tuple[Path, Path] | None) -> None:
     import asyncio
 
@@ -143,8 +159,15 @@ def _call(party: Party, path: str, fields: Mapping[str, Any] | None = None) -> A
     from app.settings.settings import load_settings
     from infra.installation.stack import Stack
 
-    stack = Stack(load_settings())
-    base = stack.paytrace_sandbox_url if party is Party.PAYTRACE else stack.abas_sandbox_url
+    settings = load_settings()
+    stack = Stack(settings)
+    base = {
+        Party.PAYTRACE: stack.paytrace_sandbox_url,
+        Party.ABAS: stack.abas_sandbox_url,
+        Party.SHOP: settings.shop.base_url.rstrip("/"),
+    }[party]
+    if not base:
+        raise CannotRun("no shop is set; name its sandbox in SALDO_SHOP_BASE_URL (docs/shop.md)")
     try:
         answer = httpx2.request(
             "GET" if fields is None else "POST", f"{base}/_sandbox/{path}", json=fields, timeout=60, trust_env=False

@@ -50,6 +50,7 @@ def serve(
 
 
 def _serve_api(port: int | None) -> None:
+    from app.api.workbench import pages_of
     from app.cli.audit import audit_found
     from app.cli.forms import CliCommands
     from app.composition.api import address_of, api_of, run_api
@@ -65,8 +66,13 @@ def _serve_api(port: int | None) -> None:
     use_guard_key(settings)
     if settings.kafka.bootstrap_servers is None:
         wait_for_topics(settings)
-    api = api_of(settings, CliCommands(wait_s=settings.api.command_wait_s), audit_found)
-    say(f"API at {address_of(settings.api)}, described at /docs")
+    api = api_of(
+        settings,
+        CliCommands(wait_s=settings.api.command_wait_s),
+        audit_found,
+        pages=lambda commands, people, *_: pages_of(settings.projection, commands, people),
+    )
+    say(f"workbench at {address_of(settings.api)}/, API described at /docs")
     _until_stopped(lambda stop: run_api(settings, api, stop))
 
 

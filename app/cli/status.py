@@ -150,6 +150,10 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "rest of a deposit on unidentified receipts|rests of deposits on unidentified receipts",
         "saldo report deposit_breaks",
     ),
+    "subscription runs": (
+        "run of a subscription missed or declined|runs of subscriptions missed or declined",
+        "saldo report subscription_runs",
+    ),
     "refunds that came back": (
         "refund came back and is owed to the customer|refunds came back and are owed to customers",
         "saldo report refunds_that_came_back",
@@ -159,6 +163,10 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "vault customer that may not be charged|vault customers that may not be charged",
         "saldo report next_steps",
     ),
+    "orders waiting": ("order of a shop waits|orders of shops wait", "saldo report orders"),
+    "customers to link": ("customer to link|customers to link", "saldo report customer_links"),
+    "customer values": ("value of a customer to decide|values of customers to decide", "saldo report customer_values"),
+    "customers unknown": ("customer unknown in abas|customers unknown in abas", "saldo report customer_links"),
     "alerts open": ("alert that nobody took on|alerts that nobody took on", "saldo alerts list"),
     "proposals open": ("proposal needs a second person|proposals need a second person", "saldo approvals list"),
     "records parked": ("record parked|records parked", "saldo dlq list"),

@@ -22,7 +22,9 @@ from app.api.settings import ApiSettings
 from app.api.users import UsersWays
 from app.ingress.server import listen, new_server
 from app.settings.settings import Settings
-from projections.serving.reader import open_reader
+from projections.serving.reader import connect_endpoint, open_reader
+from projections.store.client import SqlReader
+from projections.store.errors import StoreBusy
 from schemas.failures import SaldoError
 from schemas.values.clock import utc_now
 
@@ -44,7 +46,7 @@ def api_of(
     folder = settings.data_dir.absolute() / "api"
     people = People(Access(settings.access, settings.data_dir.absolute()), own, load_secret(folder / "secret"), now)
     reports = Reports(
-        lambda: open_reader(settings.projection),
+        lambda: _reader(settings),
         day_zone=settings.paytrace.time_zone,
         own=settings.reports_dir,
         page_size=own.page_size,
@@ -58,7 +60,7 @@ def api_of(
 
     def is_ready() -> bool:
         try:
-            reader = open_reader(settings.projection)
+            reader = _reader(settings)
         except (SaldoError, OSError):
             return False
         try:
@@ -73,6 +75,20 @@ def api_of(
     api = Api(own, commands, people, reports, once, is_ready, more=more, pages=mounted)
     users.bind(api)
     return api
+
+
+def _reader(settings: Settings) -> SqlReader:
+    """Return a reader of the read side; never the embedded store itself, which the projector may be about to open.
+
+    Raises: StoreBusy while no projector answers.
+    """
+    projection = settings.projection
+    if not projection.is_embedded:
+        return open_reader(projection)
+    found = connect_endpoint(projection.data_dir)
+    if found is None:
+        raise StoreBusy("no projector answers; `saldo run projector` or `saldo up` starts it", retry_after_s=2.0)
+    return found
 
 
 def address_of(settings: ApiSettings) -> str:

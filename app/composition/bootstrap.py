@@ -51,6 +51,7 @@ from connectors.abas.settings import AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.abas.working_set import close_left_open
+from connectors.common.several import held_apart
 from connectors.mail.sink import MailSink
 from connectors.paytrace.accounts import AccountReaders, AccountSinks
 from connectors.paytrace.backfill import BackfillProgress, backfill
@@ -62,6 +63,7 @@ from connectors.paytrace.hooks import PayTraceReader
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
+from connectors.paytrace.vault_sink import VaultSink
 from connectors.rates.source import RatesSource
 from connectors.shop.settings import ShopSettings
 from connectors.shop.source import ShopSource
@@ -75,9 +77,10 @@ from reconcile.files.dispute_hooks import HookReader
 from reconcile.files.disputes import load_dispute_profile
 from reconcile.files.received import Accounts
 from schemas import catalog
-from schemas.failures import ContractBroken, Unavailable
+from schemas.failures import ContractBroken, Delayed, Unavailable
 from schemas.files.owned import FileInvalid
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
+from schemas.records.customers import ChangeVaultCustomer, VaultCustomerChanged, VaultCustomerNotChanged
 from schemas.records.erp import SaveRecord
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -90,10 +93,11 @@ from schemas.records.orders import ShopWriteRefused, ShopWritten, WriteToShop
 from schemas.values.clock import utc_now
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace, write_to_shop
+from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace, write_to_shop, write_to_vault
 from streams.edges.claims import Claims
 from streams.edges.opening import save_opened
 from streams.edges.ports import Observation
+from streams.edges.shop_claims import ShopClaims
 from streams.edges.subject_keys import SubjectKeys
 from streams.log.cluster import Cluster
 from streams.log.credentials import (
@@ -301,10 +305,33 @@ class PayTraceCalls:
         return self._sinks
 
 
+class VaultSinks:
+    """The vaults of the merchant accounts, each opened on first use, inside the loop that uses it."""
+
+    def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
+        self._edges = edges or Edges(settings)
+        self._accounts = settings.paytrace.each()
+        self._opened: dict[str, VaultSink] = {}
+
+    async def change(self, command: ChangeVaultCustomer) -> VaultCustomerChanged | VaultCustomerNotChanged:
+        """Change one vault customer; see streams.edges.ports.VaultWriter. An account that is away delays its own."""
+        account = self._accounts.get(command.merchant)
+        if account is None:
+            raise Delayed(
+                f"merchant account {command.merchant!r} is in no setting any more; put it back into [paytrace]"
+            )
+        if command.merchant not in self._opened:
+            self._opened[command.merchant] = VaultSink(open_gateway(account, transport=self._edges.paytrace))
+        changed = self._opened[command.merchant].change(command)
+        return await held_apart(changed, f"merchant account {command.merchant}", alone=len(self._accounts) == 1)
+
+
 class ShopSinks:
     """The shops that are written into, each opened on first use, inside the loop that uses it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
+        self._edges = edges or Edges(settings)
+        self._claims: ShopClaims | None = None
         self._shops = settings.shop
         self._opened: dict[str, WooCommerceSink] = {}
 
@@ -317,8 +344,14 @@ class ShopSinks:
             )
         if command.shop not in self._opened:
             shop = shops[command.shop]
-            self._opened[command.shop] = WooCommerceSink(WooCommerceClient(shop), shop)
+            self._opened[command.shop] = WooCommerceSink(WooCommerceClient(shop), shop, self._rights())
         return await self._opened[command.shop].write(command)
+
+    def _rights(self) -> ShopClaims:
+        if self._claims is None:
+            edges = self._edges
+            self._claims = ShopClaims(edges.log(), edges.codec(), claimed_by=edges.process)
+        return self._claims
 
 
 def worker_app(settings: Settings) -> faust.App:
@@ -365,6 +398,7 @@ def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
         sink_processor(settings),
         *notifying_processors(settings),
         shop_processor(settings),
+        vault_processor(settings),
         erasing_processor(settings),
     )
 
@@ -389,6 +423,13 @@ def notifying_processors(
         notify.send_mail(MailSink(settings.mail, console_url=console_url)),
         notify.send_webhooks(WebhookSink(settings.webhook, console_url=console_url, transport=webhooks)),
     )
+
+
+def vault_processor(settings: Settings, edges: Edges | None = None) -> write_to_vault.VaultWrites:
+    """Return what is written into PayTrace's vaults; nothing is contacted before the first command."""
+    edges = edges or Edges(settings)
+    keys = partial(edges.subject_keys, write_to_vault.AGENT)
+    return write_to_vault.write_to_vault(VaultSinks(settings, edges), keys)
 
 
 def shop_processor(settings: Settings) -> write_to_shop.Writes:
@@ -630,7 +671,8 @@ async def poll_paytrace(
     names: tuple[str, str],
 ) -> None:
     """Both polls of a merchant account, side by side, until asked to stop."""
-    source, facts = PayTraceSource(client, account), PayTraceFacts(client, account)
+    source = PayTraceSource(client, account)
+    facts = PayTraceFacts(client, account, known=lambda: publisher.subjects)
     await poll_together(
         poll_forever(
             names[0],

@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -62,6 +62,9 @@ class Entry:
     journal   offsets in the journal of what it led to, first and last; None when it led to nothing
     events    record types of that
     link      the chain with it
+    about     field and value of what it is about, e.g. posting_reference and PT77
+    before    last event of the journal about that before this command; after: about that, or else the last that it led
+              to. JSON-ready, None where there is none
     """
 
     inbox: str
@@ -80,6 +83,9 @@ class Entry:
     key_id: str
     signed_by: str
     link: Link
+    about: tuple[str, str] | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return fields in a fixed order, JSON-ready."""
@@ -89,6 +95,8 @@ class Entry:
             "authenticated_by": self.authenticated_by,
             "what": self.what,
             "key": self.key,
+            "before": self.before,
+            "after": self.after,
             "why": self.why,
             "inbox": self.inbox,
             "partition": self.partition,
@@ -185,22 +193,25 @@ async def _audit_partition(
     start, end = await log.watermarks(inbox, partition)
     walk = _Walk(journal, recorded, ring, approvals)
 
-    def ended(offset: int, what: str | None) -> PartitionAudit:
+    async def ended(offset: int, what: str | None) -> PartitionAudit:
+        await _with_states(log, codec, journal, partition, walk.entries)
         broken = None if what is None else Break(inbox, partition, offset, what)
         return PartitionAudit(inbox, partition, tuple(walk.entries), walk.link, broken)
 
     if start > 0 and recorded.position > 0:
-        return ended(0, f"cut: the inbox begins at offset {start}, and what lay before it was decided")
+        return await ended(0, f"cut: the inbox begins at offset {start}, and what lay before it was decided")
     marks = HighWater()
     async for batch in log.read(inbox, partition, start, min(end, recorded.position)):
         for found in batch:
             is_new = marks.accept(trusted_position(found.headers))
             what = walk.step(found, _command(log, codec, found) if is_new else None)
             if what is not None:
-                return ended(found.offset, what)
+                return await ended(found.offset, what)
     if end < recorded.position:
-        return ended(end, f"cut: the inbox ends here, and records up to offset {recorded.position - 1} were decided")
-    return ended(recorded.position, None)
+        return await ended(
+            end, f"cut: the inbox ends here, and records up to offset {recorded.position - 1} were decided"
+        )
+    return await ended(recorded.position, None)
 
 
 @dataclass(slots=True)
@@ -373,7 +384,73 @@ def _entry(command: _Command, journal: str, recorded: _Journal, ring: Ring, link
         key_id=key_id,
         signed_by=known.role if known else "",
         link=link,
+        about=_about(to_json(value)),
     )
+
+
+# -- before and after --------------------------------------------------------------------------------------------------
+
+# What a command may be about, the narrowest first; its events name it by the same field.
+_SUBJECTS = (
+    *("posting_reference", "reverses_reference", "abas_open_item_id", "bank_line_id", "paytrace_transaction_id"),
+    *("payment_token", "token", "dispute_case", "proposal_id", "alert_id", "rules_name", "data_subject", "shop_order"),
+)
+_LONGEST_VALUE = 300
+
+
+def _about(fields: Mapping[str, Any]) -> tuple[str, str] | None:
+    return next(((name, str(fields[name])) for name in _SUBJECTS if fields.get(name)), None)
+
+
+async def _with_states(log: Log, codec: Codec, journal: str, partition: int, entries: list[Entry]) -> None:
+    """Put before and after into the entries of a partition, by one more pass over its journal."""
+    starts = {entry.journal_from: number for number, entry in enumerate(entries) if entry.journal_from is not None}
+    if not starts:
+        return
+    keys, wanted = {entry.key for entry in entries}, {entry.about for entry in entries if entry.about is not None}
+    last: dict[tuple[str, str], Mapping[str, Any]] = {}
+    first, end = await log.watermarks(journal, partition)
+    by_source = {entry.offset: number for number, entry in enumerate(entries)}
+    async for batch in log.read(journal, partition, first, min(end, max(e.journal_to or 0 for e in entries) + 1)):
+        for found in batch:
+            if (number := starts.get(found.offset)) is not None and (about := entries[number].about) is not None:
+                entries[number] = replace(entries[number], before=last.get(about))
+            if (found.key or b"").decode("utf-8", "backslashreplace") not in keys:
+                continue
+            shown = _shown(codec, found)
+            if shown is None:
+                continue
+            named = {(name, str(shown[name])) for name in _SUBJECTS if shown.get(name)} & wanted
+            last |= dict.fromkeys(named, shown)
+            source = source_position(found.headers)
+            number = None if source is None else by_source.get(source.offset)
+            if number is None or source is None or source.topic != entries[number].inbox:
+                continue
+            entry = entries[number]
+            # The last about the same; until there is one, the last of all.
+            if entry.about in named or entry.after is None or entry.about not in _named_in(entry.after):
+                entries[number] = replace(entry, after=shown)
+
+
+def _named_in(shown: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(name, str(shown[name])) for name in _SUBJECTS if shown.get(name)}
+
+
+def _shown(codec: Codec, found: Inbound) -> Mapping[str, Any] | None:
+    """Return an event, JSON-ready, with long texts cut; None for what only says how far a task is."""
+    name = header_text(found.headers, "ce_type") or ""
+    if name == "PositionMarked":
+        return None
+    try:
+        fields = to_json(codec.decode_as_written(found.value))
+    except SaldoError:
+        return None
+    return {"event": name, "offset": found.offset, **{field: _short(value) for field, value in fields.items()}}
+
+
+def _short(value: Any) -> Any:
+    is_long = isinstance(value, str) and len(value) > _LONGEST_VALUE
+    return f"{value[:_LONGEST_VALUE]}... ({len(value)} characters)" if is_long else value
 
 
 # -- users, and what an earlier audit saw ----------------------------------------------------------------------------
@@ -387,13 +464,25 @@ def audit_users(found: Users) -> PartitionAudit:
     A break of the users themselves lies behind the last change.
     """
     what = first_break(found.changes, found.users) if found else ""
-    entries = tuple(_entry_of(change) for change in found.changes)
+    last: dict[tuple[str, str], Change] = {}
+    listed = []
+    for change in found.changes:
+        about = (change.subject, _KINDS_OF_CHANGE.get(change.what, change.what))
+        listed.append(_entry_of(change, last.get(about)))
+        last[about] = change
+    entries = tuple(listed)
     head = entries[-1].link if entries else NO_LINK
     return PartitionAudit(USERS, 0, entries, head, Break(USERS, 0, len(entries), what) if what else None)
 
 
-def _entry_of(change: Change) -> Entry:
+# Changes that are about the same: what one made is what the next one found.
+_KINDS_OF_CHANGE = {"add": "roles", "set-roles": "roles", "disable": "let in", "enable": "let in"}
+
+
+def _entry_of(change: Change, before: Change | None) -> Entry:
     return Entry(
+        before=None if before is None else {"event": before.what, "detail": before.detail},
+        after={"event": change.what, "detail": change.detail},
         inbox=USERS,
         partition=0,
         offset=change.number,
@@ -453,7 +542,20 @@ def lost_since(earlier: Mapping[tuple[str, int], Link], found: Sequence[Partitio
 
 # Of Entry.as_json: a table without rows has its columns too.
 COLUMNS = (
-    *("at", "who", "authenticated_by", "what", "key", "why", "inbox", "partition", "offset", "journal"),
+    *(
+        "at",
+        "who",
+        "authenticated_by",
+        "what",
+        "key",
+        "before",
+        "after",
+        "why",
+        "inbox",
+        "partition",
+        "offset",
+        "journal",
+    ),
     *("journal_from", "journal_to", "events", "key_id", "signed_by", "number", "digest"),
 )
 
@@ -464,8 +566,12 @@ def as_csv(entries: Sequence[Entry]) -> str:
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for entry in entries:
-        writer.writerow({name: for_spreadsheet(value) for name, value in entry.as_json().items()})
+        writer.writerow({name: for_spreadsheet(_flat(value)) for name, value in entry.as_json().items()})
     return out.getvalue()
+
+
+def _flat(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else value
 
 
 def as_jsonl(entries: Sequence[Entry]) -> str:

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from connectors.abas.client import AbasClient, Action, commit, insert_row, set_field
-from connectors.abas.criteria import Filing, Selection, equals
+from connectors.abas.criteria import Filing, Selection, equals, is_safe
 from connectors.abas.errors import (
     AbasDocumentContradicts,
     AbasRecordUnreadable,
@@ -74,6 +74,10 @@ MISSING_POSTED_ON = "MISSING_PROFILE/posted_on"
 MISSING_BASE_AMOUNT = "MISSING_PROFILE/base_amount"
 MISSING_COUNTER_ROWS = "MISSING_PROFILE/counter_rows"
 MISSING_RECORD = "MISSING_OBJECT/record"
+# A record that is to be created is there already under another key, or it can't be told whether it is.
+DUPLICATE_RECORD = "DUPLICATE_RECORD"
+UNSEARCHABLE = "DUPLICATE_RECORD/unsearchable"
+_MOST_ALIKE = 200  # records that share what can be searched for, such as a postal code
 
 _AMOUNTS = ("debit", "credit")
 
@@ -342,6 +346,7 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
         }
         self._rows = {row.row_key: _typed(row.values, kind.row_values, profile.formats, {}) for row in command.rows}
         self._known: Saved | None = None
+        self._is_searched = False
 
     @property
     def is_claimed(self) -> bool:
@@ -404,6 +409,8 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 
     async def _create(self, saving: Saving) -> Saved:
         way = self._way
+        if way.lock is None:
+            await self._refuse_duplicate()
         actions = [*_set_head(way.constants, way.inputs, self._head), *self._set_new_rows(self._rows), commit()]
         saved = await save_by_editor(
             self._client,
@@ -411,11 +418,56 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
             Opening(way.table, way.create),
             actions,
             lock=_lock(way.lock, self._head),
-            look_up=self._find,
+            look_up=self._find_or_refuse,
             saving=saving,
         )
         # Found under the lock: somebody created it just now, and it may say something else.
         return await self._change(saved, saving) if self._differences(saved) else saved
+
+    async def _find_or_refuse(self) -> Saved | None:
+        """Find it; the first time, under the lock and before anything is saved, refuse another record of the same.
+
+        Raises: AbasRefused as _refuse_duplicate.
+        """
+        found = await self._find()
+        if found is None:
+            await self._refuse_duplicate()
+        return found
+
+    async def _refuse_duplicate(self) -> None:
+        """Look once for what abas holds under another key.
+
+        Raises: AbasRefused naming the record that has the same values.
+        """
+        if self._is_searched:
+            return
+        self._is_searched = True
+        way, head = self._way, self._head
+        for group in way.duplicates:
+            given = [(role, head[role].text) for role in group if role in head and head[role].text]
+            if len(given) < len(group):
+                continue
+            searched = [(role, text) for role, text in given if is_safe(text)]
+            spelt = dict.fromkeys((tuple(searched), tuple((role, text.lower()) for role, text in searched)))
+            shown = [one for each in spelt if each for one in await self._matching(group, each)]
+            named = " and ".join(group)
+            for one in shown:
+                if all(_is_alike(one.head.get(way.read_at(role)), text) for role, text in given):
+                    what = f"{way.meta_name} {_number(way, one)} has the same {named}; nothing was created"
+                    raise AbasRefused(what, code=DUPLICATE_RECORD)
+            if not searched or len(shown) >= _MOST_ALIKE:
+                what = f"abas can't be searched for the same {named}; nothing was created"
+                raise AbasRefused(what, code=UNSEARCHABLE)
+
+    async def _matching(self, group: Sequence[str], searched: Sequence[tuple[str, str]]) -> Sequence[ErpObject]:
+        way = self._way
+        return await self._client.query_page(
+            way.table,
+            Selection(tuple(equals(way.read_at(role), text) for role, text in searched), Filing.BOTH, way.order_by),
+            [way.number, *(way.read_at(role) for role in group)],
+            order_option=self._profile.formats.order_option,
+            limit=_MOST_ALIKE,
+        )
 
     async def _change(self, known: Saved, saving: Saving) -> Saved:
         way, expected = self._way, self._command.expected_version
@@ -689,6 +741,10 @@ async def _search(
         numbers = ", ".join(_number(way, one) for one in found)
         raise AbasDocumentContradicts(f"abas holds more than one record of {way.meta_name} under {value}: {numbers}")
     return found[0] if found else None
+
+
+def _is_alike(shown: ErpField | None, text: str) -> bool:
+    return " ".join(read_text(shown).casefold().split()) == " ".join(text.casefold().split())
 
 
 def _names(way: DocumentWay | RecordWay | Rows) -> Mapping[str, str]:

@@ -10,8 +10,9 @@ from enum import StrEnum
 
 from connectors.abas.errors import AbasValueNotAllowed
 
-# Letters of any alphabet, digits, and the marks that occur in numbers, ids, dates and search words.
-_SAFE_VALUE = re.compile(r"[\w\-./:,()#+ ]{1,200}")
+# Letters of any alphabet, digits, and the marks that occur in numbers, ids, dates, search words and e-mail addresses. A
+# part of a selection that begins with @ is an option; within a value it is taken for a letter.
+_SAFE_VALUE = re.compile(r"(?!@)[\w\-./:,()#+ @]{1,200}")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\^[A-Za-z][A-Za-z0-9_]*)*")
 
 
@@ -55,6 +56,11 @@ def not_empty(field_name: str) -> str:
     return f"{checked_field(field_name)}<>`"
 
 
+def is_safe(value: str) -> bool:
+    """Return whether a value may stand in a selection."""
+    return _SAFE_VALUE.fullmatch(value) is not None
+
+
 def checked_field(name: str) -> str:
     """Return the field name when it is one.
 
@@ -71,6 +77,6 @@ def checked_value(value: str) -> str:
     Raises: AbasValueNotAllowed otherwise; the message shows the characters, not the value.
     """
     if not _SAFE_VALUE.fullmatch(value):
-        strange = "".join(sorted(set(re.sub(r"[\w\-./:,()#+ ]", "", value)))) or "nothing or too much"
+        strange = "".join(sorted(set(re.sub(r"[\w\-./:,()#+ @]", "", value)))) or "nothing or too much"
         raise AbasValueNotAllowed(f"a value with {strange!r} can't be put into an abas selection safely")
     return value

@@ -190,19 +190,28 @@ def to_customer_observed(customer: ErpObject, fields: CustomerFields, *, observe
     person = Person(
         name=text(fields.name),
         email=text(fields.email),
+        phone=text(fields.phone),
         billing=Address(
             street=text(fields.street),
             postal_code=text(fields.zip_code),
             town=text(fields.town),
             country=text(fields.country),
         ),
+        shipping=Address(
+            street=text(fields.shipping_street),
+            postal_code=text(fields.shipping_zip_code),
+            town=text(fields.shipping_town),
+            country=text(fields.shipping_country),
+        ),
     )
     return ErpCustomerObserved(
         abas_customer_id=number,
         data_subject=f"abas/{number}",
-        person=person.as_text(),
+        person=person.values(),
         **person.digests(),
+        value_digests=person.value_digests(),
         recorded_vault_customer=mask_reference(text(fields.vault_customer)) or None,
+        erp_version=version if isinstance(version := customer.meta.get("version"), int) else None,
         observed_at=observed_at,
         raw=json.dumps({fields.number: number}, sort_keys=True),
     )

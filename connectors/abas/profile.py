@@ -43,10 +43,15 @@ class CustomerFields(Entry):
     name: FieldName
     vault_customer: FieldName
     email: FieldName | None = None
+    phone: FieldName | None = None
     street: FieldName | None = None
     zip_code: FieldName | None = None
     town: FieldName | None = None
     country: FieldName | None = None
+    shipping_street: FieldName | None = None
+    shipping_zip_code: FieldName | None = None
+    shipping_town: FieldName | None = None
+    shipping_country: FieldName | None = None
 
     @property
     def are_compared(self) -> bool:
@@ -454,11 +459,13 @@ class RecordWay(_Way):
     """A record: created by one action, changed by another, found by its natural key.
 
     Where found_by is a value of the kind, the record is one that people made: it is changed, and never created.
+    duplicates are groups of values: where abas holds a record that has all of one group, none is created.
     """
 
     create: str = "NEW"
     change: str = "UPDATE"
     found_by: str = NATURAL_KEY
+    duplicates: tuple[tuple[str, ...], ...] = ()
     cut: Mapping[str, Annotated[int, Field(gt=0)]] = {}  # how many characters a text for people may have, by its value
 
     @property
@@ -471,6 +478,12 @@ class RecordWay(_Way):
         every = {*kind.values, *([NATURAL_KEY] if self.is_ours else [])}
         if not self.is_ours and (self.found_by not in kind.values or self.found_by not in self.inputs):
             yield ("found_by",), f"is {self.found_by}, no value that has a field; {near(self.found_by, kind.values)}"
+        for at, group in enumerate(self.duplicates):
+            for role in group:
+                if role not in kind.values or role not in self.inputs:
+                    yield ("duplicates", at), f"{role} is no value that has a field; {near(role, kind.values)}"
+        if self.duplicates and not self.is_ours:
+            yield ("duplicates",), "is for records that are created; remove it"
         for role in sorted(set(self.cut) - set(kind.values)):
             yield ("cut", role), f"is no value of the kind; {near(role, kind.values)}"
         of_row = {*kind.row_values, "row_key"} if kind.row_values else set[str]()

@@ -74,6 +74,18 @@ def is_same_place(one: Address, other: Address, country: str = "") -> bool:
     return _key(replace(first, **blank), code) == _key(replace(second, **blank), code)
 
 
+def key_in_country(given: Address, country: str = "") -> str:
+    """Return the key of a place within its country: street and postal code, or region and town without one."""
+    parts = normalised(given, country).address
+    code = parts.country if len(parts.country) == _CODE else ""
+    return _key(replace(parts, country="", town="" if parts.postal_code else parts.town), code)
+
+
+def country_code(text: str) -> str:
+    """Return the code of a country by code or name; empty for none."""
+    return _country(_plain(text))
+
+
 _CODE = 2
 
 

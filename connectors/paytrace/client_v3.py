@@ -131,6 +131,12 @@ class PayTraceV3Client(Merchant):
         }
         return await self._change("/v3/customer/create/by-transaction", customer_label, body)
 
+    async def update_customer(
+        self, customer_id: str, *, new_id: str | None = None, fields: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """Refuse: no page shows how v3 changes a stored customer."""
+        raise CallNotOffered("v3 documents no call that changes the values of a stored customer")
+
     async def delete_customer(self, customer_id: str) -> Answer:
         """Remove a stored customer."""
         return await self._change(f"/v3/customer/{customer_id}", customer_id, None, method="DELETE")

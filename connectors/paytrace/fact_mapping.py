@@ -23,7 +23,7 @@ from connectors.paytrace.mapping import CUSTOMER_NAMES, to_transaction_observed
 from connectors.paytrace.readings import to_date, to_instant, to_minor
 from connectors.paytrace.words import plain
 from schemas.checks.plausibility import plain_text
-from schemas.checks.sensitive import mask_reference
+from schemas.checks.sensitive import keyed_digest, mask_reference
 from schemas.records.customers import VaultCustomerObserved
 from schemas.records.payments import ObservedBy, PaymentMethod, TransactionKind, TransactionObserved
 from schemas.records.settlement import SettlementBatchObserved
@@ -63,6 +63,19 @@ BANK_NAMES: Final = ("check", "bank_account", "account_number", "direct_deposit_
 STREET_NAMES: Final = (("street_address", "street"), ("street_address2", "street2"))
 POSTAL_CODE_NAMES: Final = ("zip", "postal_code")
 RECURRENCE_ID_NAMES: Final = ("id", "recurrence_id")
+# No published customer export names a brand or a fingerprint; these are read where one does.
+BRAND_NAMES: Final = ("brand", "card_brand", "card_type")
+FINGERPRINT_NAMES: Final = ("fingerprint", "card_fingerprint")
+BRANDS: Final[Mapping[str, str]] = {"americanexpress": "amex", "mc": "mastercard", "dinersclub": "diners"}
+BRANDS_BY_FIRST: Final = tuple(
+    (re.compile(first, re.ASCII), brand)
+    for first, brand in (
+        ("4", "visa"), ("5[1-5]|2[2-7]", "mastercard"), ("3[47]", "amex"), ("6", "discover"), ("35", "jcb"),
+        ("3[068]", "diners"),
+    )
+)  # fmt: skip
+_LETTER: Final = re.compile(r"[^A-Za-z]")
+_LONGEST_BRAND = 20
 
 _BATCH_NUMBER: Final = re.compile(r"(?:GB)?(\d{1,9})", re.ASCII | re.IGNORECASE)
 _COUNT: Final = re.compile(r"\d{1,9}", re.ASCII)
@@ -188,19 +201,23 @@ def to_vault_customer_observed(
     last_four = cells.last_four(row)
     created = row.get("created")
     raw_created = cells.text_or_empty(created if isinstance(created, Mapping) else row, _created_name(created))
-    person = _person(row)
+    person = to_person(row)
     return VaultCustomerObserved(
         vault_customer_id=vault_customer_id,
         merchant=account.merchant,
         gateway_customer_id=cells.optional(row, ("customer_id",)) if labelled else None,
+        is_gone=False,
         has_card=last_four is not None,
+        card_brand=_brand(row) if last_four is not None else None,
         card_last_four=last_four,
         card_expires_on=_last_day(month, year),
         raw_card_expiry=f"{month}/{year}" if month or year else "",
+        card_fingerprint=_fingerprint(row),
         has_bank_account=_has_bank_account(row),
         data_subject=f"paytrace/{account.merchant}/{vault_customer_id}",
-        person=person.as_text(),
+        person=person.values(),
         **person.digests(),
+        value_digests=person.value_digests(),
         created_at=_instant_or_none(raw_created, account),
         raw_created=raw_created,
         observed_at=observed_at,
@@ -208,7 +225,49 @@ def to_vault_customer_observed(
     )
 
 
-def _person(row: Mapping[str, Any]) -> Person:
+def to_vault_customer_gone(vault_customer_id: str, account: Account, *, observed_at: datetime) -> VaultCustomerObserved:
+    """Say that a vault customer is no longer there: nothing can be charged, and nothing is known of who it is."""
+    return VaultCustomerObserved(
+        vault_customer_id=vault_customer_id,
+        merchant=account.merchant,
+        is_gone=True,
+        has_card=False,
+        raw_card_expiry="",
+        has_bank_account=False,
+        data_subject=f"paytrace/{account.merchant}/{vault_customer_id}",
+        person={},
+        value_digests={},
+        raw_created="",
+        observed_at=observed_at,
+        raw="{}",
+    )
+
+
+def _brand(row: Mapping[str, Any]) -> str | None:
+    """Return the brand of the stored card: as named, else by the digits that a mask left at its beginning."""
+    card = row.get("credit_card")
+    card = card if isinstance(card, Mapping) else {}
+    named = _LETTER.sub("", next((cells.text_or_empty(one, name) for one in (card, row) for name in BRAND_NAMES
+                                  if one.get(name)), "")).lower()  # fmt: skip
+    if named:
+        return BRANDS.get(named, named[:_LONGEST_BRAND])
+    masked = cells.text_or_empty(card, "masked_number") or cells.text_or_empty(
+        row, cells.present(row, ("masked_card_number", "card_masked"))
+    )
+    return next((brand for first, brand in BRANDS_BY_FIRST if first.match(masked)), None)
+
+
+def _fingerprint(row: Mapping[str, Any]) -> str | None:
+    """Return a digest of what the gateway gives equal cards in common, where it gives such a thing."""
+    card = row.get("credit_card")
+    card = card if isinstance(card, Mapping) else {}
+    given = next((cells.text_or_empty(one, name).strip() for one in (card, row) for name in FINGERPRINT_NAMES
+                  if one.get(name)), "")  # fmt: skip
+    return keyed_digest("card fingerprint", given) if given else None
+
+
+def to_person(row: Mapping[str, Any]) -> Person:
+    """Return who a row of a customer export says that it is."""
     billing, shipping = (_address(row.get(f"{kind}_address")) for kind in ("billing", "shipping"))
     given = row.get("billing_address")
     named = given if isinstance(given, Mapping) else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from connectors.paytrace.fact_mapping import (
     to_batch_name,
     to_batch_observed,
     to_recurrence_observed,
+    to_vault_customer_gone,
     to_vault_customer_observed,
 )
 from connectors.paytrace.settings import PayTraceSettings
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 Fact = SettlementBatchObserved | VaultCustomerObserved | RecurrenceObserved
 FactObservation = tuple[str, tuple[Fact, ...]]
 
+# Customers that a poll asks for one by one, because the list names them no longer.
+_ASKED_FOR_ALONE = 20
 _NOT_OURS_TO_READ = (CallNotOffered, LoginRejected, PayTraceRefused)
 
 
@@ -49,8 +52,8 @@ class FactReader(Protocol):
     async def export_batch_transactions(self, batch_number: int) -> list[JsonObject]:
         """Return the settled transactions of the newest batch of this number."""
 
-    async def export_customers(self) -> list[JsonObject]:
-        """Return every vault customer."""
+    async def export_customers(self, customer_id: str | None = None) -> list[JsonObject]:
+        """Return every vault customer, or the one of this id; none where PayTrace knows no such."""
 
     async def export_recurrences(self, *, customer_id: str | None = None) -> list[JsonObject]:
         """Recurring schedules, of one customer or of all."""
@@ -62,14 +65,22 @@ class PayTraceFacts:
     name = PayTraceSource.name
 
     def __init__(
-        self, client: FactReader, settings: PayTraceSettings, *, now: Callable[[], datetime] = utc_now
+        self,
+        client: FactReader,
+        settings: PayTraceSettings,
+        *,
+        known: Callable[[], Set[str]] = frozenset,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
+        """`known` gives the subjects that were published so far, by which a customer that is gone is noticed."""
         self._client = client
         self._settings = settings
         self._now = now
         self._account = Account(
             merchant=settings.merchant, zone=settings.zone, currency=settings.currency, fold=settings.fold
         )
+        self._known = known
+        self._gone: set[str] = set()
         self.not_read: tuple[str, ...] = ()  # what the last poll left out because PayTrace refuses it, and why
 
     def window(self, now: datetime) -> tuple[date, date]:
@@ -171,7 +182,31 @@ class PayTraceFacts:
                 _note("customer", error, unreadable)
                 continue
             vault.append(customer.vault_customer_id)
-            yield f"customer/{customer.merchant}/{customer.vault_customer_id}", (customer,)
+            yield f"{self._customer_prefix}{customer.vault_customer_id}", (customer,)
+        async for gone in self._gone_customers(frozenset(vault)):
+            yield gone
+
+    @property
+    def _customer_prefix(self) -> str:
+        return f"customer/{self._account.merchant}/"
+
+    async def _gone_customers(self, listed: Set[str]) -> AsyncIterator[FactObservation]:
+        """Yield each customer that was known and is listed no longer, once PayTrace says that it knows none of its id.
+
+        A list that was cut short names too few: so each is asked for alone, a few at each poll.
+        """
+        prefix, asked = self._customer_prefix, 0
+        self._gone -= listed
+        for name in sorted(self._known()):
+            customer_id = name.removeprefix(prefix)
+            if not name.startswith(prefix) or customer_id in listed or customer_id in self._gone:
+                continue
+            if asked == _ASKED_FOR_ALONE:
+                return
+            asked += 1
+            if not await self._client.export_customers(customer_id):
+                self._gone.add(customer_id)
+                yield name, (to_vault_customer_gone(customer_id, self._account, observed_at=self._now()),)
 
     async def _recurrences(self, vault: list[str], unreadable: list[UnreadableRow]) -> AsyncIterator[FactObservation]:
         async for row in self._recurrence_rows(vault):

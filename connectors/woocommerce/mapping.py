@@ -200,7 +200,7 @@ def to_order_observed(
         customer_key=customer_key,
         is_guest=customer == "0",
         data_subject=f"shop/{customer_key}",
-        person=person.as_text(),
+        person=person.values(),
         **person.digests(_country(billing)),
         billing_country=_country(billing),
         shipping_country=_country(shipping),

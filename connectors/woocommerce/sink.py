@@ -1,22 +1,24 @@
 """Writes into a WooCommerce shop, each thing once: looked up by our mark before, written, and looked up again.
 
-WooCommerce has no idempotency key: two equal calls make two things. So each thing carries our reference, a note in its
-text, a refund and a status in `_saldo_ref`; what is there is not written again, and of two that a lost answer left
-behind the later one is deleted. Money moves in PayTrace alone: a refund says `api_refund: false`, and lines or
-addresses are never sent, since the shop would compute a paid order anew.
+WooCommerce has no idempotency key: two equal calls make two things. So a call is claimed before it is made, and each
+thing carries our reference, a note in its text, a refund and a status in `_saldo_ref`; what is there is not written
+again, and of two that a lost answer left behind the later one is deleted. A status needs no claim: set again, it is the
+same. Money moves in PayTrace alone: a refund says `api_refund: false`, and lines or addresses are never sent, since the
+shop would compute a paid order anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from connectors.shop.settings import ShopSettings
 from connectors.woocommerce.client import WooCommerceClient
 from connectors.woocommerce.errors import ShopRefused, WriteOutcomeUnknown
 from connectors.woocommerce.mapping import REFERENCE_META
 from connectors.woocommerce.wire import JsonObject, items, text
+from schemas.failures import SaldoError
 from schemas.records.orders import ShopWriteKind, ShopWriteRefused, ShopWritten, WriteToShop
 from schemas.values.clock import utc_now
 from schemas.values.money import Money
@@ -26,13 +28,32 @@ INCOMPLETE: Final = "INCOMPLETE"
 MOVED_ON: Final = "STATUS_MOVED_ON"
 
 
+class WriteRights(Protocol):
+    """Who may write now; the claims of all processes (streams/edges/shop_claims.py)."""
+
+    async def may_write(self, command: WriteToShop) -> bool:
+        """Say whether this process may make this write now, once."""
+        ...
+
+    def not_made(self, command: WriteToShop) -> None:
+        """Note that the allowed write certainly did not reach the shop."""
+        ...
+
+
 class WooCommerceSink:
     """One shop; satisfies streams.edges.ports.ShopWriter."""
 
     def __init__(
-        self, client: WooCommerceClient, settings: ShopSettings, *, now: Callable[[], datetime] = utc_now
+        self,
+        client: WooCommerceClient,
+        settings: ShopSettings,
+        rights: WriteRights | None = None,
+        *,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
+        """Without rights every attempt may write, as where no other process writes."""
         self._client = client
+        self._rights = rights
         self._settings = settings
         self._now = now
 
@@ -70,7 +91,7 @@ class WooCommerceSink:
             return [one for one in items(answer.body) if mark in text(one.get("note"))]
 
         body = {"note": f"{command.text} {mark}", "customer_note": False}
-        return await self._once(path, body, ours)
+        return await self._once(command, path, body, ours)
 
     async def _refund(self, command: WriteToShop, amount: Money) -> str:
         path = f"/orders/{command.order_id}/refunds"
@@ -92,13 +113,13 @@ class WooCommerceSink:
             "api_restock": False,
             "meta_data": [{"key": REFERENCE_META, "value": command.command_id}],
         }
-        return await self._once(path, body, ours)
+        return await self._once(command, path, body, ours)
 
-    async def _once(self, path: str, body: dict[str, Any], ours: Callable[[], Any]) -> str:
+    async def _once(self, command: WriteToShop, path: str, body: dict[str, Any], ours: Callable[[], Any]) -> str:
         """Write unless it is there; of several that bear our mark keep the first. Returns its id."""
         found = await ours()
         if not found:
-            await self._client.write("POST", path, body)
+            await self._make(command, path, body)
             found = await ours()
         if not found:
             raise WriteOutcomeUnknown(f"{path}: it was written and does not show; it is looked up again")
@@ -106,6 +127,20 @@ class WooCommerceSink:
         for double in doubles:
             await self._client.write("DELETE", f"{path}/{text(double.get('id'))}", {}, force="true")
         return text(first.get("id"))
+
+    async def _make(self, command: WriteToShop, path: str, body: dict[str, Any]) -> None:
+        if self._rights is None:
+            await self._client.write("POST", path, body)
+            return
+        if not await self._rights.may_write(command):
+            raise WriteOutcomeUnknown(f"{path}: it may be on its way from another process; it is looked up again")
+        try:
+            await self._client.write("POST", path, body)
+        except WriteOutcomeUnknown:
+            raise
+        except SaldoError:
+            self._rights.not_made(command)
+            raise
 
     async def _status(self, command: WriteToShop, status: str) -> str:
         """Set a status and our reference in one save, so that one that people moved on since is not set again."""

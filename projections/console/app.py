@@ -30,7 +30,7 @@ from starlette.staticfiles import StaticFiles
 
 from projections.console import deposits, lists, payment, shell, today, waiting
 from projections.console.asking import Asking
-from projections.console.decisions import Decisions, Person, Result
+from projections.console.decisions import Decisions, Door, Person, Result
 from projections.console.grid import grid
 from projections.console.shown import initials, money
 from projections.console.story import person
@@ -40,6 +40,7 @@ from projections.reports.words import in_words
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
 from schemas.checks.attribution import reason_problem
+from schemas.failures import Transient
 
 ROOT = Path(__file__).parent
 MOUNTED_AT = "/console"
@@ -81,13 +82,13 @@ class Workbench:
         access_notice: Callable[[], str],
         own_reports: Path | None = None,
         decisions: Decisions | None = None,
-        form_key: bytes,
+        door: Door,
     ) -> None:
         self._asking = Asking(reader, day_zone=day_zone, own_reports=own_reports)
         self._own_reports = own_reports
         self._access_notice = access_notice
         self._decisions = decisions
-        self._form_key = form_key
+        self.door = door
         self._outcomes: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(ROOT / "templates"),
@@ -340,6 +341,23 @@ class Workbench:
             self._outcomes.popitem(last=False)
         return said
 
+    def away(self, request: Request) -> Response:
+        """Say that the figures can't be read now."""
+        page = self._templates.get_template("message.html").render(
+            base=MOUNTED_AT,
+            here="",
+            nav=shell.menu_without_counts(),
+            person=_NOBODY,
+            can_decide=False,
+            form_token="",
+            said=None,
+            access_notice="",
+            title="The figures can't be read now",
+            message="The read side does not answer. No money is affected: records go on being kept. Try again in a "
+            "moment; `saldo status` says what stands still.",
+        )
+        return HTMLResponse(page, 503, {"Retry-After": "5"})
+
     # -- parts ---------------------------------------------------------------------------------------------------------
 
     def _waiting(
@@ -394,19 +412,12 @@ class Workbench:
             nav=shell.menu_of(self._asking),
             person=person,
             can_decide=person.may_decide,
-            form_token=self.form_token(request),
+            form_token=self.door.form_token(request),
             said=self._outcomes.get(request.query_params.get("said", "")),
             access_notice=self._access_notice(),
             **content,
         )
         return HTMLResponse(page, status)
-
-    def form_token(self, request: Request) -> str:
-        """Return what a form must bring back: made for this browser's cookie, so no other site can send one."""
-        cookies = "".join(
-            sorted(f"{name}={value};" for name, value in request.cookies.items() if name.startswith("saldo"))
-        )
-        return hmac.new(self._form_key, cookies.encode(), "sha256").hexdigest()
 
 
 # What the lists offer: page and button, the command as the terminal calls it, and the fields that the form brings.
@@ -422,14 +433,14 @@ _COMMANDS: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
 
 def console_app(
     reader: SqlReader,
-    token: str,
+    door: Door,
     *,
     day_zone: str,
     access_notice: Callable[[], str] = str,
     own_reports: Path | None = None,
     decisions: Decisions | None = None,
 ) -> Starlette:
-    """Return the workbench, to be mounted at MOUNTED_AT; every page but the static files needs the token once.
+    """Return the workbench, to be mounted at MOUNTED_AT; door lets people in.
 
     access_notice is what the person's menu says of how people are known here, asked anew each time; empty says nothing.
     own_reports is the user's folder of reports. decisions takes what people decide; without one, pages only show.
@@ -440,7 +451,7 @@ def console_app(
         access_notice=access_notice,
         own_reports=own_reports,
         decisions=decisions,
-        form_key=hashlib.sha256(f"forms {token}".encode()).digest(),
+        door=door,
     )
     pages: list[tuple[str, Callable[[Request], Response]]] = [
         ("/", bench.today),
@@ -467,29 +478,33 @@ def console_app(
     ]
     return Starlette(
         routes=[
-            *(Route(path, _in_thread(page)) for path, page in pages),
+            *(Route(path, _in_thread(bench, page)) for path, page in pages),
             *(Route(path, _posted(bench, take), methods=["POST"]) for path, take in forms),
             Mount("/static", StaticFiles(directory=ROOT / "static")),
         ],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_admit_with(token))],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_with_headers(door))],
     )
 
 
-def _in_thread(page: Callable[[Request], Response]) -> Page:
+def _in_thread(bench: Workbench, page: Callable[[Request], Response]) -> Page:
+    def shown(request: Request) -> Response:
+        try:
+            return page(request)
+        except Transient:
+            return bench.away(request)
+
     async def answer(request: Request) -> Response:
-        return await run_in_threadpool(page, request)
+        return await run_in_threadpool(shown, request)
 
     return answer
 
 
 def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Response]) -> Page:
     async def answer(request: Request) -> Response:
-        origin = request.headers.get("origin")
         form = await request.form()
         # Several boxes of one name are one text of lines; forms bring no files here.
         values = {name: "\n".join(str(value) for value in form.getlist(name)) for name in form}
-        is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
-        if not is_ours or not hmac.compare_digest(values.get("form_token", ""), bench.form_token(request)):
+        if not bench.door.proves(request, values.get("form_token", "")):
             return PlainTextResponse(
                 "This form is not of this browser or too old; open the page again. Nothing was sent.", 403
             )
@@ -515,19 +530,40 @@ def _exported(report: questions.Report, answer: questions.Answer, wanted: str, l
     )
 
 
-def _admit_with(token: str) -> Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]:
-    # Named by the token, because cookies of one host are shared by all its ports.
-    cookie = f"saldo_{hashlib.sha256(token.encode()).hexdigest()[:12]}"
+class TokenDoor:
+    """Lets in whoever brings the token once, in the address; a cookie stands for it from then on."""
 
-    async def admit(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        if hmac.compare_digest(request.query_params.get("token", "").encode(), token.encode()):
+    def __init__(self, token: str) -> None:
+        self._token = token
+        # Named by the token, because cookies of one host are shared by all its ports.
+        self._cookie = f"saldo_{hashlib.sha256(token.encode()).hexdigest()[:12]}"
+        self._form_token = hmac.new(token.encode(), b"forms", "sha256").hexdigest()
+
+    async def admit(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        """Let through who has the cookie, and change the token for it."""
+        if hmac.compare_digest(request.query_params.get("token", "").encode(), self._token.encode()):
             clean = request.url.remove_query_params("token")
             response: Response = RedirectResponse(f"{clean.path}?{clean.query}".rstrip("?"), 303)
-            response.set_cookie(cookie, token, path=MOUNTED_AT, httponly=True, samesite="strict")
-        elif hmac.compare_digest(request.cookies.get(cookie, "").encode(), token.encode()):
-            response = await call_next(request)
-        else:
-            response = PlainTextResponse("Open the console by the address in projector.json (`console`).", 401)
+            response.set_cookie(self._cookie, self._token, path=MOUNTED_AT, httponly=True, samesite="strict")
+            return response
+        if hmac.compare_digest(request.cookies.get(self._cookie, "").encode(), self._token.encode()):
+            return await call_next(request)
+        return PlainTextResponse("Open the workbench by the address in projector.json (`console`).", 401)
+
+    def form_token(self, request: Request) -> str:
+        """Return what only pages know that the cookie opened."""
+        return self._form_token
+
+    def proves(self, request: Request, given: str) -> bool:
+        """Return whether it comes from our own origin with our own token."""
+        origin = request.headers.get("origin")
+        is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+        return is_ours and hmac.compare_digest(given.encode(), self._form_token.encode())
+
+
+def _with_headers(door: Door) -> Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]:
+    async def admit(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        response = await door.admit(request, call_next)
         response.headers.update(HEADERS)
         return response
 

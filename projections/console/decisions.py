@@ -9,16 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.requests import Request
+from starlette.responses import Response
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who uses the workbench: the name that decisions bear, how that is known, in words, and whether it may decide."""
+    """Who uses the workbench: the name that decisions bear, how that is known, in words, and whether it may decide.
+
+    log_out is the path where its session ends; empty where there is none.
+    """
 
     name: str
     about: str = ""
     may_decide: bool = True
+    log_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,22 @@ class Result:
     def is_taken(self) -> bool:
         """Whether it counts or will: nothing of it has to be said again."""
         return self.status in ("done", "proposed")
+
+
+class Door(Protocol):
+    """Lets people in, and proves that a form comes from a page that this browser was shown."""
+
+    async def admit(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        """Answer a request: whoever may see pages is let through."""
+        ...
+
+    def form_token(self, request: Request) -> str:
+        """Return what a form must bring back."""
+        ...
+
+    def proves(self, request: Request, given: str) -> bool:
+        """Return whether a form is one of our pages', sent by the browser that it was shown to."""
+        ...
 
 
 class Decisions(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,12 +44,21 @@ def menu_of(asking: Asking) -> tuple[Group, ...]:
     for row in asking.kept("what_needs_a_person"):
         found[row["kind"]] = found.get(row["kind"], 0) + int(row["item_count"])
     counts = {path: sum(found.get(kind, 0) for kind in kinds) for path, kinds in _COUNTED.items()}
+    return _menu({**counts, "/waiting": len(cases_of(asking))})
+
+
+def menu_without_counts() -> tuple[Group, ...]:
+    """Return the menu where nothing can be counted."""
+    return _menu(dict.fromkeys((*_COUNTED, "/waiting"), 0))
+
+
+def _menu(counts: Mapping[str, int]) -> tuple[Group, ...]:
     return (
         Group(
             "Work",
             (
                 Entry("Today", "/", "today", is_short=True),
-                Entry("Waiting", "/waiting", "inbox", len(cases_of(asking)), is_short=True),
+                Entry("Waiting", "/waiting", "inbox", counts["/waiting"], is_short=True),
                 Entry("Deposits", "/deposits", "bank", counts["/deposits"], is_short=True),
                 Entry("Disputes", "/disputes", "scale", counts["/disputes"]),
                 Entry("Approvals", "/approvals", "shield", counts["/approvals"]),

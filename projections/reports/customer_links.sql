@@ -1,7 +1,7 @@
 -- Which vault customer is which customer of abas?
 -- One row for each vault customer: those that wait for a person and contested links first. Evidence names what agrees (email, name,
--- place, number, recorded), of a waiting one for each customer of abas that something speaks for. A person decides by
--- `saldo decide link-customer` and `unlink-customer`.
+-- place, number, recorded; created where abas was asked to create it), of a waiting one for each customer of abas that something speaks for.
+-- A person decides by `saldo decide link-customer`, `create-customer`, `leave-customer` and `unlink-customer`.
 SELECT
     data_subject,
     status,
@@ -12,4 +12,4 @@ SELECT
     reason,
     since
 FROM rpt_customer_links_now
-ORDER BY indexOf(['contested', 'waiting', 'unlinked', 'linked'], status), data_subject
+ORDER BY indexOf(['contested', 'waiting', 'unknown', 'unlinked', 'being created', 'left', 'linked'], status), data_subject

@@ -1,6 +1,10 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, disputes whose last day for an answer is near or over, chargebacks, deposits that
+<<<<<<< HEAD
 -- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops or that several customers of abas may be, documents and records that the ERP refused, payment requests that wait or are in doubt, documents without an account, accounts where abas shows something else than our documents, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+=======
+-- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops or that several customers of abas may be or none is, values of customers that differ, documents and records that the ERP refused, documents without an account, accounts where abas shows something else than our documents, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+>>>>>>> main
 WITH
 missing AS
 (
@@ -172,10 +176,30 @@ FROM
     WHERE isNull(most_entries)
     HAVING count() > 0
     UNION ALL
-    SELECT 'customers to link', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
+    SELECT 'customers to link', 'subscription runs', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
     FROM rpt_customer_links_now
-    WHERE status = 'contested' OR (status = 'waiting' AND why != 'NOBODY_AGREES')
+    WHERE status IN ('contested', 'waiting')
     HAVING count() > 0
+    UNION ALL
+    SELECT 'customers unknown', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
+    FROM rpt_customer_links_now
+    WHERE status = 'unknown'
+    HAVING count() > 0
+    UNION ALL
+    SELECT 'customer values', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
+    FROM rpt_customer_values_now
+    WHERE status IN ('waiting', 'refused')
+    HAVING count() > 0
+    UNION ALL
+    SELECT 'orders waiting', '', count(), 0, toDateTime64(min(waits_since), 3, 'UTC')
+    FROM rpt_orders_now
+    WHERE waits_for != ''
+    HAVING count() > 0
+    UNION ALL
+    SELECT 'subscription runs', toString(currency), count(), sum(toInt128(amount_minor)), toDateTime64(min(recorded_at), 3, 'UTC')
+    FROM rpt_subscription_runs_now
+    WHERE status IN ('MISSED', 'NEEDS_CARD', 'NEEDS_PERSON')
+    GROUP BY currency
     UNION ALL
     SELECT 'alerts open', '', count(), 0, toDateTime64(min(opened_at), 3, 'UTC')
     FROM rpt_alerts_now
@@ -197,4 +221,4 @@ FROM
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
     'ledger documents waiting', 'balances unexplained', 'erp records refused', 'disputes to answer', 'chargebacks to book',
-    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'customers to link', 'proposals open', 'alerts open'], kind), currency
+    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'customers to link', 'customers unknown', 'customer values', 'orders waiting', 'proposals open', 'alerts open'], kind), currency

@@ -27,7 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from projections.batches.lag import ProjectorStatus
-from projections.console.app import MOUNTED_AT, console_app
+from projections.console.app import MOUNTED_AT, TokenDoor, console_app
 from projections.console.decisions import Decisions
 from projections.serving.metrics import PROMETHEUS_TEXT, prometheus_text
 from projections.serving.serving import LOOPBACK_NAMES, SpooledResponse, served
@@ -102,7 +102,7 @@ def endpoint_app(
                 MOUNTED_AT,
                 console_app(
                     reader,
-                    console_token,
+                    TokenDoor(console_token),
                     day_zone=day_zone,
                     access_notice=access_notice,
                     own_reports=own_reports,

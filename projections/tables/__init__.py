@@ -9,6 +9,7 @@ from projections.tables.fct_account_balances.row import TABLE as FCT_ACCOUNT_BAL
 from projections.tables.fct_alerts.row import TABLE as FCT_ALERTS
 from projections.tables.fct_charge_holds.row import TABLE as FCT_CHARGE_HOLDS
 from projections.tables.fct_customer_links.row import TABLE as FCT_CUSTOMER_LINKS
+from projections.tables.fct_customer_values.row import TABLE as FCT_CUSTOMER_VALUES
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
@@ -28,8 +29,10 @@ from projections.tables.fct_movements.row import TABLE as FCT_MOVEMENTS
 from projections.tables.fct_next_steps.row import TABLE as FCT_NEXT_STEPS
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
+from projections.tables.fct_orders.row import TABLE as FCT_ORDERS
 from projections.tables.fct_parking.row import TABLE as FCT_PARKING
 from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENTS
+from projections.tables.fct_payment_methods.row import TABLE as FCT_PAYMENT_METHODS
 from projections.tables.fct_proposals.row import TABLE as FCT_PROPOSALS
 from projections.tables.fct_rates.row import TABLE as FCT_RATES
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
@@ -37,6 +40,8 @@ from projections.tables.fct_schedule_runs.row import TABLE as FCT_SCHEDULE_RUNS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
 from projections.tables.fct_settlement_days.row import TABLE as FCT_SETTLEMENT_DAYS
 from projections.tables.fct_settlement_lines.row import TABLE as FCT_SETTLEMENT_LINES
+from projections.tables.fct_subscription_runs.row import TABLE as FCT_SUBSCRIPTION_RUNS
+from projections.tables.fct_subscriptions.row import TABLE as FCT_SUBSCRIPTIONS
 from projections.tables.fct_suggestions.row import TABLE as FCT_SUGGESTIONS
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unrecognized.row import TABLE as FCT_UNRECOGNIZED
@@ -78,9 +83,14 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_NEXT_STEPS,
     FCT_CHARGE_HOLDS,
     FCT_CUSTOMER_LINKS,
+    FCT_PAYMENT_METHODS,
+    FCT_CUSTOMER_VALUES,
     FCT_RATES,
     FCT_ACCOUNT_BALANCES,
     FCT_SCHEDULE_RUNS,
+    FCT_ORDERS,
+    FCT_SUBSCRIPTIONS,
+    FCT_SUBSCRIPTION_RUNS,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
@@ -109,6 +119,11 @@ VIEWS: tuple[str, ...] = (
     "rpt_next_steps_now",
     "rpt_charge_holds_now",
     "rpt_customer_links_now",
+    "rpt_orders_now",
+    "rpt_subscriptions_now",
+    "rpt_subscription_runs_now",
+    "rpt_payment_methods_now",
+    "rpt_customer_values_now",
     "rpt_account_balances",
 )
 

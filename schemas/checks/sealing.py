@@ -146,14 +146,15 @@ def subjects_of(records: Iterable[Any]) -> frozenset[str]:
         getattr(record, subject)
         for record in records
         for field, subject in sealed_fields(type(record).__name__)
-        if (value := getattr(record, field)) and not is_sealed(value)
+        if not all(map(is_sealed, _texts(getattr(record, field))))
     )
 
 
 def sealed_record(record: R, keys: Mapping[str, SubjectKey | None]) -> R:
     """Return a record with its personal values sealed; the same object where it has none.
 
-    Card and bank numbers are masked first: in what is sealed, no guard could see one.
+    Card and bank numbers are masked first: in what is sealed, no guard could see one. Of a person whose values are
+    erased, the digests by which systems are compared are left out as well.
 
     Shapes: keys has each of `subjects_of`; None for a person whose values are erased.
     Raises: GuardKeyMissing when a number has to be masked and this process has no guard key.
@@ -162,23 +163,44 @@ def sealed_record(record: R, keys: Mapping[str, SubjectKey | None]) -> R:
         return record
     record = masked(record)
     changes = {
-        field: sealed(value, keys[getattr(record, subject)])
+        field: _sealed_value(getattr(record, field), keys[getattr(record, subject)])
         for field, subject in sealed_fields(type(record).__name__)
-        if (value := getattr(record, field)) and not is_sealed(value)
+        if not all(map(is_sealed, _texts(getattr(record, field))))
     }
+    erased = {subject for _, subject in sealed_fields(type(record).__name__) if keys[getattr(record, subject)] is None}
+    if erased:
+        changes |= _without_digests(record)
     return replace(record, **changes)  # type: ignore[type-var]  # every record is a dataclass
+
+
+def _without_digests(record: Any) -> dict[str, Any]:
+    """Return the fields by which an erased person would still be recognised, empty."""
+    fields = {field["name"]: field["type"] for field in catalog.fields_of(type(record).__name__)}
+    optional = {name: None for name in ("email_digest", "name_digest", "place_digest") if name in fields}
+    return optional | ({"value_digests": {}} if "value_digests" in fields else {})
 
 
 def refuse_unsealed(record: Any) -> None:
     """Raise NotSealed, naming the field and never the value, for a record that may not enter a topic."""
     name = type(record).__name__
     for field, _ in sealed_fields(name):
-        value = getattr(record, field)
-        if value and not (isinstance(value, str) and is_sealed(value)):
+        if not all(isinstance(text, str) and is_sealed(text) for text in _texts(getattr(record, field))):
             raise NotSealed(
                 f"{name}.{field} holds a personal value in plain text; publish the record through a publisher with the "
                 "keys of data subjects, which seals it (docs/security.md)"
             )
+
+
+def _texts(value: Any) -> tuple[Any, ...]:
+    """Return the texts of a field that is sealed, the empty ones left out: itself, or each of a map."""
+    return tuple(filter(None, value.values() if isinstance(value, Mapping) else (value,)))
+
+
+def _sealed_value(value: Any, by: SubjectKey | None) -> Any:
+    """Return a text sealed, or a map with each of its texts sealed by itself."""
+    if isinstance(value, Mapping):
+        return {name: sealed(text, by) for name, text in value.items()}
+    return sealed(value, by)
 
 
 def _letters(value: bytes) -> str:

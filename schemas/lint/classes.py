@@ -72,11 +72,12 @@ def _sealing(schema: SchemaFile, path: str, field: Mapping[str, Any], record: Ma
                 f"name in {SUBJECT} the field that says whose value it is, or say in {WHY_PLAIN} why it is not",
             )
         return
-    if path or field.get(CLASS) != FieldClass.PERSONAL or core(field["type"]).get("type") != "string":
+    kind = core(field["type"])
+    if path or field.get(CLASS) != FieldClass.PERSONAL or "string" not in (kind.get("type"), kind.get("values")):
         yield Problem(
             schema.file,
             f"field {where} has {SUBJECT}",
-            "only a personal text of the record itself is sealed: make it one, or drop it",
+            "only a personal text of the record itself, or a map of texts, is sealed: make it one, or drop it",
         )
     named = next((one for one in record["fields"] if one["name"] == subject), None)
     if named is None or named["type"] != "string" or named.get(CLASS) != FieldClass.REFERENCE:

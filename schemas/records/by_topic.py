@@ -41,18 +41,39 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.customers import (
+    ChangeVaultCustomer,
+    CreateCustomer,
     CustomerCommandRefused,
+    CustomerCreationRefused,
+    CustomerCreationRequested,
+    CustomerFollowed,
     CustomerHintAnswered,
     CustomerHinted,
     CustomerHintRecorded,
+    CustomerLeft,
     CustomerLinkContested,
     CustomerLinked,
     CustomerLinkWaiting,
     CustomerNoted,
     CustomerUnlinked,
+    CustomerValueAgreed,
+    CustomerValueDecided,
+    CustomerValueDiffers,
+    CustomerValuesAsked,
+    CustomerValuesRecorded,
+    CustomerValuesRefused,
+    CustomerValuesShown,
+    CustomerValuesTaken,
+    DecideCustomerAgain,
     ErpCustomerObserved,
+    KeepCustomerValue,
+    LeaveCustomer,
     LinkCustomer,
+    PaymentMethodChanged,
+    PaymentMethodWriteRequested,
     UnlinkCustomer,
+    VaultCustomerChanged,
+    VaultCustomerNotChanged,
     VaultCustomerObserved,
 )
 from schemas.records.disputes import (
@@ -168,6 +189,7 @@ from schemas.records.orders import (
     ShopRefundObserved,
     ShopRefundSeen,
     ShopRefundVanished,
+    ShopWriteClaimed,
     ShopWriteRefused,
     ShopWritten,
     WriteToShop,
@@ -289,7 +311,22 @@ from schemas.records.settlement import (
     UnmatchDeposit,
 )
 from schemas.records.sources import SourceCursor
-from schemas.records.subscriptions import RecurrenceObserved
+from schemas.records.subscriptions import (
+    ChangeSubscription,
+    RecurrenceObserved,
+    RunChargeAsked,
+    RunChargeEnded,
+    SetSubscription,
+    SubscriptionChanged,
+    SubscriptionCommandRefused,
+    SubscriptionDayBegan,
+    SubscriptionDayReached,
+    SubscriptionPaymentSeen,
+    SubscriptionRunChanged,
+    SubscriptionSet,
+    SubscriptionStatusChanged,
+    SubscriptionWatchAsked,
+)
 from schemas.records.tasks import (
     BreakerReset,
     BreakerResetRequested,
@@ -328,6 +365,20 @@ CustomersEvents: TypeAlias = (
     | CustomerLinkWaiting
     | CustomerLinkContested
     | CustomerCommandRefused
+    | CustomerCreationRequested
+    | CustomerCreationRefused
+    | CustomerLeft
+    | CustomerFollowed
+    | CustomerValuesShown
+    | CustomerValuesRecorded
+    | CustomerValuesAsked
+    | CustomerValuesTaken
+    | CustomerValuesRefused
+    | CustomerValueDiffers
+    | CustomerValueAgreed
+    | CustomerValueDecided
+    | PaymentMethodChanged
+    | PaymentMethodWriteRequested
 )
 CustomersInbox: TypeAlias = (
     VaultCustomerObserved
@@ -337,6 +388,16 @@ CustomersInbox: TypeAlias = (
     | CustomerHintAnswered
     | LinkCustomer
     | UnlinkCustomer
+    | CreateCustomer
+    | LeaveCustomer
+    | RecordSaved
+    | RecordRefused
+    | CustomerFollowed
+    | CustomerValuesShown
+    | KeepCustomerValue
+    | VaultCustomerChanged
+    | VaultCustomerNotChanged
+    | DecideCustomerAgain
 )
 DisputesEvents: TypeAlias = (
     DisputeRecorded | DisputeFactRefused | DisputeDeadlineSet | DayBegan | DisputeDeadlineNear | DisputeDeadlinePassed
@@ -595,10 +656,36 @@ SettlementInbox: TypeAlias = (
     | TakeBankTransfer
     | AcceptFeeSchedule
 )
+ShopClaims: TypeAlias = ShopWriteClaimed
 ShopCommands: TypeAlias = WriteToShop
 ShopOutcomes: TypeAlias = ShopWritten | ShopWriteRefused
 SourcesCursors: TypeAlias = SourceCursor
-SubscriptionsInbox: TypeAlias = RecurrenceObserved
+SubscriptionsEvents: TypeAlias = (
+    RecurrenceObserved
+    | SubscriptionPaymentSeen
+    | SubscriptionSet
+    | SubscriptionChanged
+    | SubscriptionCommandRefused
+    | SubscriptionDayReached
+    | RunChargeAsked
+    | RunChargeEnded
+    | SubscriptionRunChanged
+    | SubscriptionStatusChanged
+    | SubscriptionDayBegan
+    | SubscriptionWatchAsked
+)
+SubscriptionsInbox: TypeAlias = (
+    RecurrenceObserved
+    | SubscriptionPaymentSeen
+    | SetSubscription
+    | ChangeSubscription
+    | RunChargeEnded
+    | SubscriptionDayReached
+    | SubscriptionDayBegan
+    | SubscriptionWatchAsked
+)
+VaultCommands: TypeAlias = ChangeVaultCustomer
+VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged
 WebhookCommands: TypeAlias = SendNotification
 WebhookOutcomes: TypeAlias = NotificationSent | NotificationRefused
 TaskRequests: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested | RulesAdopted

@@ -6,11 +6,13 @@ that every language reads the same words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records import Record
+from schemas.records.payments import PaymentMethod
 
 
 class CustomerSide(StrEnum):
@@ -33,6 +35,50 @@ class LinkWaitingReason(StrEnum):
     UNLINKED_BY_PERSON = "UNLINKED_BY_PERSON"
 
 
+class MethodChange(StrEnum):
+    """What happened to a payment method."""
+
+    UNKNOWN = "UNKNOWN"
+    ADDED = "ADDED"
+    CHANGED = "CHANGED"
+    REMOVED = "REMOVED"
+
+
+class ValueConflict(StrEnum):
+    """Why both sides hold different values where the owner did not just change his."""
+
+    UNKNOWN = "UNKNOWN"
+    NEVER_THE_SAME = "NEVER_THE_SAME"
+    OTHER_CHANGED = "OTHER_CHANGED"
+    BOTH_CHANGED = "BOTH_CHANGED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeVaultCustomer(Record):
+    """Command: make PayTrace's vault hold these values of a customer."""
+
+    data_subject: str
+    merchant: str
+    vault_customer_id: str
+    erp_subject: str
+    fields: tuple[str, ...]
+    person: Mapping[str, str]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCustomer(Record):
+    """Operator command: create a customer of abas for this vault customer."""
+
+    command_id: str
+    data_subject: str
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerCommandRefused(Record):
     """A command about a vault customer was not carried out."""
@@ -44,6 +90,42 @@ class CustomerCommandRefused(Record):
     authenticated_by: str
     reason: str
     approved_by: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerCreationRefused(Record):
+    """Event: abas did not create the customer; a person decides."""
+
+    data_subject: str
+    vault_customer_id: str
+    code: str
+    message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerCreationRequested(Record):
+    """Event: abas is asked to create a customer for this vault customer, after it looked whether there is one."""
+
+    data_subject: str
+    vault_customer_id: str
+    natural_key: str
+    company: str
+    mapping_version: str
+    decided_by: str | None = None
+    reason: str | None = None
+    command_id: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerFollowed(Record):
+    """A vault customer is linked to this customer of abas and wants to know what it shows, or no more."""
+
+    data_subject: str
+    follower: str
+    holds: bool
     occurred_at: datetime
 
 
@@ -76,6 +158,18 @@ class CustomerHinted(Record):
     side: CustomerSide
     named: str
     holds: bool
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLeft(Record):
+    """Event: a person said that a vault customer needs no customer of abas."""
+
+    data_subject: str
+    vault_customer_id: str
+    decided_by: str
+    reason: str
+    command_id: str
     occurred_at: datetime
 
 
@@ -126,6 +220,9 @@ class CustomerNoted(Record):
     named: str
     tokens: tuple[str, ...]
     dropped_tokens: tuple[str, ...]
+    person: Mapping[str, str]
+    value_digests: Mapping[str, str]
+    erp_version: int | None = None
     occurred_at: datetime
 
 
@@ -143,18 +240,158 @@ class CustomerUnlinked(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValueAgreed(Record):
+    """Event: both sides hold the same again where they differed."""
+
+    data_subject: str
+    vault_customer_id: str
+    field: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValueDecided(Record):
+    """Event: a person said whose value stands on both sides."""
+
+    data_subject: str
+    vault_customer_id: str
+    field: str
+    side: CustomerSide
+    value_digest: str
+    decided_by: str
+    reason: str
+    command_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValueDiffers(Record):
+    """Event: both sides hold different values, and it is not the owner who changed his."""
+
+    data_subject: str
+    vault_customer_id: str
+    abas_customer_id: str
+    field: str
+    owner: CustomerSide
+    why: ValueConflict
+    is_waiting: bool
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValuesAsked(Record):
+    """Event: one side is asked to hold the values of the other."""
+
+    data_subject: str
+    vault_customer_id: str
+    abas_customer_id: str
+    side: CustomerSide
+    fields: tuple[str, ...]
+    own_digests: Mapping[str, str]
+    other_digests: Mapping[str, str]
+    mapping_version: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValuesRecorded(Record):
+    """Event: the vault customer knows what its customer of abas shows."""
+
+    data_subject: str
+    abas_customer_id: str
+    erp_subject: str
+    person: Mapping[str, str]
+    value_digests: Mapping[str, str]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValuesRefused(Record):
+    """Event: the side that was asked did not take these values; a person decides."""
+
+    data_subject: str
+    vault_customer_id: str
+    side: CustomerSide
+    fields: tuple[str, ...]
+    code: str
+    message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValuesShown(Record):
+    """What a customer of abas shows now, for the vault customer that is linked to it."""
+
+    data_subject: str
+    abas_customer_id: str
+    erp_subject: str
+    person: Mapping[str, str]
+    value_digests: Mapping[str, str]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValuesTaken(Record):
+    """Event: the side that was asked holds these values now."""
+
+    data_subject: str
+    vault_customer_id: str
+    side: CustomerSide
+    fields: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideCustomerAgain(Record):
+    """Command of link-customers to itself: new rules are in force, decide this customer again."""
+
+    data_subject: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErpCustomerObserved(Record):
     """A customer of abas as shown now: its number, and who it is, sealed."""
 
     abas_customer_id: str
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
+    value_digests: Mapping[str, str]
     recorded_vault_customer: str | None = None
+    erp_version: int | None = None
     observed_at: datetime
     raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepCustomerValue(Record):
+    """Operator command: the value of this side shall stand on both."""
+
+    command_id: str
+    data_subject: str
+    field: str
+    side: CustomerSide
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveCustomer(Record):
+    """Operator command: this vault customer needs no customer of abas."""
+
+    command_id: str
+    data_subject: str
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    approved_by: str | None = None
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +409,37 @@ class LinkCustomer(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMethodChanged(Record):
+    """Event: what a vault customer can be charged by was added, changed or removed."""
+
+    data_subject: str
+    vault_customer_id: str
+    change: MethodChange
+    method: PaymentMethod
+    card_brand: str | None = None
+    card_last_four: str | None = None
+    card_expires_on: date | None = None
+    card_fingerprint: str | None = None
+    was_last_four: str | None = None
+    was_expires_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMethodWriteRequested(Record):
+    """Event: abas is asked to hold this payment method beside the customer."""
+
+    data_subject: str
+    vault_customer_id: str
+    method: PaymentMethod
+    abas_customer_id: str
+    is_removed: bool
+    natural_key: str
+    mapping_version: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnlinkCustomer(Record):
     """Operator command: a vault customer is not the customer of abas that it is linked to."""
 
@@ -185,22 +453,48 @@ class UnlinkCustomer(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VaultCustomerChanged(Record):
+    """Outcome: PayTrace's vault holds these values."""
+
+    data_subject: str
+    vault_customer_id: str
+    fields: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultCustomerNotChanged(Record):
+    """Outcome: PayTrace did not take the values, or keeps others."""
+
+    data_subject: str
+    vault_customer_id: str
+    fields: tuple[str, ...]
+    code: str
+    message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VaultCustomerObserved(Record):
     """A customer of PayTrace's vault as shown now: what can be charged, and who it is, sealed."""
 
     vault_customer_id: str
     merchant: str
     gateway_customer_id: str | None = None
+    is_gone: bool = False
     has_card: bool
+    card_brand: str | None = None
     card_last_four: str | None = None
     card_expires_on: date | None = None
     raw_card_expiry: str
+    card_fingerprint: str | None = None
     has_bank_account: bool | None = None
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
+    value_digests: Mapping[str, str]
     created_at: datetime | None = None
     raw_created: str
     observed_at: datetime

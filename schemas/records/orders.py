@@ -6,6 +6,7 @@ that every language reads the same words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -169,7 +170,7 @@ class OrderChanged(Record):
     customer_key: str
     is_guest: bool
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
@@ -211,6 +212,7 @@ class OrderCustomerAsked(Record):
 
     data_subject: str
     shop_order: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
@@ -367,7 +369,7 @@ class OrderObserved(Record):
     customer_key: str
     is_guest: bool
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
@@ -451,7 +453,7 @@ class OrderPlaced(Record):
     customer_key: str
     is_guest: bool
     data_subject: str
-    person: str
+    person: Mapping[str, str]
     email_digest: str | None = None
     name_digest: str | None = None
     place_digest: str | None = None
@@ -531,7 +533,7 @@ class OrderWaiting(Record):
     """An order does not go on, and why. Key: shop_order."""
 
     shop_order: str
-    reason: str
+    reason: OrderWaitReason
     detail: str
     occurred_at: datetime
 
@@ -663,6 +665,16 @@ class ShopRefundVanished(Record):
     shop_refund_id: str
     amount_minor: int | None = None
     currency: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopWriteClaimed(Record):
+    """A process of ours is about to write into a shop; only a claim that nobody holds may. Key: shop_order."""
+
+    command_id: str
+    shop_order: str
+    claimed_by: str
     occurred_at: datetime
 
 

@@ -224,6 +224,7 @@ class NextStepFound(Record):
     entries_days: int | None = None
     stops_charges: bool
     vault_customer_id: str | None = None
+    invoice_number: str | None = None
     amount_minor: int | None = None
     currency: str | None = None
     noticed_on: date

@@ -11,7 +11,18 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records import Record
-from schemas.records.payments import PaymentMethod, TransactionKind
+from schemas.records.payments import NextStep, PaymentMethod, TransactionKind
+
+
+class PaymentSeen(StrEnum):
+    """What was seen of a payment of a vault customer."""
+
+    UNKNOWN = "UNKNOWN"
+    CAPTURED = "CAPTURED"
+    REVERSED = "REVERSED"
+    DECLINED = "DECLINED"
+    RETURNED = "RETURNED"
+    UNCLEAR = "UNCLEAR"
 
 
 class RecurrenceFrequency(StrEnum):
@@ -38,6 +49,61 @@ class RecurrenceStatus(StrEnum):
     COMPLETED = "COMPLETED"
 
 
+class RunStatus(StrEnum):
+    """How a run stands."""
+
+    UNKNOWN = "UNKNOWN"
+    EXPECTED = "EXPECTED"
+    CHARGING = "CHARGING"
+    PAID = "PAID"
+    PAID_OTHERWISE = "PAID_OTHERWISE"
+    DECLINED = "DECLINED"
+    RETRYING = "RETRYING"
+    NEEDS_CARD = "NEEDS_CARD"
+    NEEDS_PERSON = "NEEDS_PERSON"
+    MISSED = "MISSED"
+    SKIPPED = "SKIPPED"
+    PAUSED = "PAUSED"
+    CANCELLED = "CANCELLED"
+
+
+class SubscriptionChange(StrEnum):
+    """What a person does with a subscription or one of its runs."""
+
+    UNKNOWN = "UNKNOWN"
+    PAUSE = "PAUSE"
+    RESUME = "RESUME"
+    SKIP = "SKIP"
+    END = "END"
+    RETRY = "RETRY"
+    PAID_OTHERWISE = "PAID_OTHERWISE"
+
+
+class SubscriptionStatus(StrEnum):
+    """How a subscription stands."""
+
+    UNKNOWN = "UNKNOWN"
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    ENDED = "ENDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSubscription(Record):
+    """Operator command: pause, resume, end a subscription; skip or retry a run, or say that it was paid another way."""
+
+    command_id: str
+    vault_customer_id: str
+    subscription_id: str
+    change: SubscriptionChange
+    change_on: date
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecurrenceObserved(Record):
     """A recurring schedule as PayTrace shows it now; each charge is a transaction of its own."""
@@ -62,3 +128,201 @@ class RecurrenceObserved(Record):
     description: str
     observed_at: datetime
     raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChargeAsked(Record):
+    """PayTrace is asked to charge a run of a subscription."""
+
+    vault_customer_id: str
+    subscription_id: str
+    due_on: date
+    attempt: int
+    call_reference: str
+    merchant: str
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    asked_on: date
+    is_by_person: bool
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChargeEnded(Record):
+    """What PayTrace made of the charge of a run."""
+
+    vault_customer_id: str
+    call_reference: str
+    is_done: bool
+    result_transaction_id: str | None = None
+    code: str
+    message: str
+    ended_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSubscription(Record):
+    """Operator command: Saldo charges this vault customer on these terms.
+
+    Given again, the terms change from effective_on on.
+    """
+
+    command_id: str
+    vault_customer_id: str
+    subscription_id: str
+    merchant: str
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    frequency: RecurrenceFrequency
+    start_on: date
+    anchor_day: int | None = None
+    run_count: int | None = None
+    effective_on: date
+    prorates: bool
+    description: str
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionChanged(Record):
+    """What a person did with a subscription or one of its runs."""
+
+    command_id: str
+    vault_customer_id: str
+    subscription_id: str
+    change: SubscriptionChange
+    change_on: date
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionCommandRefused(Record):
+    """A command on a subscription that can't be followed, and why."""
+
+    command_id: str
+    vault_customer_id: str
+    subscription_id: str
+    decided_by: str
+    authenticated_by: str
+    reason: str
+    refused_because: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionDayBegan(Record):
+    """A business day began; every vault customer with a subscription hears of it."""
+
+    calendar: str
+    began_on: date
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionDayReached(Record):
+    """A business day began, for one vault customer."""
+
+    vault_customer_id: str
+    began_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionPaymentSeen(Record):
+    """A payment of a vault customer, as far as a subscription must know it."""
+
+    vault_customer_id: str
+    paytrace_transaction_id: str
+    seen: PaymentSeen
+    amount_minor: int
+    currency: str
+    invoice_number: str | None = None
+    happened_on: date
+    next_step: NextStep
+    code: str
+    meaning: str
+    again_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionRunChanged(Record):
+    """A run of a subscription, as it stands now."""
+
+    vault_customer_id: str
+    subscription_id: str
+    due_on: date
+    is_of_paytrace: bool
+    status: RunStatus
+    amount_minor: int
+    currency: str
+    prorated_minor: int
+    paytrace_transaction_id: str | None = None
+    linked_by: str
+    attempt_count: int
+    next_try_on: date | None = None
+    why: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionSet(Record):
+    """Terms of a subscription, as a person set them."""
+
+    command_id: str
+    vault_customer_id: str
+    subscription_id: str
+    merchant: str
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    frequency: RecurrenceFrequency
+    start_on: date
+    anchor_day: int | None = None
+    run_count: int | None = None
+    effective_on: date
+    prorates: bool
+    description: str
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionStatusChanged(Record):
+    """A subscription, as it stands now."""
+
+    vault_customer_id: str
+    subscription_id: str
+    is_of_paytrace: bool
+    status: SubscriptionStatus
+    amount_minor: int
+    currency: str
+    frequency: RecurrenceFrequency
+    next_due_on: date | None = None
+    run_count: int | None = None
+    credit_minor: int
+    description: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionWatchAsked(Record):
+    """A vault customer with a subscription that must hear of each day."""
+
+    calendar: str
+    vault_customer_id: str
+    occurred_at: datetime

@@ -13,7 +13,7 @@ from datetime import date
 from types import MappingProxyType
 
 from schemas.values.replacing import replace
-from streams.domain.choices import Choices
+from streams.domain.choices import Choices, CustomerRules
 from streams.domain.statuses import StatusWords
 
 Facts = Mapping[str, str]  # what is known of a line, by the names below; what is not known is left out
@@ -100,6 +100,7 @@ class AccountMapping:
     """One version of the mapping: the accounts, and what people chose (below `policies:`).
 
     statuses are the ERP's words for what became of payments; without them none is written back.
+    customers is what is done by rule about customers.
     companies says into which company of the ERP the money of each merchant account goes, by its label; empty where
     there is one company.
     """
@@ -109,6 +110,7 @@ class AccountMapping:
     policies: Choices
     statuses: StatusWords | None = None
     companies: Mapping[str, str] = field(default_factory=dict)
+    customers: CustomerRules = field(default_factory=CustomerRules)
 
     def company_of(self, merchant_account: str) -> str | Unmapped:
         """Return the company of a merchant account, empty where there is one; Unmapped where none is said."""

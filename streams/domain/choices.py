@@ -6,7 +6,7 @@ Each context reads the choices that are its own; all of them stand here at once,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
@@ -33,6 +33,27 @@ class CashDiscount:
 
     grace_days: int
     tax_unknown: Literal["wait", "without_tax"] = "wait"
+
+
+# What two systems both hold of a customer.
+CUSTOMER_FIELDS = ("name", "email", "phone", "billing", "shipping")
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRules:
+    """What is done by rule about customers: the `customers:` of the mapping.
+
+    unknown          a vault customer for whom nothing in the ERP speaks: a person is asked, or the ERP is asked to
+                     create it
+    payment_methods  what it can be charged by is written into the ERP beside the customer
+    owners           whose value of a field stands, on both sides; a field without an owner flows nowhere
+    conflict         what the other side holds otherwise is overwritten by the owner's, and shown; or a person decides
+    """
+
+    unknown: Literal["flag", "create"] = "flag"
+    payment_methods: bool = False
+    owners: Mapping[str, Literal["abas", "paytrace"]] = field(default_factory=dict)
+    conflict: Literal["owner", "ask"] = "owner"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 from schemas.records import Record
 from schemas.records.alerts import NotificationRefused, NotificationSent, SendNotification
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
+from schemas.records.customers import ChangeVaultCustomer, VaultCustomerChanged, VaultCustomerNotChanged
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -101,6 +102,17 @@ class GatewayReader(Protocol):
         """Return what the gateway itself says of a transaction.
 
         () when it knows none. Raises leaves of schemas.failures.
+        """
+        ...
+
+
+class VaultWriter(Protocol):
+    """The vaults of all merchant accounts, as the agent sees them that writes values of customers."""
+
+    async def change(self, command: ChangeVaultCustomer) -> VaultCustomerChanged | VaultCustomerNotChanged:
+        """Make a vault hold these values, which are opened, looking up before and after.
+
+        Raises: Delayed, Unavailable, Transient, ContractBroken of schemas.failures.
         """
         ...
 

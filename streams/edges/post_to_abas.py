@@ -16,6 +16,7 @@ from streams.edges.stateless import Stateless, recall_by, unchanged
 from streams.tasks.processor import Effect
 
 AGENT = "post-to-abas"
+_CUSTOMERS = frozenset({"customer", "customer_change"})
 SALES_ORDER = "sales_order"
 PostChecked = Callable[[ErpCommands, str], Awaitable[ErpOutcomes]]
 
@@ -60,7 +61,9 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
 
 
 def _reply(_state: Stateless, outcome: ErpOutcomes) -> tuple[Output, ...]:
-    """Report a document, or a sales order, to who asked for it, and every posted document to the ledger."""
+    """Report a document, a customer or a sales order to who asked for it, and every posted document to the ledger."""
+    if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind in _CUSTOMERS:
+        return (Output(Topic.CUSTOMERS_INBOX, outcome),)
     if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind == SALES_ORDER:
         return (Output(Topic.ORDERS_INBOX, outcome),)
     if not isinstance(outcome, DocumentPosted | DocumentRefused):

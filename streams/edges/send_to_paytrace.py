@@ -32,6 +32,7 @@ from schemas.records.gateway import (
     RequestGatewayCall,
 )
 from schemas.records.payments import RefundLinked
+from schemas.records.subscriptions import RunChargeEnded
 from schemas.records.tasks import ParkedRecordDiscarded, RecordParked
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
@@ -41,6 +42,8 @@ from streams.edges.ports import Gateway
 from streams.tasks.processor import Effect
 
 NAME = "send-to-paytrace"
+# Requests of agent run-subscriptions, whose outcomes go back there.
+OF_SUBSCRIPTIONS = "subscription/"
 # What a crash can make us look up again.
 CALLS_AT_ONCE = 5
 # What a person at abas reads of a call that waits; the dead letters keep all of it.
@@ -265,13 +268,33 @@ def route(_state: Subject, event: GatewayOutcomes) -> tuple[Output, ...]:
     """
     match event:
         case GatewayCallBegun():
-            return (Output(Topic.GATEWAY_COMMANDS, _carry_out(event)), Output(Topic.GATEWAY_INBOX, event))
+            carry_out = Output(Topic.GATEWAY_COMMANDS, _carry_out(event))
+            return (carry_out,) if _is_of_subscription(event) else (carry_out, Output(Topic.GATEWAY_INBOX, event))
         case GatewayCallDone() | GatewayCallRefused():
+            if _is_of_subscription(event):
+                return (Output(Topic.SUBSCRIPTIONS_INBOX, _run_charge_ended(event)),)
             outputs = (Output(Topic.GATEWAY_INBOX, event),)
             link = _refund_link(event)
             return outputs if link is None else (*outputs, Output(Topic.PAYMENTS_OBSERVATIONS, link))
         case _:
             return ()
+
+
+def _is_of_subscription(record: Record) -> bool:
+    return getattr(record, "payment_request_id", "").startswith(OF_SUBSCRIPTIONS)
+
+
+def _run_charge_ended(event: GatewayCallDone | GatewayCallRefused) -> RunChargeEnded:
+    return RunChargeEnded(
+        vault_customer_id=event.vault_customer_id or "",
+        call_reference=event.call_reference,
+        is_done=isinstance(event, GatewayCallDone),
+        result_transaction_id=event.result_transaction_id if isinstance(event, GatewayCallDone) else None,
+        code=event.code,
+        message=event.message,
+        ended_on=business_day(event.occurred_at),
+        occurred_at=event.occurred_at,
+    )
 
 
 def on_parked(record: GatewayCommands, event: RecordParked | ParkedRecordDiscarded) -> tuple[Output, ...]:
@@ -280,7 +303,11 @@ def on_parked(record: GatewayCommands, event: RecordParked | ParkedRecordDiscard
         return ()
     if isinstance(event, ParkedRecordDiscarded):
         given_up = _refusal(record, "given-up", f"given up by {event.requested_by}: {event.reason}")
+        if _is_of_subscription(record):
+            return (Output(Topic.SUBSCRIPTIONS_INBOX, _run_charge_ended(given_up)),)
         return (Output(Topic.GATEWAY_INBOX, given_up),)
+    if _is_of_subscription(record):
+        return ()
     parked = GatewayCallParked(
         payment_request_id=record.payment_request_id,
         call_reference=record.call_reference,

@@ -258,7 +258,13 @@ EXCHANGE_RATES = RulesKind(
 ACCOUNT_MAPPING = RulesKind(
     "account-mapping",
     "which accounts documents get, and what finance chose",
-    (Topic.RECEIVABLES_INBOX, Topic.PAYMENTS_OBSERVATIONS, Topic.LEDGER_INBOX, Topic.DISPUTES_INBOX),
+    (
+        Topic.RECEIVABLES_INBOX,
+        Topic.PAYMENTS_OBSERVATIONS,
+        Topic.LEDGER_INBOX,
+        Topic.DISPUTES_INBOX,
+        Topic.CUSTOMERS_INBOX,
+    ),
     account_mapping,
 )
 DISPUTE_DEADLINES = RulesKind(
@@ -360,6 +366,12 @@ def payments_policy(mapping: str, codes: str) -> PaymentsPolicy:
         base_currency=account_mapping(mapping, ACCOUNT_MAPPING.name).policies.base_currency,
         codes=payment_codes(codes, PAYMENT_CODES.name),
     )
+
+
+@lru_cache(maxsize=16)
+def customers_policy(mapping: str) -> AccountMapping:
+    """Return the policy of link-customers from the text of its rules; raises FileInvalid."""
+    return account_mapping(mapping, ACCOUNT_MAPPING.name)
 
 
 @lru_cache(maxsize=16)

@@ -19,7 +19,7 @@ from schemas.records.payments import PaymentMethod
 from schemas.values.companies import LABEL
 from schemas.values.money import currencies
 from streams.domain.accounts import FACTS, Account, AccountMapping, AccountRule, Accounts, Facts, TextOf
-from streams.domain.choices import CashDiscount, Choices, ClosedPeriod, SmallRests
+from streams.domain.choices import CUSTOMER_FIELDS, CashDiscount, Choices, ClosedPeriod, CustomerRules, SmallRests
 from streams.domain.statuses import InvoiceStatus, PaymentStatus, StatusWords
 from streams.rules.conditions import ConditionInvalid, condition
 from streams.rules.templates import TemplateInvalid, template
@@ -34,7 +34,9 @@ Number = Annotated[str, Field(min_length=1, max_length=40)]
 Word = Annotated[str, Field(min_length=1, max_length=40)]
 _OFF = BeforeValidator(lambda given: None if given is False or given == "off" else given)  # YAML reads off as false
 
-_Applies = Annotated[Literal["off", "oldest_first"], BeforeValidator(lambda given: "off" if given is False else given)]
+_OFF_WORD = BeforeValidator(lambda given: "off" if given is False else given)
+
+_Applies = Annotated[Literal["off", "oldest_first"], _OFF_WORD]
 
 
 def limits_of_money(limits: Mapping[str, int]) -> Mapping[str, int]:
@@ -162,12 +164,34 @@ class _Statuses(Entry):
         )
 
 
+class _Customers(Entry):
+    unknown: Literal["flag", "create"] = "flag"
+    payment_methods: Annotated[Literal["off", "write"], _OFF_WORD] = "off"
+    fields: Mapping[str, Literal["abas", "paytrace"]] = {}
+    conflict: Literal["owner", "ask"] = "owner"
+
+    @field_validator("fields")
+    @classmethod
+    def _are_fields(cls, given: Mapping[str, str]) -> Mapping[str, str]:
+        found = [
+            ((name,), f"is no field; {near(name, CUSTOMER_FIELDS)}") for name in given if name not in CUSTOMER_FIELDS
+        ]
+        if found:
+            raise Misfits(found)
+        return given
+
+    def value(self) -> CustomerRules:
+        """Return the value that deciders are handed."""
+        return CustomerRules(self.unknown, self.payment_methods == "write", self.fields, self.conflict)
+
+
 class _Mapping(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     accounts: Mapping[str, tuple[_Line, ...]]
     policies: _Choices
     statuses: Annotated[_Statuses | None, _OFF] = None
     companies: Mapping[str, Annotated[str, Field(pattern=LABEL)]] = {}
+    customers: _Customers = _Customers()
 
 
 def account_mapping(text: str, file: str) -> AccountMapping:
@@ -183,7 +207,8 @@ def account_mapping(text: str, file: str) -> AccountMapping:
     if wrong:
         raise FileInvalid(problems_at(wrong, lines, file))
     statuses = None if found.statuses is None else found.statuses.value()
-    return AccountMapping(found.version, Accounts(rules), found.policies.value(), statuses, found.companies)
+    customers = found.customers.value()
+    return AccountMapping(found.version, Accounts(rules), found.policies.value(), statuses, found.companies, customers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +277,10 @@ def editors_schema() -> Mapping[str, Any]:
     choices["base_currency"] = {"enum": sorted(currencies())}
     for name in ("write_off", "skonto"):
         choices[name] = {"anyOf": [{"const": "off"}, *choices[name]["anyOf"]]}
+    fields = schema["$defs"]["_Customers"]["properties"]["fields"]
+    schema["$defs"]["_Customers"]["properties"]["fields"] = _closed(
+        dict.fromkeys(CUSTOMER_FIELDS, fields["additionalProperties"])
+    )
     statuses = schema["properties"]["statuses"]
     schema["properties"]["statuses"] = {**statuses, "anyOf": [{"const": "off"}, *statuses["anyOf"]]}
     words = schema["$defs"]["_Statuses"]["properties"]

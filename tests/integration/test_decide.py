@@ -5,10 +5,12 @@ A worker, a projector and the abas sandbox run in processes of their own; the co
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,9 +18,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from app.access.actor import single_user
+from app.cli.audit import audit_found
+from app.cli.forms import CliCommands
+from app.composition.api import api_of
 from app.settings.settings import load_settings
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from projections.serving.reader import connect_endpoint
@@ -26,6 +32,7 @@ from schemas.files.owned import text_of
 from schemas.records.identification import Movement
 from streams.rules.catalogue import ACCOUNT_MAPPING
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
+from tests.support.api import api_in_thread
 from tests.support.builders import identified, to_identify
 from tests.support.builders import open_item as seen_item
 from tests.support.cli import Outcome, saldo
@@ -241,6 +248,49 @@ def test_money_is_divided_put_on_account_and_a_wrong_match_taken_back(office: Of
     done(saldo("decide", "on-account", "PT601S2A1", *WHY))
     taken = {"PT601S2U1": ("reversal", 20_00), "PT601S2A1": ("on_account", 20_00)}
     office.wait_for_documents("70002", **parts, **taken)
+
+
+@pytest.mark.timeout(400)
+def test_the_api_gives_the_same_commands_once_each_and_shows_them_to_an_auditor(office: Office, tmp_path: Path) -> None:
+    seeded(office, "70020", RJ="70.00", RK="50.00")
+    office.paid("2001", 100_00, None, "70020")
+    office.wait_for_waiting("70020", ("PT2001", 0))
+    api = api_of(load_settings(), CliCommands(), audit_found)
+    store = load_settings().data_dir / "api" / "requests.sqlite"
+    with api_in_thread(api) as address, httpx2.Client(base_url=address, trust_env=False, timeout=60) as client:
+
+        def split(*parts: str, key: str) -> httpx2.Response:
+            body = {"reference": "PT2001", "parts": parts, "why": WHY[1]}
+            return client.post("/v1/commands/decide/split", json=body, headers={"idempotency-key": key})
+
+        refused = split("RJ=70.00", "on-account=20.00", key="one")
+        assert (refused.status_code, refused.json()["code"]) == (409, "refused")
+        assert refused.json()["outcome"]["lines"] == ["refused: the parts sum to 90.00 USD, the receipt is 100.00 USD"]
+        unfit = split("RJ", key="two")
+        assert (unfit.status_code, unfit.json()["field"]) == (422, "parts")
+        parts = ("RJ=70.00", "RK=20.00", "on-account=10.00")
+        answer = split(*parts, key="two")
+        (given,) = answer.json()["given"]
+        assert (answer.status_code, given["type"], given["events"][0]["type"]) == (200, "SplitEntry", "DecisionTaken")
+        assert split(*parts, key="two").content == answer.content
+        # The process ends between the record and the answer: the record is found, and not written again.
+        with contextlib.closing(sqlite3.connect(store)) as kept, kept:
+            kept.execute("UPDATE requests SET outcome = NULL WHERE key = 'two'")
+        again = split(*parts, key="two")
+        assert again.headers["idempotency-replayed"] == "true"
+        assert again.json()["given"] == [given]
+        posted = {"PT2001S1": ("receipt", 70_00), "PT2001S2": ("receipt", 20_00), "PT2001S3": ("on_account", 10_00)}
+        office.wait_for_documents("70020", **posted)
+
+        def unapplied() -> list[Any]:
+            rows = client.get("/v1/reports/unapplied_cash?abas_customer_id=70020").json()["rows"]
+            return [(row["left"], row["currency"]) for row in rows]
+
+        wait_until(lambda: unapplied() == [("10.00", "USD")], "the report has what is on account")
+        audit = client.get("/v1/audit").json()
+        ours = [(row["what"], row["who"], row["why"]) for row in audit["entries"] if row["key"] == "70020"]
+        assert ours == [("SplitEntry", ME, WHY[1])] * 2
+        assert client.get("/v1/audit/verification").json()["is_whole"]
 
 
 @pytest.mark.timeout(400)

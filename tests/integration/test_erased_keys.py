@@ -40,7 +40,7 @@ async def test_a_destroyed_key_is_gone_from_the_disk_and_what_it_sealed_is_lost(
             (stored,) = keys._by_id.values()
             assert on_disk(tmp_path, stored.wrapped_key)
             assert await keys.destroy(ADA, datetime.now(UTC)) == 1
-            assert opened(record.person, keys.key_of) == ERASED
+            assert opened(record.person["name"], keys.key_of) == ERASED
             until = time.monotonic() + CLEANED_WITHIN_S
             while on_disk(tmp_path, stored.wrapped_key):
                 assert time.monotonic() < until, "the key is still on the disk"

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from app.access.actor import single_user
 from app.access.roles import Role
 from schemas.values.clock import utc_now
-from tests.support.api import Installation, installation, installation_in_thread
+from tests.support.api import Installation, api_in_thread, installation
 from tests.support.oidc_provider import SECRET, provider
 from tests.support.passwords import quick_passwords
 
@@ -69,7 +69,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             found.user("ada", Role.ADMIN)
             found.user("dana", Role.APPROVER)
             found.access.keeper(single_user(), now=utc_now()).set_subject("dana", "d.kim")
-            with installation_in_thread(found, own) as address:
+            with api_in_thread(found.api, own) as address:
                 yield World(issuer, address, found)
 
 

@@ -98,6 +98,8 @@ class Rows:
         self.asked.append((parameters, as_of))
         if any(value == "refuse me" for value in (parameters or {}).values()):
             raise QueryRefused("no such day", code="CANNOT_PARSE")
+        if any(value == "too early" for value in (parameters or {}).values()):
+            raise QueryRefused("Unknown table rpt_x. In scope SELECT 1. (UNKNOWN_TABLE)", code="60")
         meta = [{"name": "id", "type": "Int64"}, {"name": "amount_minor", "type": "Int64"}]
         meta.append({"name": "currency", "type": "String"})
         rows = [[number, 100 * number, "USD"] for number in range(self.count)]
@@ -235,7 +237,8 @@ def described() -> dict[str, Any]:
 
 def entry(number: int, **more: Any) -> Mapping[str, Any]:
     """A row of the audit."""
-    return {"inbox": "receivables.inbox.v1", "partition": 0, "offset": number, "what": "ConfirmMatch", **more}
+    row = {"inbox": "receivables.inbox.v1", "partition": 0, "offset": number, "what": "ConfirmMatch"}
+    return {**row, **dict.fromkeys(("at", "who", "authenticated_by", "key", "why"), "x"), **more}
 
 
 def installation(
@@ -268,10 +271,10 @@ def installation(
 
 
 @contextmanager
-def installation_in_thread(found: Installation, port: int = 0) -> Iterator[str]:
+def api_in_thread(api: Api, port: int = 0) -> Iterator[str]:
     """Serve from a thread until the block ends, on a free port unless one is named; gives the base address."""
     settings = ApiSettings(port=port)
-    server = new_server(found.api, settings)
+    server = new_server(api, settings)
     listener = listen(settings, "api")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

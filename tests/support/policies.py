@@ -7,7 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.files.owned import text_of
-from streams.domain import alerts, disputes, gateway, ledger, orders, payments, rates, receivables, settlement
+from streams.domain import (
+    alerts,
+    customers,
+    disputes,
+    gateway,
+    ledger,
+    orders,
+    payments,
+    rates,
+    receivables,
+    settlement,
+)
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
     ACCOUNT_MAPPING,
@@ -22,6 +33,7 @@ from streams.rules.catalogue import (
     PAYMENT_REQUESTS,
     WRITE_OFF_LIMITS,
     alert_policy,
+    customers_policy,
     deposit_policy,
     disputes_policy,
     ledger_policy,
@@ -37,6 +49,7 @@ ALERTS = alert_policy(text_of(ALERT_RULES.shipped))
 RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
+CUSTOMERS = customers_policy(text_of(ACCOUNT_MAPPING.shipped))
 LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 DISPUTES = disputes_policy(*(text_of(kind.shipped) for kind in (DISPUTE_DEADLINES, ACCOUNT_MAPPING)))
@@ -47,6 +60,7 @@ REQUESTS = requests_policy(text_of(PAYMENT_REQUESTS.shipped))
 _SHIPPED: Mapping[Any, Any] = {
     receivables: RECEIVABLES,
     ledger: LEDGER,
+    customers: CUSTOMERS,
     alerts: ALERTS,
     settlement: DEPOSITS,
     disputes: DISPUTES,

@@ -40,6 +40,7 @@ class CustomerSeed(BaseModel):
     name: str = ""
     vault_customer_id: str = ""
     email: str = ""
+    phone: str = ""
     street: str = ""
     zip_code: str = ""
     town: str = ""
@@ -222,6 +223,7 @@ def _seed_customers(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
                 "descrOperLang": seed.name,
                 "ypaytracecust": seed.vault_customer_id,
                 "emailAddr": seed.email,
+                "phoneNo": seed.phone,
                 "street": seed.street,
                 "zipCode": seed.zip_code,
                 "town": seed.town,

@@ -104,6 +104,11 @@ CUSTOMER = TableDef(
         Column("town", "nort", Kind.STRING),
         Column("ctryCode", "staat", Kind.STRING),
         Column("emailAddr", "email", Kind.STRING),
+        Column("phoneNo", "tele", Kind.STRING),
+        Column("street2", "str2", Kind.STRING),
+        Column("zipCode2", "plz2", Kind.STRING),
+        Column("town2", "nort2", Kind.STRING),
+        Column("ctryCode2", "staat2", Kind.STRING),
         Column("ypaytracecust", "ypaytracecust", Kind.STRING),
         Column("yshopref", "yshopref", Kind.STRING),
     ),
@@ -299,6 +304,26 @@ PAYMENT_STATUS = TableDef(
     number_prefix="ZS-",
     first_number=60001,
 )
+# What vault customers can be charged by; a table of ours.
+PAYMENT_METHOD = TableDef(
+    "900:8",
+    "PaymentMethod",
+    "Finance",
+    head=(
+        *_GENERIC,
+        Column("ymethodkey", "ymethodkey", Kind.STRING),
+        Column("customer", "kunde", Kind.REFERENCE, "0:1"),
+        Column("ytoken", "ytoken", Kind.STRING),
+        Column("ymethod", "ymethod", Kind.STRING),
+        Column("ybrand", "ybrand", Kind.STRING),
+        Column("ylastfour", "ylastfour", Kind.STRING),
+        Column("yexpires", "yexpires", Kind.DATE),
+        Column("ystatus", "ystatus", Kind.STRING),
+    ),
+    indexed=frozenset({"idno", "ymethodkey", "ytoken"}),
+    number_prefix="ZM-",
+    first_number=80001,
+)
 # General ledger: numbers and German names are proven, the English twins are not (reference, sections 1 and 7).
 ACCOUNT = TableDef(
     "5:1",
@@ -406,7 +431,7 @@ TABLES = {
     table.spec: table
     for table in (
         *(CUSTOMER, PRODUCT, SALES_ORDER, INVOICE, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
-        *(PAYMENT_STATUS, ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
+        *(PAYMENT_STATUS, PAYMENT_METHOD, ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
         *(BRIDGE_DAY, WAITING_MONEY, DEPOSIT_EXPLANATION),
     )
 }

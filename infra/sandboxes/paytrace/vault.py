@@ -92,11 +92,11 @@ class Vault:
             if new_id != customer_id and self.find(new_id) is not None:
                 raise Rejected(CUSTOMER_NOT_UNIQUE)
             kept = card or stored_card(row)
-            billing = fields.get("billing_address")
+            billing, shipping = fields.get("billing_address"), fields.get("shipping_address")
             db.execute(
                 "UPDATE customer SET customer_id = ?, email = ?, phone = ?, card_token = ?, card_brand = ?,"
-                " last_four = ?, expiration_month = ?, expiration_year = ?, bank_last_four = ?, billing = ?"
-                " WHERE customer_id = ?",
+                " last_four = ?, expiration_month = ?, expiration_year = ?, bank_last_four = ?, billing = ?,"
+                " shipping = ? WHERE customer_id = ?",
                 (
                     new_id,
                     str(fields.get("email") or row["email"]),
@@ -108,6 +108,7 @@ class Vault:
                     kept.expiration_year,
                     row["bank_last_four"] if bank_last_four is None else bank_last_four,
                     row["billing"] if billing is None else formats.encode(billing).decode(),
+                    row["shipping"] if shipping is None else formats.encode(shipping).decode(),
                     customer_id,
                 ),
             )

@@ -10,18 +10,29 @@ from projections.messages.coordinates import Coordinates
 from projections.tables.columns import Word
 from projections.tables.table import FactTable
 from schemas.records.customers import (
+    CustomerCreationRefused,
+    CustomerCreationRequested,
+    CustomerLeft,
     CustomerLinkContested,
     CustomerLinked,
     CustomerLinkWaiting,
     CustomerUnlinked,
 )
 
-LINK_RECORDS = (CustomerLinked, CustomerUnlinked, CustomerLinkWaiting, CustomerLinkContested)
+LINK_RECORDS = (
+    CustomerLinked,
+    CustomerUnlinked,
+    CustomerLinkWaiting,
+    CustomerLinkContested,
+    CustomerCreationRequested,
+    CustomerCreationRefused,
+    CustomerLeft,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerLinkRow:
-    """Each link, its end, each reason for waiting and each contest."""
+    """Each link, its end, each reason for waiting, each contest, each creation in abas, each that is left."""
 
     record_type: Word
     data_subject: Annotated[str, "vault customer, as sources name it: paytrace/<merchant>/<id>"]
@@ -45,6 +56,10 @@ def project(record: Any, at: Coordinates) -> tuple[CustomerLinkRow, ...]:
             linked_to, evidence = record.abas_customer_id, "; ".join(record.evidence)
         case CustomerLinked():
             linked_to, evidence = record.abas_customer_id, ", ".join(record.evidence)
+            decided_by, reason = record.decided_by, record.reason
+        case CustomerCreationRefused():
+            why, evidence = "CREATION_REFUSED", f"{record.code}: {record.message}"
+        case CustomerCreationRequested() | CustomerLeft():
             decided_by, reason = record.decided_by, record.reason
         case CustomerUnlinked():
             linked_to, decided_by, reason = record.abas_customer_id, record.decided_by, record.reason

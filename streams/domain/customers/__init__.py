@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from streams.domain.customers.decider import AGENT, INITIAL, Event, State, decide, evolve, route
+from streams.domain.customers.decider import AGENT, INITIAL, Event, State, decide, evolve, reminder, route
 
-__all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "route"]
+__all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "reminder", "route"]

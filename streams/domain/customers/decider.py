@@ -9,37 +9,64 @@ reported as a contest. A person's decision stands before all evidence, and is re
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
+from functools import reduce
 from typing import Any, TypeAlias, assert_never
 
 from schemas.checks.attribution import why_not_attributed
 from schemas.records.by_topic import CustomersEvents, CustomersInbox
 from schemas.records.customers import (
+    CreateCustomer,
     CustomerCommandRefused,
+    CustomerCreationRefused,
+    CustomerCreationRequested,
+    CustomerFollowed,
     CustomerHintAnswered,
     CustomerHinted,
     CustomerHintRecorded,
+    CustomerLeft,
     CustomerLinkContested,
     CustomerLinked,
     CustomerLinkWaiting,
     CustomerNoted,
     CustomerSide,
     CustomerUnlinked,
+    CustomerValueAgreed,
+    CustomerValueDecided,
+    CustomerValueDiffers,
+    CustomerValuesAsked,
+    CustomerValuesRecorded,
+    CustomerValuesRefused,
+    CustomerValuesShown,
+    CustomerValuesTaken,
+    DecideCustomerAgain,
     ErpCustomerObserved,
+    KeepCustomerValue,
+    LeaveCustomer,
     LinkCustomer,
+    LinkWaitingReason,
+    PaymentMethodChanged,
+    PaymentMethodWriteRequested,
     UnlinkCustomer,
+    VaultCustomerChanged,
+    VaultCustomerNotChanged,
     VaultCustomerObserved,
 )
+from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from schemas.records.identification import CustomerReferenced, CustomerUnreferenced
 from schemas.records.orders import OrderCustomerAsked, OrderCustomerFound, OrderCustomerSource
 from schemas.topic import Topic
+from schemas.values.companies import company_of, in_company
 from schemas.values.references import vault_token
+from schemas.values.replacing import replace
+from streams.domain.accounts import AccountMapping
+from streams.domain.customers import creation, methods, sync
 from streams.domain.customers.evidence import EMAIL, NAME, NUMBER, PLACE, RECORDED, verdict
-from streams.domain.customers.state import INITIAL, Customer, State, Token
+from streams.domain.customers.state import INITIAL, Customer, State, Theirs, Token
 from streams.domain.output import Output
 
-__all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "route"]
+__all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "reminder", "route"]
 
 AGENT = "link-customers"
 Event: TypeAlias = CustomersEvents
@@ -50,15 +77,44 @@ _SEEKERS = (CustomerSide.GATEWAY, CustomerSide.SHOP)
 BY_PERSON = "by_person"
 
 
-def decide(state: State, record: CustomersInbox) -> tuple[Event, ...]:
-    """Return what this observation, hint, answer or command changes.
+def decide(state: State, record: CustomersInbox, mapping: AccountMapping) -> tuple[Event, ...]:
+    """Return what this observation, hint, answer, outcome or command changes, and what abas is asked for by rule.
 
     Ensures: what was here before yields (); the evidence of a vault customer is weighed once all tokens have answered.
     """
+    events = _of_record(state, record, mapping)
+    if not events and not isinstance(record, DecideCustomerAgain):
+        return ()
+    return events + _by_rule(reduce(evolve, events, state).customer, _subject(record), mapping, _at(record))
+
+
+def reminder(state: State, at: datetime) -> DecideCustomerAgain | None:
+    """Return what has a vault customer decided again by new rules."""
+    customer = state.customer
+    if customer.side not in _SEEKERS or not (
+        _is_unknown(customer) or customer.methods or customer.written or customer.theirs
+    ):
+        return None
+    return DecideCustomerAgain(data_subject=customer.data_subject, occurred_at=at)
+
+
+def _subject(record: CustomersInbox) -> str:
+    return record.natural_key if isinstance(record, RecordSaved | RecordRefused) else record.data_subject
+
+
+def _at(record: CustomersInbox) -> datetime:
+    if isinstance(record, VaultCustomerObserved | ErpCustomerObserved):
+        return record.observed_at
+    return record.occurred_at
+
+
+def _of_record(state: State, record: CustomersInbox, mapping: AccountMapping) -> tuple[Event, ...]:
     match record:
         case VaultCustomerObserved():
-            tokens = _tokens(record, {NUMBER: record.vault_customer_id, RECORDED: record.vault_customer_id})
-            return _noted(state.customer, record, CustomerSide.GATEWAY, record.vault_customer_id, tokens)
+            own = {} if record.is_gone else {NUMBER: record.vault_customer_id, RECORDED: record.vault_customer_id}
+            tokens = _tokens(record, own)
+            noted = _noted(state.customer, record, CustomerSide.GATEWAY, record.vault_customer_id, tokens)
+            return (*noted, *methods.changes(state.customer, record))
         case ErpCustomerObserved():
             tokens = _tokens(record, {NUMBER: record.abas_customer_id, RECORDED: record.recorded_vault_customer})
             return _noted(state.customer, record, CustomerSide.ERP, record.abas_customer_id, tokens)
@@ -68,12 +124,28 @@ def decide(state: State, record: CustomersInbox) -> tuple[Event, ...]:
             return _hinted(state.token, record)
         case CustomerHintAnswered():
             return _answered(state.customer, record)
-        case LinkCustomer() | UnlinkCustomer() if record.command_id in state.command_ids:
+        case RecordSaved() | RecordRefused() if record.kind == creation.KIND:
+            return _created(state.customer, record)
+        case RecordSaved() | RecordRefused() | VaultCustomerChanged() | VaultCustomerNotChanged():
+            return sync.answered(state.customer, record)
+        case CustomerFollowed():
+            return _followed(state.customer, record)
+        case CustomerValuesShown():
+            return _shown(state.customer, record)
+        case DecideCustomerAgain():
+            return ()
+        case _ if record.command_id in state.command_ids:
             return ()
         case LinkCustomer():
             return _link(state.customer, record)
         case UnlinkCustomer():
             return _unlink(state.customer, record)
+        case CreateCustomer():
+            return _create(state.customer, record, mapping)
+        case LeaveCustomer():
+            return _leave(state.customer, record)
+        case KeepCustomerValue():
+            return _keep(state.customer, record)
         case _:
             assert_never(record)
 
@@ -94,13 +166,18 @@ def evolve(state: State, event: Event) -> State:
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """Hints to their tokens, answers to the vault customer, links to whoever identifies payments."""
+    """Hints to their tokens, answers to the vault customer, links to whoever identifies payments, commands to abas."""
     match event:
         case CustomerNoted():
             hints = [(token, True) for token in event.tokens] + [(token, False) for token in event.dropped_tokens]
             return tuple(Output(Topic.CUSTOMERS_INBOX, _hint(event, token, holds)) for token, holds in hints)
         case CustomerHintAnswered():
             return (Output(Topic.CUSTOMERS_INBOX, event),)
+        case CustomerValuesShown():
+            return (Output(Topic.CUSTOMERS_INBOX, event),)
+        case CustomerValuesAsked():
+            asked = sync.command(state.customer, event)
+            return (Output(Topic.ERP_COMMANDS if isinstance(asked, SaveRecord) else Topic.VAULT_COMMANDS, asked),)
         case OrderCustomerAsked():
             return _to_orders(state.customer, frozenset({event.shop_order}), event.occurred_at, "")
         case CustomerLinked() | CustomerUnlinked() if state.customer.side is CustomerSide.SHOP:
@@ -112,14 +189,19 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
                 abas_customer_id=event.abas_customer_id,
                 observed_at=event.occurred_at,
             )
-            return (Output(Topic.IDENTIFICATION_INBOX, referenced),)
+            return (Output(Topic.IDENTIFICATION_INBOX, referenced), Output(Topic.CUSTOMERS_INBOX, _follow(event, True)))
         case CustomerUnlinked():
             unreferenced = CustomerUnreferenced(
                 token=vault_token(event.vault_customer_id),
                 abas_customer_id=event.abas_customer_id,
                 occurred_at=event.occurred_at,
             )
-            return (Output(Topic.IDENTIFICATION_INBOX, unreferenced),)
+            follows = _follow(event, False)
+            return (Output(Topic.IDENTIFICATION_INBOX, unreferenced), Output(Topic.CUSTOMERS_INBOX, follows))
+        case CustomerCreationRequested():
+            return (Output(Topic.ERP_COMMANDS, creation.command(state.customer, event)),)
+        case PaymentMethodWriteRequested():
+            return (Output(Topic.ERP_COMMANDS, methods.command(state.customer, event)),)
         case _:
             return ()
 
@@ -127,7 +209,7 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
 # -- what both sides show ----------------------------------------------------------------------------------------------
 
 
-def _tokens(record: VaultCustomerObserved | ErpCustomerObserved, own: dict[str, str | None]) -> tuple[str, ...]:
+def _tokens(record: VaultCustomerObserved | ErpCustomerObserved, own: Mapping[str, str | None]) -> tuple[str, ...]:
     by_kind = {EMAIL: record.email_digest, NAME: record.name_digest, PLACE: record.place_digest, **own}
     return tuple(sorted(f"{kind}:{value}" for kind, value in by_kind.items() if value))
 
@@ -137,8 +219,17 @@ def _asked(customer: Customer, order: OrderCustomerAsked) -> tuple[Event, ...]:
     by_kind = {EMAIL: order.email_digest, NAME: order.name_digest, PLACE: order.place_digest}
     tokens = tuple(sorted(f"{kind}:{value}" for kind, value in by_kind.items() if value))
     named = order.data_subject.removeprefix("shop/")
-    noted = _noted_as(customer, order.data_subject, CustomerSide.SHOP, named, tokens, order.occurred_at)
-    return (*asked, *noted)
+    noted = CustomerNoted(
+        data_subject=order.data_subject,
+        side=CustomerSide.SHOP,
+        named=named,
+        tokens=tokens,
+        dropped_tokens=tuple(sorted(customer.tokens - set(tokens))),
+        person=order.person,
+        value_digests={},
+        occurred_at=order.occurred_at,
+    )
+    return (*asked, *_noted_as(customer, noted))
 
 
 def _to_orders(
@@ -168,23 +259,30 @@ def _noted(
     named: str,
     tokens: tuple[str, ...],
 ) -> tuple[Event, ...]:
-    return _noted_as(customer, record.data_subject, side, named, tokens, record.observed_at)
-
-
-def _noted_as(
-    customer: Customer, subject: str, side: CustomerSide, named: str, tokens: tuple[str, ...], at: datetime
-) -> tuple[Event, ...]:
-    if (side, named, frozenset(tokens)) == (customer.side, customer.named, customer.tokens):
-        return ()
-    noted = CustomerNoted(
-        data_subject=subject,
-        side=side,
-        named=named,
-        tokens=tokens,
-        dropped_tokens=tuple(sorted(customer.tokens - set(tokens))),
-        occurred_at=at,
+    version = record.erp_version if isinstance(record, ErpCustomerObserved) else None
+    return _noted_as(
+        customer,
+        CustomerNoted(
+            data_subject=record.data_subject,
+            side=side,
+            named=named,
+            tokens=tokens,
+            dropped_tokens=tuple(sorted(customer.tokens - set(tokens))),
+            person=record.person,
+            value_digests=record.value_digests,
+            erp_version=version,
+            occurred_at=record.observed_at,
+        ),
     )
-    return (noted, *_outcome(_evolve_customer(customer, noted), subject, at))
+
+
+def _noted_as(customer: Customer, noted: CustomerNoted) -> tuple[Event, ...]:
+    """Return what a customer shows now, where that is news, and what follows from it."""
+    after = _evolve_customer(customer, noted)
+    if after == customer:
+        return ()
+    told = (_values_for(after, follower, noted.occurred_at) for follower in sorted(after.followers))
+    return (noted, *_outcome(after, noted.data_subject, noted.occurred_at), *told)
 
 
 def _hint(event: CustomerNoted, token: str, holds: bool) -> CustomerHinted:
@@ -195,6 +293,63 @@ def _hint(event: CustomerNoted, token: str, holds: bool) -> CustomerHinted:
         named=event.named,
         holds=holds,
         occurred_at=event.occurred_at,
+    )
+
+
+# -- what abas shows of a linked customer ------------------------------------------------------------------------------
+
+
+def _follow(event: CustomerLinked | CustomerUnlinked, holds: bool) -> CustomerFollowed:
+    number = event.abas_customer_id
+    company = company_of(number)
+    return CustomerFollowed(
+        data_subject=in_company(company, f"abas/{number.removeprefix(in_company(company, ''))}"),
+        follower=event.data_subject,
+        holds=holds,
+        occurred_at=event.occurred_at,
+    )
+
+
+def _followed(customer: Customer, record: CustomerFollowed) -> tuple[Event, ...]:
+    """Note who follows a customer of abas; whoever begins to is told what it shows, where it was seen."""
+    if (record.follower in customer.followers) == record.holds:
+        return ()
+    is_told = record.holds and customer.side is CustomerSide.ERP
+    return (record, *((_values_for(customer, record.follower, record.occurred_at),) if is_told else ()))
+
+
+def _values_for(customer: Customer, follower: str, at: datetime) -> CustomerValuesShown:
+    return CustomerValuesShown(
+        data_subject=follower,
+        abas_customer_id=customer.named,
+        erp_subject=customer.data_subject,
+        person=customer.person,
+        value_digests=customer.value_digests,
+        occurred_at=at,
+    )
+
+
+def _shown(customer: Customer, record: CustomerValuesShown) -> tuple[Event, ...]:
+    """Take what abas shows, of the customer that this one is linked to still."""
+    if customer.linked_to != record.abas_customer_id or customer.theirs == _theirs(record):
+        return ()
+    recorded = CustomerValuesRecorded(
+        data_subject=record.data_subject,
+        abas_customer_id=record.abas_customer_id,
+        erp_subject=record.erp_subject,
+        person=record.person,
+        value_digests=record.value_digests,
+        occurred_at=record.occurred_at,
+    )
+    return (recorded,)
+
+
+def _theirs(record: CustomerValuesShown | CustomerValuesRecorded) -> Theirs:
+    return Theirs(
+        abas_customer_id=record.abas_customer_id,
+        erp_subject=record.erp_subject,
+        person=record.person,
+        value_digests=record.value_digests,
     )
 
 
@@ -254,7 +409,7 @@ def _answered(customer: Customer, answer: CustomerHintAnswered) -> tuple[Event, 
 
 def _outcome(customer: Customer, subject: str, at: datetime) -> tuple[Event, ...]:
     """Return the link, the contest or the reason for waiting that the evidence comes to, where that is news."""
-    if customer.side not in _SEEKERS or not customer.is_answered:
+    if customer.side not in _SEEKERS or not customer.is_answered or customer.is_asked:
         return ()
     found = verdict(customer.answers, customer.rejected)
     about: dict[str, Any] = {"data_subject": subject, "vault_customer_id": customer.named, "occurred_at": at}
@@ -281,7 +436,8 @@ def _outcome(customer: Customer, subject: str, at: datetime) -> tuple[Event, ...
             abas_customer_ids=tuple(others),
             evidence=tuple(f"{other}: {', '.join(kinds)}" for other, kinds in others.items()),
         )
-    return () if _said(event) == customer.said else (event,)
+    is_silent = customer.is_left and isinstance(event, CustomerLinkWaiting)
+    return () if is_silent or _said(event) == customer.said else (event,)
 
 
 def _said(event: CustomerLinkContested | CustomerLinkWaiting) -> tuple[str, ...]:
@@ -293,6 +449,8 @@ def _link(customer: Customer, command: LinkCustomer) -> tuple[Event, ...]:
     refused = why_not_attributed(command.decided_by, command.reason) or _no_vault_customer(customer, command)
     if not refused and customer.linked_to == command.abas_customer_id:
         refused = f"{command.data_subject} is customer {command.abas_customer_id} already"
+    if not refused and customer.is_asked:
+        refused = f"abas was asked to create {command.data_subject} and has not answered yet"
     if refused:
         return (_refused(command, refused),)
     ended = () if customer.linked_to is None else (_unlinked(customer, customer.linked_to, command),)
@@ -322,7 +480,75 @@ def _unlink(customer: Customer, command: UnlinkCustomer) -> tuple[Event, ...]:
     return (ended, *_outcome(_evolve_customer(customer, ended), command.data_subject, command.occurred_at))
 
 
-def _no_vault_customer(customer: Customer, command: LinkCustomer | UnlinkCustomer) -> str:
+def _create(customer: Customer, command: CreateCustomer, mapping: AccountMapping) -> tuple[Event, ...]:
+    refused = (
+        why_not_attributed(command.decided_by, command.reason)
+        or _no_vault_customer(customer, command)
+        or creation.why_not(customer, command.data_subject, mapping)
+    )
+    if refused:
+        return (_refused(command, refused),)
+    return (creation.requested(customer, command.data_subject, mapping, command.occurred_at, command),)
+
+
+def _leave(customer: Customer, command: LeaveCustomer) -> tuple[Event, ...]:
+    refused = why_not_attributed(command.decided_by, command.reason) or _no_vault_customer(customer, command)
+    if not refused and customer.linked_to is not None:
+        refused = f"{command.data_subject} is customer {customer.linked_to}; unlink it first"
+    if not refused and customer.is_left:
+        refused = f"{command.data_subject} is left as it is already"
+    if refused:
+        return (_refused(command, refused),)
+    left = CustomerLeft(
+        data_subject=command.data_subject,
+        vault_customer_id=customer.named,
+        decided_by=command.decided_by,
+        reason=command.reason,
+        command_id=command.command_id,
+        occurred_at=command.occurred_at,
+    )
+    return (left,)
+
+
+def _keep(customer: Customer, command: KeepCustomerValue) -> tuple[Event, ...]:
+    refused = why_not_attributed(command.decided_by, command.reason) or _no_vault_customer(customer, command)
+    decided = refused or sync.decided(customer, command)
+    return (_refused(command, decided) if isinstance(decided, str) else decided,)
+
+
+def _created(customer: Customer, outcome: RecordSaved | RecordRefused) -> tuple[Event, ...]:
+    """Take abas' answer; where it created nobody, what was learned meanwhile is weighed."""
+    events: tuple[Event, ...] = creation.answered(customer, outcome)
+    if not isinstance(outcome, RecordRefused) or not events:
+        return events
+    after = reduce(_evolve_customer, events, customer)
+    found = _outcome(after, outcome.natural_key, outcome.occurred_at)
+    return (*events, *(event for event in found if isinstance(event, CustomerLinked)))
+
+
+def _is_unknown(customer: Customer) -> bool:
+    """Return whether nothing in abas speaks for anybody, and nobody has decided about it."""
+    nobody = (CustomerLinkWaiting.__name__, LinkWaitingReason.NOBODY_AGREES.value)
+    return customer.linked_to is None and customer.asked is None and not customer.is_left and customer.said == nobody
+
+
+def _by_rule(customer: Customer, subject: str, mapping: AccountMapping, at: datetime) -> tuple[Event, ...]:
+    """Return what abas is asked for by rule: a customer whom it doesn't know, payment methods as they are now."""
+    if customer.side not in _SEEKERS:
+        return ()
+    rules, events = mapping.customers, list[Event]()
+    if rules.unknown == "create" and _is_unknown(customer) and not creation.why_not(customer, subject, mapping):
+        events.append(creation.requested(customer, subject, mapping, at))
+    if rules.payment_methods:
+        events.extend(methods.to_write(customer, subject, str(mapping.version), at))
+    events.extend(sync.flow(customer, mapping, at))
+    return tuple(events)
+
+
+Command: TypeAlias = LinkCustomer | UnlinkCustomer | CreateCustomer | LeaveCustomer | KeepCustomerValue
+
+
+def _no_vault_customer(customer: Customer, command: Command) -> str:
     if customer.side in _SEEKERS:
         return ""
     known = "no vault customer that PayTrace showed, and no buyer of a shop"
@@ -341,7 +567,7 @@ def _unlinked(customer: Customer, abas_customer_id: str, command: LinkCustomer |
     )
 
 
-def _refused(command: LinkCustomer | UnlinkCustomer, because: str) -> CustomerCommandRefused:
+def _refused(command: Command, because: str) -> CustomerCommandRefused:
     return CustomerCommandRefused(
         command_id=command.command_id,
         data_subject=command.data_subject,
@@ -359,16 +585,63 @@ def _evolve_customer(customer: Customer, event: Event) -> Customer:
         case CustomerNoted():
             tokens = frozenset(event.tokens)
             answers = {token: answer for token, answer in customer.answers.items() if token in tokens}
-            return replace(customer, side=event.side, named=event.named, tokens=tokens, answers=answers)
+            noted = replace(
+                customer,
+                data_subject=event.data_subject,
+                side=event.side,
+                named=event.named,
+                tokens=tokens,
+                answers=answers,
+                person=event.person,
+                value_digests=event.value_digests,
+                erp_version=event.erp_version,
+            )
+            return sync.compared(noted)
         case OrderCustomerAsked():
             return replace(customer, orders=customer.orders | {event.shop_order})
+        case CustomerFollowed():
+            followers = customer.followers
+            changed = followers | {event.follower} if event.holds else followers - {event.follower}
+            return replace(customer, followers=changed)
+        case CustomerValuesRecorded():
+            return sync.compared(replace(customer, theirs=_theirs(event)))
+        case (
+            CustomerValuesAsked()
+            | CustomerValuesTaken()
+            | CustomerValuesRefused()
+            | CustomerValueDiffers()
+            | CustomerValueAgreed()
+            | CustomerValueDecided()
+        ):
+            return sync.evolved(customer, event)
         case CustomerHintRecorded():
             return replace(customer, answers={**customer.answers, event.hint: event.abas_customer_ids})
         case CustomerLinked():
             rejected = customer.rejected - {event.abas_customer_id}
-            return replace(customer, linked_to=event.abas_customer_id, rejected=rejected, said=())
+            created_as = event.abas_customer_id if creation.CREATED in event.evidence else customer.created_as
+            return replace(
+                customer,
+                linked_to=event.abas_customer_id,
+                rejected=rejected,
+                said=(),
+                is_asked=False,
+                is_left=False,
+                created_as=created_as,
+            )
+        case CustomerCreationRequested():
+            return replace(customer, asked=event, is_asked=True, is_left=False)
+        case CustomerCreationRefused():
+            return replace(customer, is_asked=False)
+        case CustomerLeft():
+            return replace(customer, is_left=True)
+        case PaymentMethodChanged():
+            return replace(customer, methods=methods.changed(customer.methods, event))
+        case PaymentMethodWriteRequested():
+            now = methods.wanted(customer, event.method)
+            return customer if now is None else replace(customer, written={**customer.written, event.method: now})
         case CustomerUnlinked():
-            return replace(customer, linked_to=None, rejected=customer.rejected | {event.abas_customer_id}, said=())
+            rejected = customer.rejected | {event.abas_customer_id}
+            return replace(customer, linked_to=None, rejected=rejected, said=(), theirs=None, fields={}, pending={})
         case CustomerLinkWaiting() | CustomerLinkContested():
             return replace(customer, said=_said(event))
         case _:

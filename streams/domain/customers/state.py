@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
-from schemas.records.customers import CustomerSide
+from schemas.records.customers import CustomerCreationRequested, CustomerSide, CustomerValuesAsked
+from schemas.records.payments import PaymentMethod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +24,64 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What can be charged by one payment method; nothing of a bank account but that it is there."""
+
+    brand: str | None = None
+    last_four: str | None = None
+    expires_on: date | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A payment method as abas was asked to hold it."""
+
+    abas_customer_id: str
+    card: Card
+    is_removed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Theirs:
+    """What the linked customer of abas shows: sealed values by role, digests by field."""
+
+    abas_customer_id: str
+    erp_subject: str
+    person: Mapping[str, str]
+    value_digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A value that both sides hold.
+
+    Shapes: agreed is what abas and PayTrace showed when both were the same; asked is what owner and other side showed
+            when the other side was asked last; told is the conflict as published; decided is whose value stands by a
+            person's word, as long as that side shows it.
+    """
+
+    agreed: tuple[str, str] | None = None
+    asked: tuple[str, str] | None = None
+    told: tuple[str, ...] = ()
+    decided: CustomerSide | None = None
+    decided_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """A customer of one side.
 
     Shapes: answers are by token, of a vault customer alone; rejected are customers of abas that a person said it is
-            not; said is the last outcome as published, so that the same one is not published again; orders are those of
-            a shop's customer, who hear whom it is linked to.
+            not; said is the last outcome as published, so that the same one is not published again; person is sealed
+            values by role; asked is the creation that abas was asked for last, while is_asked its outcome is awaited;
+            methods are what it can be charged by now, written is what abas was asked to hold of them; followers are
+            the vault customers that are linked to this customer of abas; theirs is what abas shows of the customer that
+            this vault customer is linked to, fields what is known of each value, pending what each side was asked last
+            and has not answered; orders are those of a shop's customer, who hear whom it is linked to.
     """
 
+    data_subject: str = ""
     side: CustomerSide = CustomerSide.UNKNOWN
     named: str = ""
     tokens: frozenset[str] = frozenset()
@@ -37,6 +89,19 @@ class Customer:
     linked_to: str | None = None
     rejected: frozenset[str] = frozenset()
     said: tuple[str, ...] = ()
+    person: Mapping[str, str] = field(default_factory=dict)
+    value_digests: Mapping[str, str] = field(default_factory=dict)
+    asked: CustomerCreationRequested | None = None
+    is_asked: bool = False
+    created_as: str | None = None
+    is_left: bool = False
+    methods: Mapping[PaymentMethod, Card] = field(default_factory=dict)
+    written: Mapping[PaymentMethod, Written] = field(default_factory=dict)
+    erp_version: int | None = None
+    followers: frozenset[str] = frozenset()
+    theirs: Theirs | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    pending: Mapping[CustomerSide, CustomerValuesAsked] = field(default_factory=dict)
     orders: frozenset[str] = frozenset()
 
     @property

@@ -73,6 +73,7 @@ def _customer_asked(state: State, _policy: Policy, at: datetime) -> Iterator[Eve
     asked = OrderCustomerAsked(
         data_subject=order.data_subject,
         shop_order=order.shop_order,
+        person=order.person,
         email_digest=order.email_digest,
         name_digest=order.name_digest,
         place_digest=order.place_digest,

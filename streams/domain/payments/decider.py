@@ -44,6 +44,7 @@ from schemas.records.payments import (
     CaptureReversed,
     CodeKind,
     DisputeReported,
+    NextStep,
     NextStepFound,
     PaymentAuthorized,
     PaymentCaptured,
@@ -73,6 +74,7 @@ from schemas.records.payments import (
 )
 from schemas.records.rates import RateAnswered, RateAsked
 from schemas.records.settlement import MoneySettled
+from schemas.records.subscriptions import PaymentSeen, SubscriptionPaymentSeen
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.exchange import pair_of
@@ -318,6 +320,7 @@ _VOIDS = frozenset({Fact.VOIDED, Fact.VOIDED_BY_RULE})
 
 # That no money moves, or that it came back, is proved without an amount.
 _REFUNDS: Collection[TransactionKind] = (TransactionKind.REFUND, TransactionKind.ACH_REFUND)
+_FAILURES = {CodeKind.DECLINE: PaymentSeen.DECLINED, CodeKind.RETURN: PaymentSeen.RETURNED}
 _WITHOUT_AMOUNT = _VOIDS | {Fact.DECLINED, Fact.ACH_FAILED, Fact.ACH_RETURNED}
 
 # Pairs that cannot both be true, in the words shown to a person.
@@ -452,7 +455,8 @@ def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
     """
     moved = tuple(output for move in _moves_now(state, event) for output in _outputs(state, move))
-    return moved + _to_rates(event) + _to_gateway(state, event) + _to_orders(state, event)
+    to_gateway = _to_gateway(state, event)
+    return moved + _to_rates(event) + to_gateway + _to_orders(state, event) + _to_subscriptions(state, event)
 
 
 def _moves_now(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -657,6 +661,40 @@ def _held_while_unknown(state: State, event: PaymentStatusUnrecognized | Payment
     return (Output(Topic.GATEWAY_COMMANDS, hold),)
 
 
+def _to_subscriptions(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
+    """Return what the subscriptions of a vault customer must know: money, its reversal, a decline, an open outcome."""
+    step, code, meaning, again_on = NextStep.UNKNOWN, "", "", None
+    match event:
+        case PaymentCaptured():
+            seen, on = PaymentSeen.CAPTURED, event.value_on or business_day(event.occurred_at)
+        case CaptureReversed():
+            seen, on = PaymentSeen.REVERSED, event.value_on or business_day(event.occurred_at)
+        case PaymentStatusUnrecognized() if state.may_take_money:
+            seen, on = PaymentSeen.UNCLEAR, business_day(event.occurred_at)
+        case NextStepFound() if event.code_kind in _FAILURES and Fact.REFUND_ISSUED not in state.facts:
+            seen, on = _FAILURES[event.code_kind], event.noticed_on
+            step, code, meaning, again_on = event.next_step, event.code, event.meaning, event.again_on
+        case _:
+            return ()
+    if not event.vault_customer_id or event.amount_minor is None or not event.currency:
+        return ()
+    payment = SubscriptionPaymentSeen(
+        vault_customer_id=event.vault_customer_id,
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        seen=seen,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        invoice_number=event.invoice_number,
+        happened_on=on,
+        next_step=step,
+        code=code,
+        meaning=meaning,
+        again_on=again_on,
+        occurred_at=event.occurred_at,
+    )
+    return (Output(Topic.SUBSCRIPTIONS_INBOX, payment),)
+
+
 def _must_hold(found: NextStepFound) -> bool:
     return found.stops_charges or found.most_entries is not None
 
@@ -687,7 +725,11 @@ def _next_step_shown(state: State, seen: TransactionObserved, policy: Policy) ->
         return late
     found = _next_step(seen.paytrace_transaction_id, kind, code, Days(seen).ended_on(), policy, seen.observed_at)
     found = replace(
-        found, vault_customer_id=seen.vault_customer_id, amount_minor=seen.amount_minor, currency=seen.currency
+        found,
+        vault_customer_id=seen.vault_customer_id,
+        invoice_number=seen.invoice_number,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
     )
     others = tuple(one for one in late if one.code_kind is not kind)
     pays_out = seen.kind in _REFUNDS
@@ -700,7 +742,12 @@ def _on_code(state: State, reported: ReportPaymentCode, policy: Policy) -> tuple
     found = _next_step(transaction_id, kind, reported.code, reported.noticed_on, policy, at)
     found = replace(found, vault_customer_id=state.vault_customer_id)
     if state.identity is not None:
-        found = replace(found, amount_minor=state.captured_minor, currency=state.identity.currency)
+        found = replace(
+            found,
+            invoice_number=state.identity.invoice_number,
+            amount_minor=state.captured_minor,
+            currency=state.identity.currency,
+        )
     if Fact.REFUND_ISSUED in state.facts:
         found = replace(found, stops_charges=False, most_entries=None, entries_days=None)
     return (found,)

@@ -24,6 +24,7 @@ from tests.support.abas_commands import on_account, post_receipt, reverse_receip
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 from tests.support.erp_data import (
     ACCOUNTS,
+    OCCURRED_AT,
     customer,
     customers,
     document,
@@ -453,16 +454,123 @@ async def test_an_address_in_another_spelling_is_left_as_people_wrote_it(
     sandbox: AbasSandboxProcess, sink: AbasSink
 ) -> None:
     key = fresh("SHOP")
-    written = customer(key, street="Hauptstr. 12 a", zip_code="D-76133", country="Deutschland")
+    written = customer(key, name=f"{key} GmbH", street="Hauptstr. 12 a", zip_code="D-76133", country="Deutschland")
     created = await sink.post(written)
     assert isinstance(created, RecordSaved)
-    same = customer(key, street="Hauptstraße 12A", zip_code="76133", town="KARLSRUHE", country="DE")
+    same = customer(key, name=f"{key} GmbH", street="Hauptstraße 12A", zip_code="76133", town="KARLSRUHE", country="DE")
     assert await sink.post(same) == created
     [held] = customers(sandbox, key)
     assert (held["street"], held["town"]) == ("Hauptstr. 12 a", "Karlsruhe")
     moved = await sink.post(customer(key, street="Hauptstraße 14", zip_code="76133", country="DE"))
     assert isinstance(moved, RecordSaved)
     assert [one["street"] for one in customers(sandbox, key)] == ["Hauptstraße 14"]
+
+
+@pytest.mark.parametrize(
+    ("held", "new", "same"),
+    [
+        ({"email": "{key}@example.com"}, {"email": "{key}@Example.com", "name": "Other Ltd"}, "email"),
+        ({"vault_customer": "v-{key}"}, {"vault_customer": "v-{key}", "name": "Other Ltd"}, "vault_customer"),
+        (
+            {"name": "{key} & Sons", "zip_code": "89501"},
+            {"name": "{key}  & sons", "zip_code": "89501"},
+            "name and zip_code",
+        ),
+    ],
+)
+async def test_a_customer_that_abas_holds_under_another_key_is_named_and_none_created(
+    sandbox: AbasSandboxProcess, sink: AbasSink, held: dict[str, str], new: dict[str, str], same: str
+) -> None:
+    key, other = fresh("SHOP"), fresh("SHOP")
+
+    def named(by: str, values: dict[str, str]) -> SaveRecord:
+        given = {role: text.format(key=key.lower()) for role, text in values.items()}
+        return replace(customer(by), values={"name": by, **given})
+
+    first, second = await sink.post(named(key, held)), await sink.post(named(other, new))
+    assert isinstance(first, RecordSaved)
+    assert isinstance(second, RecordRefused)
+    assert second.code == "DUPLICATE_RECORD"
+    assert f"{first.erp_number} has the same {same}" in second.message
+    assert customers(sandbox, other) == []
+
+
+async def test_who_cannot_be_searched_for_is_not_created(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    key = fresh("SHOP")
+    refused = await sink.post(customer(key, email="o'brien@example.com"))
+    assert isinstance(refused, RecordRefused)
+    assert refused.code == "DUPLICATE_RECORD/unsearchable"
+    assert customers(sandbox, key) == []
+
+
+async def test_two_new_customers_of_one_address_at_once_are_one(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    keys = [fresh("SHOP"), fresh("SHOP")]
+    mail = f"{keys[0].lower()}@twice.example"
+
+    async def until_known(key: str) -> RecordSaved | RecordRefused:
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    found = await sink.post(customer(key, email=mail))
+                except AbasObjectLocked:
+                    continue
+                assert isinstance(found, RecordSaved | RecordRefused)
+                return found
+
+    found = await asyncio.gather(*map(until_known, keys))
+    assert sorted(type(one).__name__ for one in found) == ["RecordRefused", "RecordSaved"]
+    assert sum(len(customers(sandbox, key)) for key in keys) == 1
+
+
+async def test_values_flow_to_a_customer_whom_people_made_and_are_read_back(
+    sandbox: AbasSandboxProcess, sink: AbasSink, abas: AbasClient, either: Profile, language: str
+) -> None:
+    number = fresh("K")
+    sandbox.admin(
+        "POST",
+        "customers",
+        [{"number": number, "name": "Old Ltd", "street": "Hauptstr. 1", "town": "Karlsruhe", "country": "DE"}],
+    )
+    values = {
+        "number": number, "name": "New Ltd", "email": "new@example.com", "phone": "+49 721 1",
+        "street": "Hauptstraße 1", "town": "Karlsruhe", "country": "DE",
+        "shipping_street": "Hafen 2", "shipping_town": "Kehl",
+    }  # fmt: skip
+    command = SaveRecord(
+        kind="customer_change", natural_key="paytrace/main/k", subject=number, values=values, rows=(),
+        occurred_at=OCCURRED_AT,
+    )  # fmt: skip
+    saved = await sink.post(command)
+    assert isinstance(saved, RecordSaved)
+    assert (saved.erp_number, saved.natural_key) == (number, "paytrace/main/k")
+    assert await sink.post(command) == saved
+    settings = sandbox.settings(variable_language=language, accept_language=language)
+    found = [records[0] async for _, records in AbasSource(abas, either, settings).customers()]
+    [seen] = [one for one in found if one.abas_customer_id == number]
+    assert seen.person == {
+        "name": "New Ltd", "email": "new@example.com", "phone": "+49 721 1", "billing_street": "Hauptstr. 1",
+        "billing_town": "Karlsruhe", "billing_country": "DE", "shipping_street": "Hafen 2", "shipping_town": "Kehl",
+    }  # fmt: skip
+    assert seen.erp_version == saved.erp_version
+    missing = await sink.post(replace(command, values={**values, "number": "no-such"}))
+    assert isinstance(missing, RecordRefused)
+
+
+async def test_a_payment_method_is_written_changed_and_removed(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    key = f"paytrace/main/{fresh('vault')}/card"
+    values = {
+        "customer": "70001", "token": key.split("/")[2], "method": "CARD", "brand": "visa", "last_four": "4242",
+        "expires_on": "2027-01-31", "status": "ACTIVE",
+    }  # fmt: skip
+    command = SaveRecord(
+        kind="payment_method", natural_key=key, subject="70001", values=values, rows=(), occurred_at=OCCURRED_AT
+    )
+    first = await sink.post(command)
+    assert isinstance(first, RecordSaved)
+    assert await sink.post(command) == first
+    removed = await sink.post(replace(command, values={**values, "expires_on": "", "status": "REMOVED"}))
+    assert isinstance(removed, RecordSaved)
+    assert (removed.erp_number, removed.erp_version) == (first.erp_number, first.erp_version + 1)
 
 
 async def test_a_change_decided_on_another_version_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:

@@ -22,7 +22,7 @@ from connectors.abas.sink import AbasSink
 from schemas import catalog
 from schemas.failures import ContractBroken, Delayed
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
-from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument
+from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, RecordSaved
 from schemas.wire.codec import Codec
 from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
@@ -32,6 +32,7 @@ from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy, without_lock
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
+from tests.support.erp_data import customer, customers, seed_ledger
 from tests.support.signing import RING, SIGNER, by_hand
 from tests.support.typed import as_a
 
@@ -99,6 +100,22 @@ async def test_a_lost_answer_and_a_search_that_lags_make_one_document_and_no_ref
     [document] = documents_under(sandbox, reference)
     assert isinstance(outcome, DocumentPosted)
     assert outcome.document_id == document["id"]
+
+
+async def test_a_process_that_dies_between_creating_a_customer_and_its_record_makes_no_second_one(
+    sandbox: AbasSandboxProcess, profile: Profile
+) -> None:
+    seed_ledger(sandbox)
+    key = fresh()
+    command = customer(key, email=f"{key.lower()}@example.com", zip_code="89501", name=f"{key} Ltd")
+    sandbox.faults(search_lag_s=LAG_S, cut_after=1)
+    log = new_log()
+    async with AbasClient(waiting(sandbox)) as client:
+        with pytest.raises(Delayed):
+            await worker(client, profile, sandbox, log, "first").post(command)
+        outcome = await until_known(worker(client, profile, sandbox, log, "second"), command)
+    assert isinstance(outcome, RecordSaved)
+    assert [one["number"] for one in customers(sandbox, key)] == [outcome.erp_number]
 
 
 @pytest.mark.parametrize("strategy", ["infosystem", "editor", "editor without lock"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,8 +14,16 @@ from connectors.woocommerce.client import WooCommerceClient
 from connectors.woocommerce.errors import ShopLoginRejected, ShopUnavailable, WriteOutcomeUnknown
 from connectors.woocommerce.sink import INCOMPLETE, WRITE_BACK_OFF, WooCommerceSink
 from schemas.records.orders import ShopWriteKind, ShopWriteRefused, ShopWritten, WriteToShop
+from schemas.topic import Topic
+from schemas.wire.codec import Codec
+from streams.edges.shop_claims import AGAIN_AFTER, ShopClaims
+from streams.log.memory import MemoryLog
 from tests.support.examples import example
 from tests.support.shop_sandbox import Shop, settings_of
+from tests.support.signing import SIGNER
+
+CODEC = Codec()
+SHOP_CLAIMS = Topic.SHOP_CLAIMS
 
 
 @asynccontextmanager
@@ -164,3 +173,96 @@ async def test_a_key_that_may_only_read_stops_the_writes(shop: Shop) -> None:
     async with writing(shop) as sink:
         with pytest.raises(ShopLoginRejected):
             await sink.write(command)
+
+
+class Killed(BaseException):
+    """The process is gone, at this very call."""
+
+
+class Mortal(WooCommerceClient):
+    """A client whose process is killed at its first write: before it was sent, or once the shop had it."""
+
+    dies = ""
+
+    async def write(self, *args: Any, **more: Any) -> Any:
+        if self.dies == "before":
+            raise Killed
+        answer = await super().write(*args, **more)
+        if self.dies == "after":
+            raise Killed
+        return answer
+
+
+@EACH
+@pytest.mark.parametrize("dies", ["before", "after"])
+async def test_a_process_killed_between_claim_call_and_answer_leaves_it_written_once(
+    shop: Shop, wanted: dict[str, Any], dies: str
+) -> None:
+    command = asked(shop.order(pay="approve"), **wanted)
+    settings, log = settings_of(shop, writes_back=True), MemoryLog({SHOP_CLAIMS: 1}, signer=SIGNER)
+    now = command.occurred_at
+
+    def process(client: WooCommerceClient, name: str) -> WooCommerceSink:
+        return WooCommerceSink(client, settings, ShopClaims(log, CODEC, claimed_by=name, now=lambda: now))
+
+    async with Mortal(settings) as first, WooCommerceClient(settings) as second:
+        first.dies = dies
+        with pytest.raises(Killed):
+            await process(first, "first").write(command)
+        sister = process(second, "second")
+        if dies == "before" and command.kind is not ShopWriteKind.STATUS:
+            with pytest.raises(WriteOutcomeUnknown):  # it may be on its way
+                await sister.write(command)
+            assert held(shop) == (0, "processing", 0)
+            now += AGAIN_AFTER
+        assert isinstance(await sister.write(command), ShopWritten)
+        # The first was only paused, and asks again.
+        assert isinstance(await process(second, "first, awake").write(command), ShopWritten)
+    assert held(shop) == expected(wanted)
+
+
+async def test_of_two_processes_at_once_one_writes(shop: Shop) -> None:
+    command = asked(shop.order(pay="approve"), **NOTE)
+    settings, log = settings_of(shop, writes_back=True), MemoryLog({SHOP_CLAIMS: 1}, signer=SIGNER)
+    async with WooCommerceClient(settings) as client:
+        sinks = [WooCommerceSink(client, settings, ShopClaims(log, CODEC, claimed_by=f"{n}")) for n in range(4)]
+        outcomes = await asyncio.gather(*(sink.write(command) for sink in sinks), return_exceptions=True)
+        assert all(isinstance(one, ShopWritten | WriteOutcomeUnknown) for one in outcomes)
+        assert isinstance(await sinks[0].write(command), ShopWritten)
+        posts = [one for one in shop.admin("requests") if one["method"] == "POST"]
+    assert (len(posts), held(shop)) == (1, (1, "processing", 0))
+
+
+async def test_what_the_shop_certainly_did_not_take_is_written_by_the_same_process_at_once(shop: Shop) -> None:
+    command = asked(shop.order(pay="approve"), **NOTE)
+    settings, log = settings_of(shop, writes_back=True), MemoryLog({SHOP_CLAIMS: 1}, signer=SIGNER)
+
+    class Refused(WooCommerceClient):
+        refused = False
+
+        async def write(self, *args: Any, **more: Any) -> Any:
+            if not self.refused:
+                self.refused = True
+                raise ShopUnavailable("503")
+            return await super().write(*args, **more)
+
+    async with Refused(settings) as client:
+        sink = WooCommerceSink(client, settings, ShopClaims(log, CODEC, claimed_by="one"))
+        with pytest.raises(ShopUnavailable):
+            await sink.write(command)
+        assert isinstance(await sink.write(command), ShopWritten)
+    assert held(shop) == (1, "processing", 0)
+
+
+@pytest.mark.parametrize(
+    ("is_at", "ends_at", "code"),
+    [("pending", "processing", ""), ("processing", "processing", ""), ("completed", "completed", "STATUS_MOVED_ON")],
+)
+async def test_a_status_is_set_from_those_that_it_may_follow(shop: Shop, is_at: str, ends_at: str, code: str) -> None:
+    order = shop.order(pay="approve")
+    shop.act(order["id"], "status", status=is_at)
+    wanted = {**STATUS, "shop_status": "processing", "from_statuses": ("pending", "on-hold")}
+    async with writing(shop) as sink:
+        outcome = await sink.write(asked(order, **wanted))
+    assert getattr(outcome, "code", "") == code
+    assert held(shop)[1] == ends_at

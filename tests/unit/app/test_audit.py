@@ -357,6 +357,12 @@ async def test_a_whole_history_has_no_break_and_says_who_did_what() -> None:
     lines = [json.loads(line) for line in as_jsonl(found.entries).splitlines()]
     assert [line["number"] for line in lines] == [1, 2, 3, 4, 5]
     assert lines[-1]["digest"] == found.head.digest
+    # The last command is about what the first one had said.
+    last = lines[-1]
+    assert (last["before"]["event"], last["after"]["event"]) == ("ReferenceRemembered", "ReferenceForgotten")
+    assert last["before"]["token"] == last["after"]["token"] == "invoice:RE-1"
+    assert lines[0]["before"] is None
+    assert json.loads(rows[-1]["after"]) == last["after"]
 
 
 def _renumbered(room: Room, change: Callable[[list[Any]], None]) -> None:
@@ -489,6 +495,18 @@ def test_users_are_audited_like_a_partition(tmp_path: Path) -> None:
     write_private(access.store.path, text)
     broken = audit_users(access.store.read()).broken
     assert str(broken).startswith("users/0/2: the users are not those that change 2 left")
+
+
+def test_a_change_of_a_user_names_what_was_before(tmp_path: Path) -> None:
+    keeper = (access := Access(AccessSettings(), tmp_path)).keeper(single_user(), now=NOON)
+    keeper.add_user("maria", [Role.ADMIN], "correct horse battery")
+    keeper.add_user("dkim", [Role.APPROVER], None)
+    keeper.set_disabled("dkim", is_disabled=True)
+    keeper.set_roles("dkim", [Role.VIEWER])
+    *_, disabled, last = (one.as_json() for one in audit_users(access.store.read()).entries)
+    assert (disabled["before"], disabled["after"]["event"]) == (None, "disable")
+    assert last["before"] == {"event": "add", "detail": "approver, machine"}
+    assert last["after"] == {"event": "set-roles", "detail": "viewer"}
 
 
 def test_an_export_of_nothing_has_its_columns() -> None:

@@ -919,7 +919,57 @@ CREATE TABLE IF NOT EXISTS fct_customer_links
 ENGINE = ReplacingMergeTree
 ORDER BY (data_subject, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'Each link, its end, each reason for waiting and each contest'
+COMMENT 'Each link, its end, each reason for waiting, each contest, each creation in abas, each that is left'
+;
+CREATE TABLE IF NOT EXISTS fct_payment_methods
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    data_subject String COMMENT 'vault customer, as sources name it: paytrace/<merchant>/<id>',
+    vault_customer_id String,
+    method LowCardinality(String),
+    change LowCardinality(String) COMMENT 'ADDED, CHANGED or REMOVED',
+    card_brand LowCardinality(String) COMMENT 'empty where the gateway names none',
+    card_last_four String COMMENT 'of a removed card those that it had; empty of a bank account',
+    card_expires_on Nullable(Date32),
+    card_fingerprint String COMMENT 'equal for equal cards; empty where the gateway gives none',
+    was_last_four String,
+    was_expires_on Nullable(Date32),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (data_subject, method, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'One change of one method'
+;
+CREATE TABLE IF NOT EXISTS fct_customer_values
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    data_subject String COMMENT 'vault customer, as sources name it: paytrace/<merchant>/<id>',
+    vault_customer_id String,
+    field LowCardinality(String) COMMENT 'name, email, phone, billing or shipping',
+    stands LowCardinality(String) COMMENT 'whose value stands: abas or paytrace; empty where both agree',
+    why LowCardinality(String) COMMENT 'of a difference: never the same, other changed, both changed; of a refusal its code',
+    detail String COMMENT 'what the other side said of a refusal',
+    is_waiting Int64 COMMENT '1 where nothing is written before a person decides',
+    decided_by LowCardinality(String),
+    reason String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (data_subject, field, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'One step of one value: no value itself, which stays sealed where it is'
 ;
 CREATE TABLE IF NOT EXISTS fct_rates
 (
@@ -990,6 +1040,93 @@ ENGINE = ReplacingMergeTree
 ORDER BY (schedule, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Each schedule as the settings named it, each beginning and each end of a run'
+;
+CREATE TABLE IF NOT EXISTS fct_orders
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    shop_order String COMMENT '<shop>/<order id>',
+    step LowCardinality(String),
+    status LowCardinality(String) COMMENT 'status in the shop, of the payment, written, decided; why it waits',
+    reference String COMMENT 'number that people know: of order, sales order, document, customer',
+    paytrace_transaction_id String,
+    amount_minor Int64 COMMENT '0 where the step has none',
+    currency LowCardinality(String) COMMENT 'empty where the step has no amount',
+    detail String,
+    decided_by LowCardinality(String),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (shop_order, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each step of an order, as it was recorded'
+;
+CREATE TABLE IF NOT EXISTS fct_subscriptions
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    vault_customer_id String,
+    subscription_id String,
+    is_of_paytrace Int64 COMMENT '1 where PayTrace charges it by itself',
+    status LowCardinality(String),
+    change LowCardinality(String) COMMENT 'what a person did; empty otherwise',
+    change_on Nullable(Date32) COMMENT 'day from which terms or a change count, or the run that it means',
+    amount_minor Int64,
+    currency LowCardinality(String),
+    frequency LowCardinality(String),
+    next_due_on Nullable(Date32),
+    run_count Nullable(Int32) COMMENT 'runs in all; null without end',
+    credit_minor Int64 COMMENT 'what the days after its end come to, where it prorates',
+    description String,
+    decided_by LowCardinality(String),
+    reason String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (vault_customer_id, subscription_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each status of a subscription, each setting of its terms and each change by a person'
+;
+CREATE TABLE IF NOT EXISTS fct_subscription_runs
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    vault_customer_id String,
+    subscription_id String COMMENT 'empty of the end of a charge, which its reference names',
+    due_on Nullable(Date32),
+    is_of_paytrace Int64 COMMENT '1 where PayTrace charges it by itself',
+    status LowCardinality(String) COMMENT 'of a charge ASKED, DONE or REFUSED',
+    amount_minor Int64,
+    prorated_minor Int64 COMMENT 'part of the amount that comes from parts of periods',
+    currency LowCardinality(String),
+    paytrace_transaction_id String,
+    linked_by LowCardinality(String),
+    attempt_count Int32 COMMENT 'of a charge its number',
+    next_try_on Nullable(Date32),
+    why String COMMENT 'of a charge what PayTrace said',
+    call_reference String,
+    is_by_person Int64 COMMENT '1 where a person asked for the charge',
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (vault_customer_id, subscription_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each status of a run, each charge that was asked of PayTrace, and what came of it'
 ;
 CREATE TABLE IF NOT EXISTS saldo_positions
 (

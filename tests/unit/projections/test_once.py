@@ -83,7 +83,12 @@ def eventful() -> list[Inbound]:
     script.write("settlement.inbox.v1", example("BankLineObserved"))
     script.write("rates.events.v1", example("RateRecorded"))
     script.write("customers.events.v1", example("CustomerLinked"))
+    script.write("customers.events.v1", example("PaymentMethodChanged"))
+    script.write("customers.events.v1", example("CustomerValueDiffers"))
     script.write("schedules.runs.v1", example("ScheduleRunBegun"))
+    script.write("orders.events.v1", example("OrderPlaced"))
+    for name in ("SubscriptionStatusChanged", "SubscriptionRunChanged"):
+        script.write("subscriptions.events.v1", example(name))
     return script.messages
 
 

@@ -36,6 +36,7 @@ VALUES = {
     "day": "2026-03-02",
     "month": "2026-03-02",
     "file": "5e1c0f7a",
+    "shop_order": "main/1203",
     "ids": "1",
     "minors": "12500",
 }
@@ -57,10 +58,21 @@ NOTHING_OF_IT_THAT_DAY = {
     "known_rates",
     "refunds_that_came_back",
     "customer_links",
+    "payment_methods",
+    "customer_values",
+    "expiring_cards",
+    "shared_cards",
     "came_in",
     "decisions_about",
     "schedule_runs",
     "payment_requests",
+    "orders",
+    "order_of",
+    "orders_without_payment",
+    "payments_without_order",
+    "subscriptions",
+    "subscription_runs",
+    "subscription_attempts",
 }
 
 # Its rows are the limits of the networks, whatever happened.

@@ -13,7 +13,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from projections.console import waiting
-from projections.console.app import MOUNTED_AT, console_app
+from projections.console.app import MOUNTED_AT, TokenDoor, console_app
 from projections.console.asking import Asking
 from projections.console.decisions import Person, Result
 from projections.console.shown import MINUS, initials, money
@@ -163,7 +163,7 @@ def given() -> Given:
 def browser(given: Given, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     answers = Answers([row("PT1", 1_000, 1), row("PT2", 2_000, 1)])
     monkeypatch.setattr(Asking, "rows", lambda _self, name, **asked: answers.rows(name, **asked))
-    app = console_app(None, "token", day_zone="UTC", decisions=given)  # type: ignore[arg-type]
+    app = console_app(None, TokenDoor("token"), day_zone="UTC", decisions=given)  # type: ignore[arg-type]
     with TestClient(Starlette(routes=[Mount(MOUNTED_AT, app)]), base_url="http://127.0.0.1") as client:
         client.get(f"{MOUNTED_AT}/?token=token", follow_redirects=False)
         yield client

@@ -15,6 +15,7 @@ from schemas import catalog
 from schemas.failures import ContractBroken
 from schemas.generate.topics import union_of
 from schemas.records import by_topic
+from schemas.records.customers import ChangeVaultCustomer, VaultCustomerChanged, VaultCustomerNotChanged
 from schemas.records.tasks import DeadLetter
 from schemas.topic import Topic
 from schemas.wire.codec import Codec, from_json
@@ -23,7 +24,9 @@ from streams.agents import DECIDERS
 from streams.edges.notify import send_mail, send_webhooks
 from streams.edges.post_to_abas import post_to_abas
 from streams.edges.send_to_paytrace import send_to_paytrace
+from streams.edges.subject_keys import SubjectKeys
 from streams.edges.write_to_shop import write_to_shop
+from streams.edges.write_to_vault import write_to_vault
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound
@@ -41,6 +44,19 @@ from tests.support.typed import as_a
 from tests.unit.streams.test_send_to_paytrace import Gateway
 
 CODEC = Codec()
+
+
+class VaultOfTests:
+    """A vault that nobody asks."""
+
+    async def change(self, command: ChangeVaultCustomer) -> VaultCustomerChanged | VaultCustomerNotChanged:
+        raise NotImplementedError
+
+
+def no_keys() -> SubjectKeys:
+    raise NotImplementedError
+
+
 PROCESSORS: tuple[AnyProcessor, ...] = (
     *DECIDERS,
     post_to_abas(Books()),
@@ -48,6 +64,7 @@ PROCESSORS: tuple[AnyProcessor, ...] = (
     send_mail(Postbox()),
     send_webhooks(Postbox()),
     write_to_shop(ShopOfTests()),
+    write_to_vault(VaultOfTests(), no_keys),
 )
 REPOSITORY = Path(__file__).parents[3]
 UNIONS = REPOSITORY / "schemas/records/by_topic.py"
@@ -70,6 +87,7 @@ RULES = {
     "streams/domain/receivables/changes.py": 1,
     "streams/domain/settlement/reconciling.py": 1,
     "streams/domain/settlement/books.py": 1,
+    "streams/domain/subscriptions/decider.py": 2,
 }
 
 

@@ -392,15 +392,21 @@ def test_a_report_that_the_asker_has_is_not_sent_again(house: Installation, key:
         ("open_items?cursor=abc", 400),
         ("open_items?limit=1&limit=2", 400),
         ("open_items?unknown=1", 400),
-        ("open_items?as_of=2099-01-01", 400),
+        ("waiting_money?as_of=2099-01-01", 400),
         ("open_items?period=never", 400),
         ("entries_of", 400),
         ("entries_of?id=refuse%20me", 400),
+        ("entries_of?id=too%20early", 503),
         ("../../etc/passwd", 404),
     ],
 )
 def test_a_question_that_cannot_be_answered(house: Installation, key: str, path: str, expected: int) -> None:
     assert house.browser().ask("GET", f"/v1/reports/{path}", key=key).status == expected
+
+
+def test_a_parameter_of_the_report_goes_before_ours_of_the_same_name(house: Installation, key: str) -> None:
+    assert house.browser().ask("GET", "/v1/reports/unapplied_cash?as_of=2026-11-01", key=key).status == 200
+    assert house.rows.asked[-1][0]["as_of"] == "2026-11-01"
 
 
 def test_a_cursor_goes_on_with_its_own_report_alone(house: Installation, key: str) -> None:
@@ -419,6 +425,18 @@ def test_the_audit_is_listed_newest_first_and_goes_on_where_it_was(house: Instal
     rest = browser.ask("GET", f"/v1/audit?limit=9&cursor={first['next']}", key=key).json
     assert ([row["offset"] for row in rest["entries"]], rest["next"]) == ([2, 1, 0], None)
     assert browser.ask("GET", "/v1/audit?cursor=WzFd", key=key).status == 400
+
+
+def test_the_page_of_the_audit_shows_foreign_text_as_text(house: Installation) -> None:
+    whole, bad = house.audits[0], "<script>alert(1)</script>"
+    row = entry(0, who=bad, key=bad, why=bad, before={"event": bad}, after=None)
+    house.audits.append(type(whole)([row], [bad], [bad], "", ""))
+    browser = house.browser()
+    browser.log_in("viewer-one")
+    page = browser.ask("GET", "/audit").text
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 6
+    assert "BROKEN" in page
 
 
 def test_a_history_that_is_cut_says_so(house: Installation, key: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from schemathesis import checks
 
 from app.access.roles import Role
-from tests.support.api import described, installation, installation_in_thread
+from tests.support.api import api_in_thread, described, installation
 from tests.support.passwords import quick_passwords
 
 pytestmark = pytest.mark.thorough
@@ -56,7 +56,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
         quick_passwords(patch)
         found = installation(tmp_path_factory.mktemp("api"), port=0)
         found.user("ada", Role.ADMIN, Role.APPROVER)
-        with installation_in_thread(found) as address:
+        with api_in_thread(found.api) as address:
             yield address, found.key("ada", Role.APPROVER)
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.routing import Mount
 
 from app.access.actor import Actor, How
 from app.access.errors import AccessDenied, LoginNeeded
+from app.access.roles import Role
 from app.api.commands import Outcome, Status, ValuesInvalid
-from app.api.workbench import WorkbenchDecisions
+from app.api.workbench import PeopleDoor, WorkbenchDecisions, _actor_of
 from app.cli.forms import CliCommands
 from projections.console import app as console
+from projections.console.asking import Asking
+from tests.support.api import Browser, Installation, installation
+from tests.support.passwords import quick_passwords
 
 ASKED = Request({"type": "http", "method": "POST", "path": "/", "headers": []})
 MARIA = Actor("maria", How.SESSION, frozenset())
@@ -75,3 +83,49 @@ def test_every_command_of_the_lists_exists_with_the_fields_that_its_form_brings(
         ("decide/unmatch", ("reference",)), ("decide/post-again", ("reference",)),
     ):  # fmt: skip
         assert {*fields, "why"} <= {field.name for field in commands.form(command).fields}
+
+
+# -- pages beside the API ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    quick_passwords(monkeypatch)
+    monkeypatch.setattr(Asking, "rows", lambda *_asked, **_given: ())
+    found = installation(tmp_path)
+    bench = console.console_app(
+        None,  # type: ignore[arg-type]  # nothing is asked
+        PeopleDoor(found.people),
+        day_zone="UTC",
+        decisions=WorkbenchDecisions(lambda: found.commands, _actor_of),
+    )
+    found.api._pages = Starlette(routes=[Mount(console.MOUNTED_AT, bench)])
+    return found
+
+
+def alert_form(browser: Browser) -> dict[str, str]:
+    found = re.search(r'name="csrf_token" value="([0-9a-f]+)"', browser.ask("GET", "/console/alerts").text)
+    return {"do": "close", "alert_id": "A1", "why": "seen and mended", "form_token": found[1] if found else ""}
+
+
+def test_a_page_opens_after_log_in_and_its_form_is_given_in_that_person_s_name(house: Installation) -> None:
+    house.user("ada", Role.ADMIN, Role.OPERATOR)
+    browser = house.browser()
+    sent = browser.ask("GET", "/console/alerts?x=1")
+    assert (sent.status, sent.header("location")) == (303, "/login?next=%2Fconsole%2Falerts%3Fx%3D1")
+    assert browser.form("/console/alerts", do="close", alert_id="A1", why="seen and mended").status == 401
+    browser.log_in("ada")
+    page = browser.ask("GET", "/console/alerts")
+    assert page.status == 200
+    assert "script-src 'self'" in page.header("content-security-policy")
+    for wrong in ({"form_token": ""}, {"form_token": "0" * 64}):
+        assert browser.form("/console/alerts", **alert_form(browser) | wrong).status == 403
+    assert house.commands.given == []
+    assert browser.form("/console/alerts", **alert_form(browser)).status == 303
+    ((name, values, actor),) = house.commands.given
+    assert (name, values["alert_id"], actor.user_id) == ("alerts/close", "A1", "ada")
+    stranger = house.browser()
+    stranger.cookies = dict(browser.cookies)
+    token = alert_form(browser)
+    browser.form("/logout", csrf_token=token["form_token"])
+    assert stranger.ask("GET", "/console/alerts").status == 303, "a session that ended opens nothing"

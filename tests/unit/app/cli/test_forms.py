@@ -67,7 +67,7 @@ def test_an_empty_text_is_a_field_that_was_not_filled_in(commands: CliCommands) 
     assert set(problems_of(commands, "dispute/record", values)) == {"fact"}
 
 
-@pytest.mark.parametrize("content", ["no base64", "====="])
+@pytest.mark.parametrize("content", ["no base64", "=====", "\u00b6"])
 def test_a_file_that_is_no_base64_is_refused(commands: CliCommands, content: str) -> None:
     problems = problems_of(commands, "mapping/adopt", {"file": {"file_name": "m.yaml", "content": content}, "why": WHY})
     assert set(problems) == {"file"}

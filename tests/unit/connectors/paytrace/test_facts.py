@@ -51,8 +51,8 @@ class ScriptedClient:
     async def export_batch_transactions(self, batch_number: int) -> list[dict[str, Any]]:
         return self._answer("listed", batch_number)
 
-    async def export_customers(self) -> list[dict[str, Any]]:
-        return self._answer("customers")
+    async def export_customers(self, customer_id: str | None = None) -> list[dict[str, Any]]:
+        return self._answer("customers") if customer_id is None else self._answer("customer", customer_id)
 
     async def export_recurrences(self, *, customer_id: str | None = None) -> list[dict[str, Any]]:
         return self._answer("recurrences", customer_id)
@@ -74,6 +74,24 @@ async def test_batches_customers_and_schedules_are_reported_under_lasting_subjec
     client = ScriptedClient()
     assert await subjects(client) == ["batch/main/571/2015-04-10", "customer/main/acme-inc", "recurrence/main/42"]
     assert client.asked[0] == ("batches", date(2015, 4, 9), date(2015, 4, 11))
+
+
+async def test_a_customer_that_is_listed_no_longer_is_gone_once_paytrace_knows_none_of_its_id() -> None:
+    known = {
+        "customer/main/acme-inc",
+        "customer/main/deleted",
+        "customer/main/cut-off",
+        "customer/other/x",
+        "batch/main/1",
+    }
+    client = ScriptedClient(customer=lambda asked: [{"customer_id": asked}] if asked == "cut-off" else [])
+    reader = PayTraceFacts(client, PayTraceSettings(), known=lambda: known, now=lambda: NOW)
+    first = {name: records[0] async for name, records in reader.poll(DAY, DAY)}
+    gone = [name for name, one in first.items() if getattr(one, "is_gone", False)]
+    assert gone == ["customer/main/deleted"]
+    again = [name async for name, _ in reader.poll(DAY, DAY)]
+    assert "customer/main/deleted" not in again
+    assert client.asked.count(("customer", "deleted")) == 1
 
 
 async def test_a_number_that_was_used_twice_gives_two_batches_and_is_asked_for_once() -> None:

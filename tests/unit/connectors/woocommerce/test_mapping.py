@@ -85,14 +85,14 @@ def test_what_has_no_number_is_no_order(number: Any) -> None:
         read(order(id=number))
 
 
-def test_who_buys_is_one_text_for_sealing_and_digests_to_compare_by() -> None:
+def test_who_buys_is_values_for_sealing_and_digests_to_compare_by() -> None:
     ada = {"first_name": "Ada", "last_name": "Byer", "email": "Ada@Example.com", "country": "US"}
     found = read(order(billing={**ada, "address_1": "1 Main St", "city": "Reno", "postcode": "89501"}))
-    assert json.loads(found.person)["billing"] == {
-        "country": "US",
-        "postal_code": "89501",
-        "street": "1 Main St",
-        "town": "Reno",
+    assert {role: value for role, value in found.person.items() if role.startswith("billing")} == {
+        "billing_country": "US",
+        "billing_postal_code": "89501",
+        "billing_street": "1 Main St",
+        "billing_town": "Reno",
     }
     same = read(order(billing={**ada, "email": "ada@example.com ", "address_1": "1 Main Street"}))
     assert (found.email_digest, found.name_digest) == (same.email_digest, same.name_digest)

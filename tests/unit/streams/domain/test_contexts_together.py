@@ -52,8 +52,8 @@ class Pipeline:
                 self.answers.rotate(-1)
                 waiting.append(("receivables.inbox.v1", answer(what)))
                 continue
-            if where == "gateway.commands.v1":
-                continue  # what holds charges back moves no money
+            if where in ("gateway.commands.v1", "subscriptions.inbox.v1"):
+                continue  # what holds charges back, or is seen of them, moves no money
             if where == "settlement.inbox.v1":
                 self.settled.append(what)
                 continue

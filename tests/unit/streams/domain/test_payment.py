@@ -195,7 +195,8 @@ def test_a_status_we_cannot_read_is_kept_raw_once_per_pair() -> None:
     strange = observation(Status.UNKNOWN, raw_status="Q/Queued", raw_kind="Sale")
     book = ledger().given(strange, strange, observation(Status.UNKNOWN, raw_status="R/Review", raw_kind="Sale"))
     assert [(event.raw_kind, event.raw_status) for event in book.events] == [("Sale", "Q/Queued"), ("Sale", "R/Review")]
-    assert {output.topic for output in book.outputs} == {Topic.GATEWAY_COMMANDS}  # nothing but the hold of its payer
+    # Nothing but the hold of its payer, and the open outcome for the payer's subscriptions.
+    assert {output.topic for output in book.outputs} == {Topic.GATEWAY_COMMANDS, Topic.SUBSCRIPTIONS_INBOX}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""fct_customer_values: its columns and the function that fills it."""

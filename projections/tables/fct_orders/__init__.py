@@ -1,0 +1,1 @@
+"""fct_orders: its columns and the function that fills it."""

@@ -1,0 +1,1 @@
+"""fct_payment_methods: its columns and the function that fills it."""

@@ -1,0 +1,1 @@
+"""fct_subscription_runs: its columns and the function that fills it."""

@@ -1,0 +1,1 @@
+"""fct_subscriptions: its columns and the function that fills it."""
