@@ -1,10 +1,6 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, disputes whose last day for an answer is near or over, chargebacks, deposits that
-<<<<<<< HEAD
--- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops or that several customers of abas may be, documents and records that the ERP refused, payment requests that wait or are in doubt, documents without an account, accounts where abas shows something else than our documents, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
-=======
--- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops or that several customers of abas may be or none is, values of customers that differ, documents and records that the ERP refused, documents without an account, accounts where abas shows something else than our documents, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
->>>>>>> main
+-- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops or that several customers of abas may be or none is, values of customers that differ, documents and records that the ERP refused, payment requests that wait or are in doubt, documents without an account, accounts where abas shows something else than our documents, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 missing AS
 (
