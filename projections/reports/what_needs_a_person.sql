@@ -217,5 +217,6 @@ FROM
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
     'ledger documents waiting', 'balances unexplained', 'erp records refused', 'disputes to answer', 'chargebacks to book',
-    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'customers to link', 'customers unknown', 'customer values', 'orders waiting',
+    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'payment requests wait',
+    'customers to link', 'customers unknown', 'customer values', 'orders waiting',
     'subscription runs', 'proposals open', 'alerts open'], kind), currency

@@ -65,6 +65,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "came_in",
     "decisions_about",
     "schedule_runs",
+    "payment_requests",
     "orders",
     "order_of",
     "orders_without_payment",
