@@ -172,7 +172,7 @@ FROM
     WHERE isNull(most_entries)
     HAVING count() > 0
     UNION ALL
-    SELECT 'customers to link', 'subscription runs', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
+    SELECT 'customers to link', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
     FROM rpt_customer_links_now
     WHERE status IN ('contested', 'waiting')
     HAVING count() > 0
@@ -217,4 +217,4 @@ FROM
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
     'ledger documents waiting', 'balances unexplained', 'erp records refused', 'disputes to answer', 'chargebacks to book',
-    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'customers to link', 'customers unknown', 'customer values', 'orders waiting', 'proposals open', 'alerts open'], kind), currency
+    'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'customers to link', 'subscription runs', 'customers unknown', 'customer values', 'orders waiting', 'proposals open', 'alerts open'], kind), currency
