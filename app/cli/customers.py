@@ -112,7 +112,7 @@ def keep_value(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Say whose value of a customer stands where abas and PayTrace differ.
+    """Say whose value stands where abas and PayTrace differ.
 
     It is written to the other side, whoever owns the field. Once that side shows another value, it is a new matter.
     """

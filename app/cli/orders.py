@@ -40,7 +40,10 @@ def take_order(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Take an order although its amount, payment or status does not fit: what it waits for now is passed over."""
+    """Take an order although something does not fit.
+
+    What it waits for now, of amount, payment or status, is passed over.
+    """
     _decide(order, "TAKE", None, why, wait_s, bootstrap_servers, schema_registry_url)
 
 
@@ -52,7 +55,10 @@ def try_order(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Ask abas once more for a sales order that it refused, once what it lacked is there."""
+    """Ask abas again for a sales order that it refused.
+
+    For when what it lacked is there.
+    """
     _decide(order, "TRY_AGAIN", None, why, wait_s, bootstrap_servers, schema_registry_url)
 
 
@@ -64,7 +70,10 @@ def leave_out_order(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Leave an order out: nothing more is asked of abas or written into the shop for it."""
+    """Leave an order out of everything.
+
+    Nothing more is asked of abas or written into the shop for it.
+    """
     _decide(order, "LEAVE_OUT", None, why, wait_s, bootstrap_servers, schema_registry_url)
 
 

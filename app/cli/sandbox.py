@@ -29,7 +29,7 @@ PartyArgument = Annotated[Party, typer.Argument(help="Whose sandbox.")]
 
 def register(app: typer.Typer) -> None:
     """Hang `sandbox serve|books|clock|settle|fault|reset` below the root."""
-    sandbox = typer.Typer(help="Local PayTrace, abas and shop: books, clock, fault switches.", no_args_is_help=True)
+    sandbox = typer.Typer(help="Local other sides: books, clock, faults.", no_args_is_help=True)
     commands: tuple[Callable[..., None], ...] = (serve, books, clock, settle, fault, reset)
     for command in commands:
         sandbox.command()(command)

@@ -48,7 +48,7 @@ Acls = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Hang `topics list|peek|export|diff|apply|grant|doc` below the root."""
-    topics = typer.Typer(help="Topics of the catalogue (schemas/topics) and of the cluster.", no_args_is_help=True)
+    topics = typer.Typer(help="Topics of the catalogue and of the cluster.", no_args_is_help=True)
     topics.command("list")(list_topics)
     commands: tuple[Callable[..., None], ...] = (peek, export, diff, apply, grant, doc)
     for command in commands:

@@ -18,6 +18,7 @@ from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from schemas.records.customers import CustomerHintAnswered, CustomerHinted, ErpCustomerObserved
+from schemas.records.subscriptions import SubscriptionDayBegan
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
 from streams.log.kafka import KafkaLog
@@ -30,8 +31,8 @@ FACTS = {"settlement": "settlement.inbox.v1", "customers": "customers.inbox.v1"}
     "subscriptions": "subscriptions.inbox.v1",
     "gateway": "gateway.inbox.v1",
 }
-# Customers of abas come into the same inbox.
-NOT_OF_PAYTRACE = ErpCustomerObserved | CustomerHinted | CustomerHintAnswered
+# Customers of abas and days of the calendar come into the same inboxes.
+NOT_OF_PAYTRACE = ErpCustomerObserved | CustomerHinted | CustomerHintAnswered | SubscriptionDayBegan
 CODEC = Codec()
 
 

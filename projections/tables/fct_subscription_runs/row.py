@@ -10,6 +10,7 @@ from projections.messages.coordinates import Coordinates
 from projections.tables.columns import Number, Word
 from projections.tables.table import FactTable
 from schemas.records.subscriptions import RunChargeAsked, RunChargeEnded, SubscriptionRunChanged
+from schemas.topic import Topic
 
 RUN_RECORDS = (SubscriptionRunChanged, RunChargeAsked, RunChargeEnded)
 
@@ -37,10 +38,8 @@ class SubscriptionRunRow:
     occurred_at: datetime
 
 
-def project(record: Any, at: Coordinates) -> tuple[SubscriptionRunRow, ...]:
+def project(record: Any, _at: Coordinates) -> tuple[SubscriptionRunRow, ...]:
     """Return one row for each."""
-    if not isinstance(record, RUN_RECORDS):
-        return ()
     if isinstance(record, RunChargeEnded):
         return (
             SubscriptionRunRow(
@@ -93,5 +92,6 @@ TABLE = FactTable(
     row=SubscriptionRunRow,
     order_by=("vault_customer_id", "subscription_id"),
     reads=RUN_RECORDS,
+    topics=frozenset({Topic.SUBSCRIPTIONS_EVENTS}),  # the end of a charge comes in by the inbox as well
     project=project,
 )

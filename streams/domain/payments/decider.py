@@ -227,7 +227,7 @@ class State:
     revision: int = 0
     authorized_minor: int = 0
     currency: str = ""
-    ended_because: str = ""
+    ended_because: frozenset[str] = frozenset()
 
     @property
     def captured_minor(self) -> int:
@@ -607,7 +607,7 @@ def _with_news(state: State, event: PaymentsEvents) -> State:
         revision=state.revision + 1,
         authorized_minor=authorized,
         currency=state.currency or getattr(event, "currency", ""),
-        ended_because=why(event) or state.ended_because,
+        ended_because=state.ended_because | frozenset(filter(None, [why(event)])),
     )
 
 
@@ -616,7 +616,15 @@ def _to_orders(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     if not isinstance(event, News) or not state.orders:
         return ()
     amounts = (state.authorized_minor, state.captured_minor, state.refunded_minor)
-    told = reports(event, state.orders, state.revision, state.stage, amounts, state.currency, state.ended_because)
+    told = reports(
+        event,
+        state.orders,
+        state.revision,
+        state.stage,
+        amounts,
+        state.currency,
+        ", ".join(sorted(state.ended_because)),
+    )
     return tuple(Output(Topic.ORDERS_INBOX, report) for report in told)
 
 

@@ -45,6 +45,10 @@ VALUES = {
     "number": "RE-100451",
     "abas_customer_id": "70001",
     "day": "2026-11-20",
+    "month": "2026-11-01",
+    "shop_order": "main/1203",
+    "ids": "395970002",
+    "minors": "12500",
 }
 CODEC = Codec()
 

@@ -23,7 +23,7 @@ from tests.support.typed import as_a
 CODEC = Codec()
 FEE = fee("FEE-1")
 FEE_LINES = (
-    "a fee has the lines fees DEBIT or CREDIT, input_tax DEBIT or CREDIT (may be left out), "
+    "a fee has the lines fees DEBIT or CREDIT (one for each category), input_tax DEBIT or CREDIT (may be left out), "
     "clearing DEBIT or CREDIT (may be left out), bank DEBIT or CREDIT (may be left out)"
 )
 RESERVE = document("reserve_held", "RH-1", {"reserve": 100_00, "clearing": -100_00}, merchant_account="main")
@@ -63,7 +63,7 @@ def test_a_command_comes_back_as_it_was(command: Any) -> None:
         (replace(FEE, values={**FEE.values, "colour": "red"}), "values.colour", "use merchant_account"),
         (replace(FEE, lines=FEE.lines[:1]), "lines", "make debits and credits in USD equal"),
         (replace(FEE, lines=FEE.lines[::-1]), "lines", FEE_LINES),
-        (replace(FEE, lines=(FEE.lines[0], *FEE.lines)), "lines", FEE_LINES),
+        (replace(FEE, lines=(*FEE.lines, FEE.lines[1])), "lines", FEE_LINES),
         (replace(FEE, lines=FEE.lines[1:]), "lines", FEE_LINES),
         (replace(RESERVE, lines=RESERVE.lines[:1]), "lines", "has the lines reserve DEBIT, clearing CREDIT"),
         (

@@ -23,7 +23,7 @@ COMMANDS = "topics/erp.commands.v1.yaml"
 OUTCOMES = "topics/erp.outcomes.v1.yaml"
 CURSORS = "topics/sources.cursors.v1.yaml"
 CLAIMS = "topics/gateway.claims.v1.yaml"
-WAITING = "topics/subscriptions.inbox.v1.yaml"
+WAITING = "topics/products.inbox.v1.yaml"
 
 
 class Copy:
