@@ -208,9 +208,8 @@ class SubjectKeys:
         )
 
     async def _read_on(self) -> None:
-        partitions = range(self._log.partition_count(KEYS))
-        ends = await asyncio.gather(*(self._log.watermarks(KEYS, partition) for partition in partitions))
-        for partition, (start, end) in zip(partitions, ends, strict=True):
+        for partition in range(self._log.partition_count(KEYS)):
+            start, end = await self._log.watermarks(KEYS, partition)
             async for batch in self._log.read(KEYS, partition, self._read_to.get(partition, start), end):
                 for record in batch:
                     self._take(self._decoded(record.value), partition)
