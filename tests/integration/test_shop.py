@@ -40,11 +40,12 @@ from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.adopted import adoptions
 from tests.support.ingress import ingress_in_process, settings
 from tests.support.kafka import client_options, kafka_env, running_broker
 from tests.support.scan import read_messages
 from tests.support.shop_sandbox import KEYS, Shop, shop_in_process
-from tests.support.signing import RING
+from tests.support.signing import RING, at_place
 from tests.support.worker_process import make_our_topics
 
 pytestmark = pytest.mark.journey
@@ -124,6 +125,11 @@ async def follow(broker: str) -> None:
     """Run fulfil-orders over the inbox, as a worker would."""
     log = KafkaLog({**client_options(broker), "log_level": 2})
     for partition in range(log.partition_count(INBOX)):
+        for adopted in (one for topic, one in adoptions() if topic == INBOX):
+            _, end = await log.watermarks(INBOX, partition)
+            key = adopted.rules_name.encode()
+            given = at_place(INBOX, adopted, CODEC.encode(adopted), key=key, partition=partition, offset=end)
+            await log.append([given])
         task = Task(
             FULFIL_ORDERS,
             partition,

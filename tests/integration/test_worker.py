@@ -210,7 +210,7 @@ async def test_a_broker_that_dies_while_we_append_is_fatal_and_leaves_nothing_ha
     server = TestBroker(tmp_path / "broker", die_with_parent=True).start()
     try:
         bootstrap = server.bootstrap_servers
-        make_topics(bootstrap, dict.fromkeys((INBOX, JOURNAL, NEXT, "ledger.inbox.v1"), 1))
+        make_topics(bootstrap, dict.fromkeys((INBOX, JOURNAL, NEXT, "ledger.inbox.v1", "subscriptions.inbox.v1"), 1))
         produce(bootstrap, (replace(record, partition=0) for record in observations(0, 4_000)))
         log = KafkaLog({**client_options(bootstrap), "log_level": 0})
         task = fold_task(log, 0)

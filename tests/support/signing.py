@@ -70,7 +70,12 @@ def by_hand(log: MemoryLog, topic: str, record: Record, value: bytes, *, key: by
 
     Its event id is the one that a record without any has at that place (Inbound.event_id).
     """
-    place = f"{topic}/{partition}/{len(log.records(topic, partition))}"
+    return at_place(topic, record, value, key=key, partition=partition, offset=len(log.records(topic, partition)))
+
+
+def at_place(topic: str, record: Record, value: bytes, *, key: bytes, partition: int, offset: int) -> Outbound:
+    """The same for any log, for the place where it will lie."""
+    place = f"{topic}/{partition}/{offset}"
     event_id = hashlib.sha256(place.encode()).hexdigest()[:32]
     headers = command_headers(topic, record, value, event_id)
     return Outbound(topic=topic, partition=partition, key=key, value=value, headers=headers)
