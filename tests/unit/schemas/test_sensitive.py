@@ -174,6 +174,7 @@ NEAR_MISSES: list[tuple[str, str, Any]] = [
     ("tracking number", "tracking", "1Z999AA10123456784"),
     ("isbn", "note", "978-3-16-148410-0"),
     ("iban with a wrong digit", "note", "DE88 3704 0044 0532 0130 00"),
+    ("a time and a name that fit an Austrian iban", "made", '{"at":"11/19/2026 12:00:00 PM","by":"demo123"}'),
     ("base64 of something else", "blob", base64.b64encode(b"hello world, how are you").decode()),
     ("broken json", "payload", '{"card": '),
     ("percent sign", "note", "100 % of 4111"),
