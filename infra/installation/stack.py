@@ -285,7 +285,8 @@ class Stack:
         reports = [self._own("source-reports", "run", "source", "reports")] if to_abas else []
         return [
             *workers,
-            self._own("projector", "run", "projector", ready=self._projector_reads),
+            # Its console takes decisions of the machine's owner, who signs as an operator.
+            self._own("projector", "run", "projector", env=self._every_log_in(), ready=self._projector_reads),
             self._own("source-abas", "run", "source", "abas"),
             *reports,
             self._own("source-paytrace", "run", "source", "paytrace"),
@@ -366,7 +367,7 @@ class Stack:
         return own
 
     def _every_log_in(self) -> dict[str, str]:
-        """Return where commands that a schedule runs find the log-ins and keys of their roles."""
+        """Return where a process that gives commands finds the log-ins and keys of their roles."""
         found = {"SALDO_KEYS_PRIVATE_PATH": str((self.settings.keys.private_path or self.data_dir / "keys").absolute())}
         place = self.settings.kafka.credentials_path
         if self.settings.kafka.bootstrap_servers is None:
