@@ -125,9 +125,13 @@ class World:
         await self._all(self._paytrace.void(transaction) for _, transaction in story.of(Course.VOIDED))
         done("captures and voids")
 
+    async def settle(self) -> None:
+        """Let PayTrace close the batch of what was captured."""
+        await self._post(self._desk, "settle", {})
+
     async def evening(self, story: Story, done: Progress = lambda _: None) -> None:
         """Close the batch, clear ACH debits, then send money back."""
-        await self._post(self._desk, "settle", {})
+        await self.settle()
         for _, transaction in story.of(Course.ACH_CLEARED, Course.ACH_RETURNED):
             await self._post(self._desk, "ach", {"transaction_id": transaction, "status": "SETTLED"})
         done("settlement")

@@ -75,10 +75,7 @@ LEAST_SHOTS = 10
 PAYMENT_REQUESTS = "gateway.events.v1"
 CALLS = "gateway.commands.v1"
 # What every run must have booked besides documents of customers.
-# A minute of shooting has three or four paid-out days, so of fees and reserves there may be one or none: one of the two
-# is asked for. Open: a run posted one reserve and no fee of the same payout, another two reserves and one fee.
-LEDGER_KINDS = frozenset({"deposit", "chargeback", "chargeback_reversal"})
-KEPT_KINDS = frozenset({"fee", "reserve_held"})
+LEDGER_KINDS = frozenset({"deposit", "fee", "reserve_held", "chargeback", "chargeback_reversal"})
 # Test numbers of the reference, as people type them into a payment.
 TYPED = (
     "card 4012 0000 9876 5439 of Mr. Smith",
@@ -186,6 +183,9 @@ class Feeder(threading.Thread):
             while not self._stopping.is_set():
                 day = plan_day(self._rng.randrange(1 << 30), PAYMENTS_PER_DAY, customers=12, label=f"K{self.days}-")
                 await self._type_numbers(till)
+                # A batch that the sales of weeks ago are not in. They are set aside, so the deposit of a batch with one
+                # waits for a person, and the fee that it kept with it.
+                await world.settle()
                 await self._live(world, day, troubles)
                 self.days += 1
             await troubles.end()
@@ -389,10 +389,7 @@ def _hold_ledger(stack: Stack) -> tuple[dict[str, int], list[str]]:
     watcher = Watcher(stack.client_settings(), paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url)
     asked, problems = watcher.ledger(timeout_s=SETTLE_TIMEOUT_S / 5)
     kinds = Counter(one.kind for one in asked if one.state == "posted")
-    missing = [f"no {kind} was posted" for kind in sorted(LEDGER_KINDS - kinds.keys())]
-    if not KEPT_KINDS & kinds.keys():
-        missing.append("neither a fee nor a reserve was posted")
-    return dict(kinds), [*problems, *missing]
+    return dict(kinds), [*problems, *(f"no {kind} was posted" for kind in sorted(LEDGER_KINDS - kinds.keys()))]
 
 
 async def _batches(settings: Settings) -> list[dict[str, Any]]:
