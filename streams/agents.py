@@ -41,10 +41,9 @@ from streams.rules.catalogue import (
     PAYMENT_REQUESTS,
     WRITE_OFF_LIMITS,
     alert_policy,
-    customers_policy,
     deposit_policy,
     disputes_policy,
-    ledger_policy,
+    mapping_policy,
     orders_policy,
     payments_policy,
     rates_policy,
@@ -134,7 +133,7 @@ KEEP_LEDGER = _decider(
     Topic.LEDGER_ENTRIES,
     ledger,
     version=3,
-    rules=RulesUsed((ACCOUNT_MAPPING.name,), ledger_policy),
+    rules=RulesUsed((ACCOUNT_MAPPING.name,), mapping_policy),
     is_order_free=True,
     reminder=ledger.reminder,
 )
@@ -150,7 +149,7 @@ LINK_CUSTOMERS = _decider(
     Topic.CUSTOMERS_EVENTS,
     customers,
     version=2,
-    rules=RulesUsed((ACCOUNT_MAPPING.name,), customers_policy),
+    rules=RulesUsed((ACCOUNT_MAPPING.name,), mapping_policy),
     reminder=customers.reminder,
 )
 # What becomes of each order of a shop: its money by PayTrace, its sales order in abas, its status in the shop.

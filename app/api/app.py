@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 import msgspec
@@ -63,6 +63,11 @@ NOBODY: Final = Actor("", How.SESSION, frozenset())
 Answer = Callable[["Asked"], Awaitable[Response]]
 
 
+@cache
+def _pattern_of(path: str) -> re.Pattern[str]:
+    return compile_path(path)[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One request of somebody who may make it, and what stood in its path."""
@@ -89,7 +94,7 @@ class Way:
 
     def match(self, path: str) -> Mapping[str, str] | None:
         """Return the named parts of a path; None where it is another."""
-        found = compile_path(self.path)[0].match(path)
+        found = _pattern_of(self.path).match(path)
         return None if found is None else found.groupdict()
 
 

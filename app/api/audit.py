@@ -6,9 +6,7 @@ The chain is computed anew from the topics (docs/adr/0058), never read from a ta
 from __future__ import annotations
 
 import asyncio
-import base64
 import io
-import json
 import threading
 import time
 import zipfile
@@ -20,8 +18,8 @@ from starlette.responses import HTMLResponse, Response
 
 from app.api.app import Asked, Way, json_response
 from app.api.log_in import ENVIRONMENT
+from app.api.paging import bad_parameter, number_of, packed, unpacked
 from app.api.settings import ApiSettings
-from app.ingress.problems import FieldError, Problem
 
 # An audit reads every inbox and journal from its first record; pages of one list come from one audit.
 _KEPT_S: Final = 20.0
@@ -61,8 +59,8 @@ class AuditFound:
     entries: Sequence[Mapping[str, Any]]
     whole: Sequence[str]
     broken: Sequence[str]
-    as_csv: str
-    as_jsonl: str
+    as_csv: Callable[[], str]
+    as_jsonl: Callable[[], str]
 
 
 class AuditWays:
@@ -93,22 +91,16 @@ class AuditWays:
 
     async def _list(self, asked: Asked) -> Response:
         query = asked.request.query_params
-        limit = _number(query.get("limit", str(self._settings.page_size)), 1, self._settings.max_page_size, "limit")
+        limit = number_of(query.get("limit", str(self._settings.page_size)), 1, self._settings.max_page_size, "limit")
         found = await asyncio.to_thread(self.found)
-        newest_first = list(reversed(found.entries))
-        start = _start(query.get("cursor"), newest_first)
-        page = newest_first[start : start + limit]
-        following = None if start + limit >= len(newest_first) else _cursor(page[-1])
+        page, following = _page_of(found, query.get("cursor"), limit)
         return json_response({"entries": page, "next": following, "broken": found.broken})
 
     async def _page(self, asked: Asked) -> Response:
         """Show the newest commands, or those behind a cursor, and whether the history is whole."""
         cursor = asked.request.query_params.get("cursor")
         found = await asyncio.to_thread(self.found)
-        newest_first = list(reversed(found.entries))
-        start = _start(cursor, newest_first)
-        entries = newest_first[start : start + self._settings.page_size]
-        following = None if start + len(entries) >= len(newest_first) else _cursor(entries[-1])
+        entries, following = _page_of(found, cursor, self._settings.page_size)
         page = ENVIRONMENT.get_template("audit.html").render(
             entries=[
                 {**entry, **{name: _in_words(entry.get(name)) for name in ("before", "after")}} for entry in entries
@@ -128,12 +120,12 @@ class AuditWays:
     async def _export(self, asked: Asked) -> Response:
         kind = asked.request.query_params.get("format", "zip")
         if kind not in ("zip", "csv", "jsonl"):
-            raise _bad("format", "csv, jsonl or zip")
+            raise bad_parameter("format", "csv, jsonl or zip")
         found = await asyncio.to_thread(self.found, anew=True)
         if kind == "csv":
-            return _file(found.as_csv.encode(), "commands.csv", "text/csv")
+            return _file(found.as_csv().encode(), "commands.csv", "text/csv")
         if kind == "jsonl":
-            return _file(found.as_jsonl.encode(), "commands.jsonl", "application/jsonl")
+            return _file(found.as_jsonl().encode(), "commands.jsonl", "application/jsonl")
         return _file(zipped(found), "saldo-audit.zip", "application/zip")
 
 
@@ -145,8 +137,8 @@ def zipped(found: AuditFound) -> bytes:
         else "The history was whole when this was written."
     )
     files = {
-        "commands.csv": found.as_csv,
-        "commands.jsonl": found.as_jsonl,
+        "commands.csv": found.as_csv(),
+        "commands.jsonl": found.as_jsonl(),
         "links.txt": "".join(f"{line}\n" for line in found.whole),
         "README.txt": _INSTRUCTION.format(state=state),
     }
@@ -176,8 +168,12 @@ def _place(entry: Mapping[str, Any]) -> list[Any]:
     return [entry["inbox"], entry["partition"], entry["offset"]]
 
 
-def _cursor(entry: Mapping[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(_place(entry)).encode()).decode().rstrip("=")
+def _page_of(found: AuditFound, cursor: str | None, limit: int) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+    """Return a page of entries, newest first, and the cursor of the next one."""
+    newest_first = list(reversed(found.entries))
+    start = _start(cursor, newest_first)
+    page = newest_first[start : start + limit]
+    return page, None if start + limit >= len(newest_first) else packed(_place(page[-1]))
 
 
 def _start(cursor: str | None, entries: Sequence[Mapping[str, Any]]) -> int:
@@ -185,21 +181,10 @@ def _start(cursor: str | None, entries: Sequence[Mapping[str, Any]]) -> int:
     if cursor is None:
         return 0
     try:
-        place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        place = unpacked(cursor)
     except ValueError:
         place = None
     for number, entry in enumerate(entries):
         if _place(entry) == place:
             return number + 1
-    raise _bad("cursor", "the `next` of the page before")
-
-
-def _number(text: str, least: int, most: int, field: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not least <= int(text[:9]) <= most:
-        remedy = f"a whole number from {least} to {most}"
-        raise _bad(field, remedy)
-    return int(text[:9])
-
-
-def _bad(field: str, remedy: str) -> Problem:
-    return Problem(400, "bad-parameter", "A parameter does not fit.", FieldError(field, remedy))
+    raise bad_parameter("cursor", "the `next` of the page before")

@@ -6,17 +6,16 @@ meanwhile move nothing. It is checked like any other input, and holds nothing th
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from app.ingress.problems import FieldError, Problem
+from app.api.paging import bad_parameter, number_of, packed, unpacked
 from projections.reports import questions
 from projections.reports.days import days_of, instant_of
 from projections.store.client import SqlReader
@@ -73,7 +72,9 @@ class Reports:
         # A report's own parameter goes before ours of the same name.
         paging = {key: query[key] for key in ours(report) if key in query}
         given = {key: value for key, value in query.items() if key not in paging}
-        limit = self._limit(paging.get("limit"))
+        limit = (
+            self._page_size if "limit" not in paging else number_of(paging["limit"], 1, self._max_page_size, "limit")
+        )
         days = days_of(paging.get("period"), paging.get("from"), paging.get("to"), zone=self._day_zone)
         asked = hashlib.sha256(json.dumps([name, given, str(days), paging.get("as_of")]).encode()).hexdigest()[:16]
         if cursor := paging.get("cursor"):
@@ -86,16 +87,9 @@ class Reports:
             # The first page counts whatever is there, also records that the broker stamped a moment ahead of our clock.
             is_now = not cursor and "as_of" not in paging
             answer = questions.ask(reader, report, values, as_of=None if is_now else as_of, days=days)
-        rows = answer.records[start : start + limit]
+        rows = replace(answer, rows=answer.rows[start : start + limit]).records
         is_last = start + limit >= len(answer.rows)
-        return Page(answer.columns, rows, None if is_last else _written(start + limit, as_of, asked))
-
-    def _limit(self, text: str | None) -> int:
-        if text is None:
-            return self._page_size
-        if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= self._max_page_size:
-            raise _bad("limit", f"a whole number from 1 to {self._max_page_size}")
-        return int(text[:9])
+        return Page(answer.columns, rows, None if is_last else packed([start + limit, as_of.timestamp(), asked]))
 
 
 def ours(report: questions.Report) -> tuple[str, ...]:
@@ -104,19 +98,11 @@ def ours(report: questions.Report) -> tuple[str, ...]:
     return tuple(name for name in PAGING if name not in own)
 
 
-def _written(start: int, as_of: datetime, asked: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([start, as_of.timestamp(), asked]).encode()).decode().rstrip("=")
-
-
 def _read(cursor: str, asked: str) -> tuple[int, datetime]:
     try:
-        start, at, of = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        start, at, of = unpacked(cursor)
         if type(start) is not int or start < 0 or of != asked:
             raise ValueError
         return start, datetime.fromtimestamp(float(at), UTC)
     except (ValueError, TypeError, OverflowError, OSError):
-        raise _bad("cursor", "the `next` of the page before, with the same parameters") from None
-
-
-def _bad(field: str, remedy: str) -> Problem:
-    return Problem(400, "bad-parameter", "A parameter does not fit.", FieldError(field, remedy))
+        raise bad_parameter("cursor", "the `next` of the page before, with the same parameters") from None

@@ -130,13 +130,8 @@ def send_test(
 
 def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> Any:
     """Return the journal's answer. Raises: typer.Exit with REFUSED when it is a refusal, and as operators.ask."""
-    from schemas.records.alerts import AlertCommandRefused
-
-    answer = operators.ask(Topic.ALERTS_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
+    answer = operators.carry_out(Topic.ALERTS_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
     assert answer is not None, "the policy asks for no second person here"
-    if isinstance(answer.events[0], AlertCommandRefused):
-        raise operators.refuse(answer.events[0].refused_because)
-    operators.say_done(command)
     return answer.events[0]
 
 

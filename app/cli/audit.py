@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,9 +103,9 @@ def export(
     found = audit_found(bootstrap_servers, schema_registry_url)
     match output:
         case Format.CSV:
-            content = found.as_csv.encode()
+            content = found.as_csv().encode()
         case Format.JSONL:
-            content = found.as_jsonl.encode()
+            content = found.as_jsonl().encode()
         case Format.ZIP:
             content = zipped(found)
     if to is None:
@@ -129,8 +130,8 @@ def audit_found(bootstrap_servers: str | None = None, schema_registry_url: str |
         entries=[entry.as_json() for entry in entries],
         whole=[head_line(one) for one in found if one.head.number and one.broken is None],
         broken=[str(one.broken) for one in found if one.broken is not None],
-        as_csv=as_csv(entries),
-        as_jsonl=as_jsonl(entries),
+        as_csv=partial(as_csv, entries),
+        as_jsonl=partial(as_jsonl, entries),
     )
 
 

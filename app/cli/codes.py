@@ -13,7 +13,6 @@ from app.cli import operators
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
-from app.output.terminal import say
 from schemas.topic import Topic
 
 _KINDS = {"RETURN": re.compile(r"R\d\d"), "CHANGE": re.compile(r"C\d\d"), "DECLINE": re.compile(r"[A-Z0-9]{2}")}
@@ -86,12 +85,7 @@ def release_charges(
 def _ask(
     inbox: str, command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None
 ) -> None:
-    answer = operators.ask(inbox, command, wait_s, bootstrap_servers, schema_registry_url)
-    if answer is None:
-        return
-    operators.say_done(command)
-    for line in filter(None, map(_in_words, answer.events)):
-        say(f"    {line}")
+    operators.carry_out(inbox, command, wait_s, bootstrap_servers, schema_registry_url, in_words=_in_words)
 
 
 def _in_words(event: Any) -> str:

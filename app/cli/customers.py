@@ -12,7 +12,6 @@ from app.cli import operators
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
-from app.output.terminal import say
 from schemas.topic import Topic
 
 VaultCustomer = Annotated[
@@ -126,16 +125,9 @@ def keep_value(
 
 
 def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
-    from schemas.records.customers import CustomerCommandRefused
-
-    answer = operators.ask(Topic.CUSTOMERS_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
-    if answer is None:
-        return
-    if isinstance(answer.events[0], CustomerCommandRefused):
-        raise operators.refuse(answer.events[0].refused_because)
-    operators.say_done(command)
-    for line in filter(None, map(_in_words, answer.events)):
-        say(f"    {line}")
+    operators.carry_out(
+        Topic.CUSTOMERS_INBOX, command, wait_s, bootstrap_servers, schema_registry_url, in_words=_in_words
+    )
 
 
 def _in_words(event: Any) -> str:

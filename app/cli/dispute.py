@@ -200,16 +200,13 @@ def _command(
 
 
 def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
-    from schemas.records.disputes import DisputeFactRefused, DisputeRecorded
+    from schemas.records.disputes import DisputeRecorded
 
-    answer = operators.ask(Topic.DISPUTES_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
+    answer = operators.carry_out(Topic.DISPUTES_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
     if answer is None:
         return
     done, *_ = answer.events
-    if isinstance(done, DisputeFactRefused):
-        raise operators.refuse(done.refused_because)
     assert isinstance(done, DisputeRecorded)
-    operators.say_done(command)
     row = {
         "dispute_id": done.dispute_id,
         "settlement_account": done.settlement_account,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,7 +10,6 @@ from app.cli import operators
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
-from app.output.terminal import say
 from schemas.topic import Topic
 
 Reference = Annotated[str, typer.Argument(help="Document that waits, as `saldo report ledger_waiting` names it.")]
@@ -35,7 +34,7 @@ def again(
     """
     from app.cli.asking import answer
     from app.cli.errors import CannotRun
-    from schemas.records.ledger import BookAgain, BookingDecided, LedgerDocumentRequested, LedgerDocumentWaiting
+    from schemas.records.ledger import BookAgain, LedgerDocumentRequested, LedgerDocumentWaiting
 
     rows = [row for row in answer("ledger_waiting").records if row["posting_reference"] == reference]
     if not rows:
@@ -45,15 +44,13 @@ def again(
         posting_reference=reference,
         **operators.attributed("BookAgain", why),
     )
-    given = operators.ask(Topic.LEDGER_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
-    if given is None:
-        return
-    done, *events = given.events
-    if isinstance(done, BookingDecided) and done.refused_because:
-        raise operators.refuse(done.refused_because)
-    operators.say_done(command)
-    for event in events:
-        if isinstance(event, LedgerDocumentRequested):
-            say(f"    {reference} is asked of abas again")
-        elif isinstance(event, LedgerDocumentWaiting):
-            say(f"    {reference} still waits: {event.detail}")
+
+    def in_words(event: Any) -> str:
+        match event:
+            case LedgerDocumentRequested():
+                return f"{reference} is asked of abas again"
+            case LedgerDocumentWaiting():
+                return f"{reference} still waits: {event.detail}"
+        return ""
+
+    operators.carry_out(Topic.LEDGER_INBOX, command, wait_s, bootstrap_servers, schema_registry_url, in_words=in_words)

@@ -123,6 +123,31 @@ def ask(
     return _answered(inbox, command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+def carry_out(
+    inbox: str,
+    command: Any,
+    wait_s: float,
+    bootstrap_servers: str | None,
+    schema_registry_url: str | None = None,
+    *,
+    in_words: Callable[[Any], str] = lambda _event: "",
+) -> Answer | None:
+    """Give a command and say what came of it: that it is done, and a line for each event that in_words has one for.
+
+    Shapes: None when it waits for another person's approval.
+    Raises: typer.Exit with REFUSED where the journal refuses it, and as ask.
+    """
+    answer = ask(inbox, command, wait_s, bootstrap_servers, schema_registry_url)
+    if answer is None:
+        return None
+    if why_not := getattr(answer.events[0], "refused_because", ""):
+        raise refuse(why_not)
+    say_done(command)
+    for line in filter(None, map(in_words, answer.events)):
+        say(f"    {line}")
+    return answer
+
+
 def admitted(inbox: str, command: Any, besides_minor: int = 0) -> ProposeCommand | None:
     """Return None if this command may be written as it is; what is to be written instead where it needs four eyes.
 

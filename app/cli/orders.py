@@ -11,7 +11,6 @@ from app.cli import operators
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
-from app.output.terminal import say
 from schemas.topic import Topic
 
 OrderArgument = Annotated[
@@ -87,7 +86,7 @@ def _decide(
     schema_registry_url: str | None,
 ) -> None:
     from app.cli.errors import CannotRun
-    from schemas.records.orders import DecideOrder, OrderDecision, OrderDecisionRefused
+    from schemas.records.orders import DecideOrder, OrderDecision
 
     shop, _, order_id = order.partition("/")
     if not shop or not order_id:
@@ -98,14 +97,7 @@ def _decide(
         decision=OrderDecision(decision),
         abas_customer_id=customer,
     )
-    answer = operators.ask(Topic.ORDERS_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
-    if answer is None:
-        return
-    if isinstance(answer.events[0], OrderDecisionRefused):
-        raise operators.refuse(answer.events[0].refused_because)
-    operators.say_done(command)
-    for line in filter(None, map(_in_words, answer.events)):
-        say(f"    {line}")
+    operators.carry_out(Topic.ORDERS_INBOX, command, wait_s, bootstrap_servers, schema_registry_url, in_words=_in_words)
 
 
 def _in_words(event: Any) -> str:

@@ -106,15 +106,8 @@ def readmit(
 
 def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> Any:
     """Return the journal's answer; None when it waits for approval. Raises: typer.Exit with REFUSED on a refusal."""
-    from schemas.records.privacy import ErasureRefused
-
-    answer = operators.ask(Topic.PRIVACY_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
-    if answer is None:
-        return None
-    if isinstance(answer.events[0], ErasureRefused):
-        raise operators.refuse(answer.events[0].refused_because)
-    operators.say_done(command)
-    return answer.events[0]
+    answer = operators.carry_out(Topic.PRIVACY_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
+    return None if answer is None else answer.events[0]
 
 
 def _keys(bootstrap_servers: str | None, schema_registry_url: str | None) -> SubjectKeys:

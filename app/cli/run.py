@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.processes import settings_of, until_stopped
 from streams.log.credentials import PROJECTOR, SCHEDULES, WATCH, WORKER
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def worker() -> None:
 
     Start several and Kafka spreads the partitions over them.
     """
-    settings = _settings(WORKER)
+    settings = settings_of(WORKER)
     import faust
 
     from app.composition.bootstrap import wait_for_topics, worker_app
@@ -66,7 +66,7 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
 
     Each change is reported once.
     """
-    settings = _settings(f"source-{name.value}")
+    settings = settings_of(f"source-{name.value}")
     from app.composition import bootstrap
 
     sources: dict[SourceName, Callable[[Settings, asyncio.Event], Awaitable[None]]] = {
@@ -77,7 +77,7 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
         SourceName.SHOP: bootstrap.run_shop_source,
     }
     bootstrap.wait_for_topics(settings)
-    asyncio.run(_until_stopped(settings, sources[name]))
+    asyncio.run(until_stopped(settings, sources[name]))
 
 
 def projector() -> None:
@@ -85,7 +85,7 @@ def projector() -> None:
 
     In embedded mode it also answers SQL for the other commands and serves the console.
     """
-    settings = _settings(PROJECTOR)
+    settings = settings_of(PROJECTOR)
     from app.composition.bootstrap import run_projector, wait_for_topics
 
     wait_for_topics(settings)
@@ -116,11 +116,11 @@ def watch() -> None:
 
     One is enough; one on each machine that runs workers or sources sees them all.
     """
-    settings = _settings(WATCH)
+    settings = settings_of(WATCH)
     from app.composition import bootstrap
 
     bootstrap.wait_for_topics(settings)
-    asyncio.run(_until_stopped(settings, bootstrap.run_watch))
+    asyncio.run(until_stopped(settings, bootstrap.run_watch))
 
 
 def schedules() -> None:
@@ -128,28 +128,8 @@ def schedules() -> None:
 
     One for an installation.
     """
-    settings = _settings(SCHEDULES)
+    settings = settings_of(SCHEDULES)
     from app.composition import bootstrap
 
     bootstrap.wait_for_topics(settings)
-    asyncio.run(_until_stopped(settings, bootstrap.run_schedules))
-
-
-def _settings(role: str) -> Settings:
-    """Return settings of a process of this role: it knows one log-in and one key."""
-    from app.output.logs import configure_logs
-    from app.settings.guard_key import use_guard_key
-    from app.settings.settings import load_settings
-
-    settings = load_settings().as_role(role)
-    configure_logs(settings.log_level)
-    use_guard_key(settings)
-    return settings
-
-
-async def _until_stopped(settings: Settings, work: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await work(settings, stop)
+    asyncio.run(until_stopped(settings, bootstrap.run_schedules))

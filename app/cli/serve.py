@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable, Coroutine
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from app.cli.processes import settings_of, until_stopped
 from app.output.terminal import say
 from streams.log.credentials import INGRESS, OPERATORS
 
@@ -55,15 +54,10 @@ def _serve_api(port: int | None) -> None:
     from app.cli.forms import CliCommands
     from app.composition.api import address_of, api_of, run_api
     from app.composition.bootstrap import wait_for_topics
-    from app.output.logs import configure_logs
-    from app.settings.guard_key import use_guard_key
-    from app.settings.settings import load_settings
 
-    settings = load_settings().as_role(OPERATORS)
+    settings = settings_of(OPERATORS)
     if port is not None:
         settings = settings.model_copy(update={"api": settings.api.model_copy(update={"port": port})})
-    configure_logs(settings.log_level)
-    use_guard_key(settings)
     if settings.kafka.bootstrap_servers is None:
         wait_for_topics(settings)
     api = api_of(
@@ -73,21 +67,16 @@ def _serve_api(port: int | None) -> None:
         pages=lambda commands, people, *_: pages_of(settings.projection, commands, people),
     )
     say(f"workbench at {address_of(settings.api)}/, API described at /docs")
-    _until_stopped(lambda stop: run_api(settings, api, stop))
+    asyncio.run(until_stopped(settings, lambda settings, stop: run_api(settings, api, stop)))
 
 
 def _serve_ingress(port: int | None) -> None:
     from app.cli.connection import why_nobody_listens
     from app.composition.bootstrap import run_ingress, wait_for_topics
-    from app.output.logs import configure_logs
-    from app.settings.guard_key import use_guard_key
-    from app.settings.settings import load_settings
 
-    settings = load_settings().as_role(INGRESS)
+    settings = settings_of(INGRESS)
     if port is not None:
         settings = settings.model_copy(update={"ingress": settings.ingress.model_copy(update={"port": port})})
-    configure_logs(settings.log_level)
-    use_guard_key(settings)
     if settings.kafka.bootstrap_servers is None:
         # The embedded broker tells its address once it runs; one that is named may come later than we do.
         wait_for_topics(settings)
@@ -102,17 +91,4 @@ def _serve_ingress(port: int | None) -> None:
 
         start_http_server(settings.ingress.metrics_port, addr="127.0.0.1")
 
-    _until_stopped(lambda stop: run_ingress(settings, stop))
-
-
-def _until_stopped(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run something until SIGTERM or Ctrl-C asks it to stop."""
-
-    async def until_stopped() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await run(stop)
-
-    asyncio.run(until_stopped())
+    asyncio.run(until_stopped(settings, run_ingress))

@@ -420,7 +420,7 @@ async def _with_states(log: Log, codec: Codec, journal: str, partition: int, ent
             shown = _shown(codec, found)
             if shown is None:
                 continue
-            named = {(name, str(shown[name])) for name in _SUBJECTS if shown.get(name)} & wanted
+            named = _named_in(shown) & wanted
             last |= dict.fromkeys(named, shown)
             source = source_position(found.headers)
             number = None if source is None else by_source.get(source.offset)

@@ -50,5 +50,5 @@ class CommandLauncher:
 
 def _tail(path: Path) -> str:
     """Return the last of what was printed, one line."""
-    text = path.read_bytes()[-4 * _LONGEST_DETAIL :].decode("utf-8", "replace")
-    return mask_card_numbers(" / ".join(filter(None, map(str.strip, text.splitlines()))))[-_LONGEST_DETAIL:]
+    lines = process.tail(path, line_count=_LONGEST_DETAIL).splitlines()
+    return mask_card_numbers(" / ".join(filter(None, map(str.strip, lines))))[-_LONGEST_DETAIL:]

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -104,18 +104,7 @@ class ScheduleRunner:
                 await self._append(_defined(name, wanted, now))
         for name, known in tuple(self._history.schedules.items()):
             if name not in self._schedules and known.defined is not None and not known.defined.is_dropped:
-                dropped = known.defined
-                await self._append(
-                    ScheduleDefined(
-                        schedule=name,
-                        cron=dropped.cron,
-                        zone=dropped.zone,
-                        command=dropped.command,
-                        ends_within_s=dropped.ends_within_s,
-                        is_dropped=True,
-                        occurred_at=now,
-                    )
-                )
+                await self._append(replace(known.defined, is_dropped=True, occurred_at=now))
 
     def look(self) -> None:
         """Begin whatever is owed of schedules that do not run."""

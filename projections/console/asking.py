@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from projections.console.shown import local
 from projections.reports import questions
 from projections.store.client import SqlReader
 
 Rows = tuple[dict[str, Any], ...]
+T = TypeVar("T")
 # So long an answer serves again where it need not be of this very second: the counts beside the menu.
 KEPT_S: Final = 5.0
 
@@ -25,7 +26,7 @@ class Asking:
         self.day_zone = day_zone
         self.own_reports = own_reports
         self._reader = reader
-        self._kept: dict[str, tuple[float, Rows]] = {}
+        self._kept: dict[str, tuple[float, Any]] = {}
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
@@ -49,16 +50,19 @@ class Asking:
         """Return the rows of a report."""
         return self.answer(name, given).records
 
-    def kept(self, name: str) -> Rows:
-        """Return the rows of a report without parameters, at most KEPT_S seconds old."""
+    def kept(self, name: str, make: Callable[[Rows], T]) -> T:
+        """Return what is made of the rows of a report without parameters, at most KEPT_S seconds old.
+
+        Shapes: each report is made into one thing; nobody changes what was made.
+        """
         with self._lock:
-            at, rows = self._kept.get(name, (0.0, ()))
+            at, made = self._kept.get(name, (0.0, None))
         if at and time.monotonic() - at < KEPT_S:
-            return rows
-        rows = self.rows(name)
+            return cast("T", made)
+        made = make(self.rows(name))
         with self._lock:
-            self._kept[name] = time.monotonic(), rows
-        return rows
+            self._kept[name] = time.monotonic(), made
+        return made
 
     def forget(self) -> None:
         """Ask anew: a decision has just changed what the counts say."""

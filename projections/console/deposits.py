@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from projections.console.asking import Asking
 from projections.console.charts import Step, waterfall
-from projections.console.shown import amount_of, counted, long_day, money, month_of
+from projections.console.shown import amount_of, long_day, money, month_of
 from projections.reports.words import in_words
+from schemas.values.counting import counted
 
 _WORKING_DAYS: Final = 5
 

@@ -11,11 +11,23 @@ from urllib.parse import quote
 
 from projections.console.asking import Asking
 from projections.console.payment import status_of
-from projections.console.shown import LATE_DAYS, age, amount_of, counted, day_month, days_since, instant, local, money
+from projections.console.shown import (
+    LATE_DAYS,
+    age,
+    amount_of,
+    day_month,
+    days_since,
+    in_major,
+    instant,
+    local,
+    money,
+    sums_by_currency,
+)
 from projections.console.story import person
-from projections.console.waiting import cases_of, in_major
+from projections.console.waiting import cases_of
 from projections.reports.questions import major_units
 from projections.reports.words import in_words
+from schemas.values.counting import counted
 
 _STAGES: Final = (
     ("RETRIEVAL_REQUESTED", "Papers asked for"),
@@ -79,10 +91,8 @@ def _dispute(row: Mapping[str, Any], today: date) -> dict[str, Any]:
 
 
 def _together(rows: Sequence[Mapping[str, Any]]) -> str:
-    sums: dict[str, int] = {}
-    for row in rows:
-        sums[row["currency"]] = sums.get(row["currency"], 0) + row["minor"]
-    return ", ".join(f"{in_major(minor, currency)} {currency}" for currency, minor in sorted(sums.items()))
+    sums = sums_by_currency((row["currency"], row["minor"]) for row in rows)
+    return ", ".join(f"{in_major(minor, currency)} {currency}" for currency, minor in sums)
 
 
 def alerts(asking: Asking) -> dict[str, Any]:

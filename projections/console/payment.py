@@ -7,10 +7,11 @@ from datetime import date
 from typing import Any, Final
 
 from projections.console.asking import Asking
-from projections.console.shown import MINUS, Term, amount_of, counted, day_month, instant, local, long_day
+from projections.console.shown import MINUS, Term, amount_of, day_month, instant, local, long_day
 from projections.console.story import by_day, decision_in_words, person, takes_back
 from projections.console.waiting import cases_of
 from projections.reports.words import in_words
+from schemas.values.counting import counted
 
 _STATES: Final[Mapping[str, tuple[str, str]]] = {
     "SETTLED": ("ok", "Settled"),

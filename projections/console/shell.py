@@ -41,7 +41,7 @@ _COUNTED: Final = {
 def menu_of(asking: Asking) -> tuple[Group, ...]:
     """Return the menu with its counts, at most a few seconds old."""
     found: dict[str, int] = {}
-    for row in asking.kept("what_needs_a_person"):
+    for row in asking.kept("what_needs_a_person", tuple):
         found[row["kind"]] = found.get(row["kind"], 0) + int(row["item_count"])
     counts = {path: sum(found.get(kind, 0) for kind in kinds) for path, kinds in _COUNTED.items()}
     return _menu({**counts, "/waiting": len(cases_of(asking))})

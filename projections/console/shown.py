@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -11,6 +12,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
+
+from projections.reports.questions import major_units
+from schemas.values.counting import counted
 
 # Behind an amount in a currency that nobody knows: how many digits it has is not guessed.
 UNITS: Final = " minor units"
@@ -97,9 +101,18 @@ def local(at: datetime, zone: str) -> datetime:
     return at.astimezone(ZoneInfo(zone))
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun: 1 payment, 30 payments, 1,200 payments."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def in_major(minor: int, currency: str) -> str:
+    """Return minor units as people read them."""
+    major = major_units(minor, currency)
+    return f"{minor}{UNITS}" if major is None else money(major)
+
+
+def sums_by_currency(amounts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return the sum of minor units of each currency, by currency."""
+    sums: Counter[str] = Counter()
+    for currency, minor in amounts:
+        sums[currency] += minor
+    return sorted(sums.items())
 
 
 def listed(words: Iterable[str]) -> str:

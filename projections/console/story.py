@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from projections.console.reasons import reason_of
-from projections.console.shown import day_month, listed, local, long_day, money
+from projections.console.shown import UNITS, day_month, listed, local, long_day, money
 from projections.reports.questions import major_units
 from projections.reports.words import in_words
 
@@ -108,7 +108,7 @@ class _Body(Mapping[str, Any]):
         if minor is None:
             return ""
         major = major_units(-abs(int(minor)) if less else minor, self.currency)
-        return f"{minor} minor units" if major is None else money(major)
+        return f"{minor}{UNITS}" if major is None else money(major)
 
     def day(self, name: str) -> str:
         """Return a day in words; empty where there is none."""

@@ -18,16 +18,17 @@ from projections.console.shown import (
     Term,
     age,
     amount_of,
-    counted,
     days_since,
+    in_major,
     instant,
     local,
     long_day,
     money,
     short_day,
 )
-from projections.console.waiting import SPANS, Case, cases_of, in_major
+from projections.console.waiting import SPANS, Case, cases_of
 from projections.reports.questions import major_units
+from schemas.values.counting import counted
 
 _DAYS_SHOWN: Final = 8
 # Terms of the bridge in the order of the money line; those in brackets of a normal day stand only where they are not 0.
@@ -55,8 +56,8 @@ def page(asking: Asking) -> dict[str, Any]:
         "also_held": _also_held(bridge),
         "closed_days": _closed(days),
         "waiting_count": counted(len(cases), "waiting payment") if cases else "",
-        "needs": _needs(asking.kept("what_needs_a_person"), cases, now),
-        "alerts": [_alert(row, now) for row in asking.kept("alerts") if row["status"] == "open"],
+        "needs": _needs(asking.kept("what_needs_a_person", tuple), cases, now),
+        "alerts": [_alert(row, now) for row in asking.kept("alerts", tuple) if row["status"] == "open"],
         "days": [_day(row) for row in days if _has_moved(row)][:5],
         "ages": _ages(cases, now),
         "came_in": _came_in(asking.rows("came_in"), here.date()),

@@ -11,20 +11,21 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from projections.console.asking import Asking
+from projections.console.asking import Asking, Rows
 from projections.console.reasons import reason_of
 from projections.console.shown import (
     LATE_DAYS,
     age,
-    counted,
     day_month,
     days_since,
+    in_major,
     listed,
     long_day,
-    money,
+    sums_by_currency,
 )
 from projections.reports.questions import major_units
 from projections.reports.ways_out import REMEDIES, ways_out
+from schemas.values.counting import counted
 from schemas.values.money import from_major
 
 PAGE_ROWS: Final = 200
@@ -131,15 +132,19 @@ class Case:
         return self.reason, one.open[0] - one.parts[0], self.currency
 
 
-def cases_of(asking: Asking) -> list[Case]:
+def cases_of(asking: Asking) -> tuple[Case, ...]:
     """Return every case that waits for people or for the other side, longest waiting first; not what abas works on."""
+    return asking.kept("waiting_with_candidates", _cases)
+
+
+def _cases(rows: Rows) -> tuple[Case, ...]:
     grouped: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in asking.kept("waiting_with_candidates"):
+    for row in rows:
         if row["reason"] != "POSTING_IN_PROGRESS":
             grouped.setdefault(
                 (row["waits_in"], row["posting_reference"], row["paytrace_transaction_id"], row["detail"]), []
             ).append(row)
-    return [_case(rows) for rows in grouped.values()]
+    return tuple(map(_case, grouped.values()))
 
 
 def _case(rows: Sequence[Mapping[str, Any]]) -> Case:
@@ -183,12 +188,6 @@ def with_facts(asking: Asking, cases: Sequence[Case]) -> list[Case]:
     return [replace(case, facts=facts.get(case.payment, {})) for case in cases]
 
 
-def in_major(minor: int, currency: str) -> str:
-    """Return minor units as people read them."""
-    major = major_units(minor, currency)
-    return f"{minor} minor units" if major is None else money(major)
-
-
 # -- the list ------------------------------------------------------------------------------------------------------
 
 
@@ -199,7 +198,7 @@ def list_of(asking: Asking, query: Mapping[str, str], chosen: Case | None) -> di
     wanted = {name: query.get(name, "") for name in ("q", "order", "view", "reason", "age", "place", "from")}
     found = [case for case in every if _is_wanted(case, wanted, now)]
     start = int(wanted["from"]) if wanted["from"].isdecimal() else 0
-    if wanted["q"] or wanted["order"] == "payer":
+    if has_facts := bool(wanted["q"] or wanted["order"] == "payer"):
         found = with_facts(asking, found)
         found = [case for case in found if _says(case, wanted["q"])]
     match wanted["order"]:
@@ -207,7 +206,9 @@ def list_of(asking: Asking, query: Mapping[str, str], chosen: Case | None) -> di
             found.sort(key=lambda case: -abs(major_units(case.minor, case.currency) or Decimal(case.minor)))
         case "payer":
             found.sort(key=lambda case: case.payer)
-    shown = with_facts(asking, found[start : start + PAGE_ROWS])
+    shown = found[start : start + PAGE_ROWS]
+    if not has_facts:
+        shown = with_facts(asking, shown)
     kept = {name: value for name, value in wanted.items() if value and name != "from"}
     more = urlencode({**kept, "from": start + PAGE_ROWS}) if len(found) > start + PAGE_ROWS else ""
     return {
@@ -267,10 +268,8 @@ def _says(case: Case, text: str) -> bool:
 
 
 def _totals(cases: Sequence[Case]) -> list[dict[str, str]]:
-    sums: dict[str, int] = {}
-    for case in cases:
-        sums[case.currency] = sums.get(case.currency, 0) + case.minor
-    return [{"amount": in_major(minor, currency), "currency": currency} for currency, minor in sorted(sums.items())]
+    sums = sums_by_currency((case.currency, case.minor) for case in cases)
+    return [{"amount": in_major(minor, currency), "currency": currency} for currency, minor in sums]
 
 
 def _row(case: Case, now: datetime, chosen: Case | None) -> dict[str, Any]:

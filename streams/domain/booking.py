@@ -267,14 +267,15 @@ def split_by_category(
 def as_before(minor: int, before: Sequence[DocumentLine]) -> tuple[Part, ...]:
     """Divide a line as those of one role were divided, on their accounts; before is not empty."""
     if len(before) == 1:
-        return (Part(_account_of(before[0]), minor, before[0].product_category),)
+        return (Part(account_of(before[0]), minor, before[0].product_category),)
     shares = shares_of(minor, [one.amount_minor for one in before])
     return tuple(
-        Part(_account_of(one), share, one.product_category) for one, share in zip(before, shares, strict=True) if share
+        Part(account_of(one), share, one.product_category) for one, share in zip(before, shares, strict=True) if share
     )
 
 
-def _account_of(line: DocumentLine) -> Account:
+def account_of(line: DocumentLine) -> Account:
+    """Return the account that a line of a document has."""
     return Account(line.account, line.cost_centre, line.tax_code, line.text)
 
 

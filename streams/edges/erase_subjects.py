@@ -14,7 +14,7 @@ from typing import Any
 from schemas.records.by_topic import PrivacyEvents, PrivacyInbox
 from schemas.records.privacy import EraseSubject, ErasureRefused, SubjectErased, SubjectReadmitted
 from schemas.topic import Topic
-from streams.edges.stateless import Stateless, recall_by, unchanged
+from streams.edges.stateless import Stateless, stateless
 from streams.edges.subject_keys import SubjectKeys
 from streams.tasks.processor import Effect
 
@@ -50,13 +50,4 @@ def erase_subjects(open_keys: Callable[[], SubjectKeys]) -> Effect[Stateless, Pr
             ErasureRefused(**said, refused_because="this person's values are not erased, or are readmitted already"),
         )
 
-    return Effect(
-        name=AGENT,
-        inbox=Topic.PRIVACY_INBOX,
-        journal=Topic.PRIVACY_EVENTS,
-        state_type=Stateless,
-        initial=Stateless(),
-        perform=perform,
-        recall=recall_by(attrgetter("command_id")),
-        evolve=unchanged,
-    )
+    return stateless(AGENT, Topic.PRIVACY_INBOX, Topic.PRIVACY_EVENTS, perform, attrgetter("command_id"))

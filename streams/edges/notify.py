@@ -7,16 +7,16 @@ receiver knows the repeat. A side that is away makes its task or its receiver wa
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Any
 
 from schemas.records.by_topic import MailCommands, MailOutcomes, WebhookCommands, WebhookOutcomes
 from schemas.topic import Topic
 from streams.edges.ports import Notifier
-from streams.edges.stateless import Stateless, recall_by, unchanged
+from streams.edges.stateless import Stateless, stateless
 from streams.tasks.processor import Effect
 
 # What a crash can make us send again.
 MESSAGES_AT_ONCE = 5
+_NAME = attrgetter("notification_id")
 
 
 def send_mail(notifier: Notifier) -> Effect[Stateless, MailCommands, MailOutcomes]:
@@ -25,7 +25,7 @@ def send_mail(notifier: Notifier) -> Effect[Stateless, MailCommands, MailOutcome
     async def perform(_state: Stateless, command: MailCommands) -> tuple[MailOutcomes, ...]:
         return (await notifier.send(command),)
 
-    return _sending("send-mail", Topic.MAIL_COMMANDS, Topic.MAIL_OUTCOMES, perform)
+    return stateless("send-mail", Topic.MAIL_COMMANDS, Topic.MAIL_OUTCOMES, perform, _NAME, batch_size=MESSAGES_AT_ONCE)
 
 
 def send_webhooks(notifier: Notifier) -> Effect[Stateless, WebhookCommands, WebhookOutcomes]:
@@ -34,18 +34,6 @@ def send_webhooks(notifier: Notifier) -> Effect[Stateless, WebhookCommands, Webh
     async def perform(_state: Stateless, command: WebhookCommands) -> tuple[WebhookOutcomes, ...]:
         return (await notifier.send(command),)
 
-    return _sending("send-webhooks", Topic.WEBHOOK_COMMANDS, Topic.WEBHOOK_OUTCOMES, perform)
-
-
-def _sending(name: str, inbox: Topic, journal: Topic, perform: Any) -> Effect[Stateless, Any, Any]:
-    return Effect(
-        name=name,
-        inbox=inbox,
-        journal=journal,
-        state_type=Stateless,
-        initial=Stateless(),
-        perform=perform,
-        recall=recall_by(attrgetter("notification_id")),
-        evolve=unchanged,
-        batch_size=MESSAGES_AT_ONCE,
+    return stateless(
+        "send-webhooks", Topic.WEBHOOK_COMMANDS, Topic.WEBHOOK_OUTCOMES, perform, _NAME, batch_size=MESSAGES_AT_ONCE
     )

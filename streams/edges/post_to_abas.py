@@ -10,14 +10,15 @@ from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import DocumentPosted, DocumentRefused, RecordRefused, RecordSaved, SaveRecord, SubjectKind
 from schemas.records.ledger import DocumentBooked, DocumentNotBooked
 from schemas.topic import Topic
+from streams.domain.customers import creation, sync
+from streams.domain.orders import sales_order
 from streams.domain.output import Output
 from streams.edges.ports import Ledger
-from streams.edges.stateless import Stateless, recall_by, unchanged
+from streams.edges.stateless import Stateless, stateless
 from streams.tasks.processor import Effect
 
 AGENT = "post-to-abas"
-_CUSTOMERS = frozenset({"customer", "customer_change"})
-SALES_ORDER = "sales_order"
+_CUSTOMERS = frozenset({creation.KIND, sync.KIND})
 PostChecked = Callable[[ErpCommands, str], Awaitable[ErpOutcomes]]
 
 # abas takes an ERP licence per running request; two are the default of the reference, so two customers at a time.
@@ -44,16 +45,13 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
         assert post_checked is not None
         return (await post_checked(command, permit),)
 
-    return Effect(
-        name=AGENT,
-        inbox=Topic.ERP_COMMANDS,
-        journal=Topic.ERP_OUTCOMES,
-        state_type=Stateless,
-        initial=Stateless(),
-        perform=perform,
+    return stateless(
+        AGENT,
+        Topic.ERP_COMMANDS,
+        Topic.ERP_OUTCOMES,
+        perform,
+        _name,
         perform_checked=None if post_checked is None else perform_checked,
-        recall=recall_by(_name),
-        evolve=unchanged,
         route=_reply,
         batch_size=COMMANDS_AT_ONCE,
         concurrency=CUSTOMERS_AT_ONCE,
@@ -64,7 +62,7 @@ def _reply(_state: Stateless, outcome: ErpOutcomes) -> tuple[Output, ...]:
     """Report a document, a customer or a sales order to who asked for it, and every posted document to the ledger."""
     if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind in _CUSTOMERS:
         return (Output(Topic.CUSTOMERS_INBOX, outcome),)
-    if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind == SALES_ORDER:
+    if isinstance(outcome, RecordSaved | RecordRefused) and outcome.kind == sales_order.KIND:
         return (Output(Topic.ORDERS_INBOX, outcome),)
     if not isinstance(outcome, DocumentPosted | DocumentRefused):
         return ()

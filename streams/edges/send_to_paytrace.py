@@ -38,12 +38,11 @@ from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
 from streams.domain.output import Output
+from streams.domain.subscriptions.decider import REQUEST_PREFIX
 from streams.edges.ports import Gateway
 from streams.tasks.processor import Effect
 
 NAME = "send-to-paytrace"
-# Requests of agent run-subscriptions, whose outcomes go back there.
-OF_SUBSCRIPTIONS = "subscription/"
 # What a crash can make us look up again.
 CALLS_AT_ONCE = 5
 # What a person at abas reads of a call that waits; the dead letters keep all of it.
@@ -281,7 +280,7 @@ def route(_state: Subject, event: GatewayOutcomes) -> tuple[Output, ...]:
 
 
 def _is_of_subscription(record: Record) -> bool:
-    return getattr(record, "payment_request_id", "").startswith(OF_SUBSCRIPTIONS)
+    return getattr(record, "payment_request_id", "").startswith(REQUEST_PREFIX)
 
 
 def _run_charge_ended(event: GatewayCallDone | GatewayCallRefused) -> RunChargeEnded:

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 from schemas.failures import Unavailable
 from schemas.records import Record
+from schemas.topic import Topic
+from streams.tasks.processor import Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,28 @@ class Stateless:
     """The state of an agent that keeps none: what was done is the other side's own knowledge, looked up each time."""
 
 
-Recall: TypeAlias = Callable[[Sequence[Record]], Callable[[Stateless, Any], Awaitable[tuple[Any, ...]]]]
+Perform: TypeAlias = Callable[[Stateless, Any], Awaitable[tuple[Any, ...]]]
+
+
+def stateless(
+    name: str, inbox: Topic, journal: Topic, perform: Perform, name_of: Callable[[Any], str], **more: Any
+) -> Effect[Stateless, Any, Any]:
+    """Return the work of an agent that answers each command by one outcome and keeps no state.
+
+    Shapes: name_of gives what a command and its outcome have in common; more is what else an Effect takes.
+    Errors: a replay raises Unavailable when the journal holds no outcome of a command.
+    """
+    return Effect(
+        name=name,
+        inbox=inbox,
+        journal=journal,
+        state_type=Stateless,
+        initial=Stateless(),
+        perform=perform,
+        recall=lambda events: _recalled(events, name_of),
+        evolve=unchanged,
+        **more,
+    )
 
 
 def unchanged(state: Stateless, _event: Record) -> Stateless:
@@ -23,22 +46,13 @@ def unchanged(state: Stateless, _event: Record) -> Stateless:
     return state
 
 
-def recall_by(name_of: Callable[[Any], str]) -> Recall:
-    """Return the recall of an agent that answers each command by one outcome.
+def _recalled(events: Sequence[Record], name_of: Callable[[Any], str]) -> Perform:
+    by_name = {name_of(event): event for event in events}
 
-    Shapes: name_of gives what a command and its outcome have in common.
-    Errors: the recalled work raises Unavailable when the journal holds no outcome of a command.
-    """
+    async def perform(_state: Stateless, command: Any) -> tuple[Any, ...]:
+        name = name_of(command)
+        if name not in by_name:
+            raise Unavailable(f"the journal holds no outcome of {name}")
+        return (by_name[name],)
 
-    def recall(events: Sequence[Record]) -> Callable[[Stateless, Any], Awaitable[tuple[Any, ...]]]:
-        by_name = {name_of(event): event for event in events}
-
-        async def perform(_state: Stateless, command: Any) -> tuple[Any, ...]:
-            name = name_of(command)
-            if name not in by_name:
-                raise Unavailable(f"the journal holds no outcome of {name}")
-            return (by_name[name],)
-
-        return perform
-
-    return recall
+    return perform

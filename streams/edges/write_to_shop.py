@@ -13,7 +13,7 @@ from schemas.records.by_topic import ShopCommands, ShopOutcomes
 from schemas.topic import Topic
 from streams.domain.output import Output
 from streams.edges.ports import ShopWriter
-from streams.edges.stateless import Stateless, recall_by, unchanged
+from streams.edges.stateless import Stateless, stateless
 from streams.tasks.processor import Effect
 
 # What a crash can make us look up again.
@@ -29,15 +29,12 @@ def write_to_shop(writer: ShopWriter) -> Writes:
     async def perform(_state: Stateless, command: ShopCommands) -> tuple[ShopOutcomes, ...]:
         return (await writer.write(command),)
 
-    return Effect(
-        name="write-to-shop",
-        inbox=Topic.SHOP_COMMANDS,
-        journal=Topic.SHOP_OUTCOMES,
-        state_type=Stateless,
-        initial=Stateless(),
-        perform=perform,
-        recall=recall_by(attrgetter("command_id")),
-        evolve=unchanged,
+    return stateless(
+        "write-to-shop",
+        Topic.SHOP_COMMANDS,
+        Topic.SHOP_OUTCOMES,
+        perform,
+        attrgetter("command_id"),
         route=lambda _state, outcome: (Output(Topic.ORDERS_INBOX, outcome),),
         batch_size=WRITES_AT_ONCE,
     )

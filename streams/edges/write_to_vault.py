@@ -19,7 +19,7 @@ from schemas.topic import Topic
 from streams.domain.output import Output
 from streams.edges.opening import SUBJECT_ERASED
 from streams.edges.ports import VaultWriter
-from streams.edges.stateless import Stateless, recall_by, unchanged
+from streams.edges.stateless import Stateless, stateless
 from streams.edges.subject_keys import SubjectKeys
 from streams.tasks.processor import Effect
 
@@ -51,15 +51,12 @@ def write_to_vault(writer: VaultWriter, open_keys: Callable[[], SubjectKeys]) ->
             return (refused,)
         return (await writer.change(replace(command, person=plain)),)
 
-    return Effect(
-        name=AGENT,
-        inbox=Topic.VAULT_COMMANDS,
-        journal=Topic.VAULT_OUTCOMES,
-        state_type=Stateless,
-        initial=Stateless(),
-        perform=perform,
-        recall=recall_by(attrgetter("data_subject")),
-        evolve=unchanged,
+    return stateless(
+        AGENT,
+        Topic.VAULT_COMMANDS,
+        Topic.VAULT_OUTCOMES,
+        perform,
+        attrgetter("data_subject"),
         route=lambda _state, outcome: (Output(Topic.CUSTOMERS_INBOX, outcome),),
         batch_size=WRITES_AT_ONCE,
     )

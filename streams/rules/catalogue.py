@@ -369,20 +369,14 @@ def payments_policy(mapping: str, codes: str) -> PaymentsPolicy:
 
 
 @lru_cache(maxsize=16)
-def customers_policy(mapping: str) -> AccountMapping:
-    """Return the policy of link-customers from the text of its rules; raises FileInvalid."""
-    return account_mapping(mapping, ACCOUNT_MAPPING.name)
-
-
-@lru_cache(maxsize=16)
 def requests_policy(text: str) -> RequestsPolicy:
     """Return the policy of decide-payment-requests from the text of its rules; raises FileInvalid."""
     return _payment_requests(text, PAYMENT_REQUESTS.name)
 
 
 @lru_cache(maxsize=16)
-def ledger_policy(mapping: str) -> AccountMapping:
-    """Return the policy of keep-ledger from the text of its rules; raises FileInvalid."""
+def mapping_policy(mapping: str) -> AccountMapping:
+    """Return the policy of keep-ledger and link-customers from the text of the mapping; raises FileInvalid."""
     return account_mapping(mapping, ACCOUNT_MAPPING.name)
 
 

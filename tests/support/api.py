@@ -256,7 +256,11 @@ def installation(
     commands, rows = Scripted(), Rows()
     reports = Reports(lambda: rows, day_zone="America/New_York", own=None, page_size=2, max_page_size=50, now=now)
     once = Once(commands, folder / "api" / "requests.sqlite", now)
-    audits = [AuditFound([entry(number) for number in range(5)], ["whole   a/0  5 commands  00"], [], "a\n", "{}\n")]
+    audits = [
+        AuditFound(
+            [entry(number) for number in range(5)], ["whole   a/0  5 commands  00"], [], lambda: "a\n", lambda: "{}\n"
+        )
+    ]
     if provider is None and settings.oidc_issuer:
         provider = Provider(settings, f"{address_of(settings)}{CALLBACK}")
     users = UsersWays(people, now)

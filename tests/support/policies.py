@@ -33,10 +33,9 @@ from streams.rules.catalogue import (
     PAYMENT_REQUESTS,
     WRITE_OFF_LIMITS,
     alert_policy,
-    customers_policy,
     deposit_policy,
     disputes_policy,
-    ledger_policy,
+    mapping_policy,
     orders_policy,
     payments_policy,
     rates_policy,
@@ -49,8 +48,8 @@ ALERTS = alert_policy(text_of(ALERT_RULES.shipped))
 RECEIVABLES = receivables_policy(
     *(text_of(kind.shipped) for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, ACCOUNT_MAPPING))
 )
-CUSTOMERS = customers_policy(text_of(ACCOUNT_MAPPING.shipped))
-LEDGER = ledger_policy(text_of(ACCOUNT_MAPPING.shipped))
+CUSTOMERS = mapping_policy(text_of(ACCOUNT_MAPPING.shipped))
+LEDGER = mapping_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 DISPUTES = disputes_policy(*(text_of(kind.shipped) for kind in (DISPUTE_DEADLINES, ACCOUNT_MAPPING)))
 PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES)))

@@ -24,8 +24,6 @@ class AccountBalanceRow:
 
 def project(record: Any, at: Coordinates) -> tuple[AccountBalanceRow, ...]:
     """Return the one row of a balance."""
-    if not isinstance(record, AccountBalanceObserved):
-        return ()
     return (
         AccountBalanceRow(
             account=record.erp_account,

@@ -1,1 +1,1 @@
-"""fct_charge_holds: its columns and the function that fills it."""
+"""fct_customer_links: its columns and the function that fills it."""

@@ -49,8 +49,6 @@ class CustomerValueRow:
 
 def project(record: Any, at: Coordinates) -> tuple[CustomerValueRow, ...]:
     """Return one row for each field of the record."""
-    if not isinstance(record, VALUE_RECORDS):
-        return ()
     fields: tuple[str, ...] = ()
     stands, why, detail, is_waiting, decided_by, reason = "", "", "", 0, "", ""
     match record:

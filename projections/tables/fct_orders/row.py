@@ -78,15 +78,12 @@ class OrderRow:
 
 def project(record: Any, at: Coordinates) -> tuple[OrderRow, ...]:
     """Return one row for each step."""
-    step = STEPS.get(type(record))
-    if step is None:
-        return ()
     status, reference, minor, detail = _told(record)
     return (
         OrderRow(
             record_type=type(record).__name__,
             shop_order=getattr(record, "shop_order", None) or record.natural_key,
-            step=step,
+            step=STEPS[type(record)],
             status=status,
             reference=reference,
             paytrace_transaction_id=getattr(record, "paytrace_transaction_id", ""),

@@ -31,8 +31,6 @@ class PaymentMethodRow:
 
 def project(record: Any, at: Coordinates) -> tuple[PaymentMethodRow, ...]:
     """Return one row for each."""
-    if not isinstance(record, PaymentMethodChanged):
-        return ()
     return (
         PaymentMethodRow(
             data_subject=record.data_subject,

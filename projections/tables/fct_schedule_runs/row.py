@@ -36,8 +36,6 @@ class ScheduleRunRow:
 
 def project(record: Any, at: Coordinates) -> tuple[ScheduleRunRow, ...]:
     """Return one row for each."""
-    if not isinstance(record, SCHEDULE_RECORDS):
-        return ()
     begun = record if isinstance(record, ScheduleRunBegun) else None
     ended = record if isinstance(record, ScheduleRunEnded) else None
     defined = record if isinstance(record, ScheduleDefined) else None

@@ -103,12 +103,12 @@ def _not_released(state: State, event: ProposalRejected | ProposalExpired) -> tu
     why = "nobody approved it in time"
     if isinstance(event, ProposalRejected):
         why = f"{event.rejected_by} rejected it: {event.reason}"
-    told = PaymentRequestNotReleased(
+    refused = PaymentRequestNotReleased(
         payment_request_id=str(json.loads(proposal.command)["payment_request_id"]),
         message=why,
         occurred_at=event.occurred_at,
     )
-    return (Output(Topic.GATEWAY_INBOX, told),)
+    return (Output(Topic.GATEWAY_INBOX, refused),)
 
 
 def _proposed(state: State, asked: ProposeCommand | AskForApproval) -> tuple[Event, ...]:

@@ -281,8 +281,8 @@ def _noted_as(customer: Customer, noted: CustomerNoted) -> tuple[Event, ...]:
     after = _evolve_customer(customer, noted)
     if after == customer:
         return ()
-    told = (_values_for(after, follower, noted.occurred_at) for follower in sorted(after.followers))
-    return (noted, *_outcome(after, noted.data_subject, noted.occurred_at), *told)
+    values = (_values_for(after, follower, noted.occurred_at) for follower in sorted(after.followers))
+    return (noted, *_outcome(after, noted.data_subject, noted.occurred_at), *values)
 
 
 def _hint(event: CustomerNoted, token: str, holds: bool) -> CustomerHinted:
@@ -311,7 +311,7 @@ def _follow(event: CustomerLinked | CustomerUnlinked, holds: bool) -> CustomerFo
 
 
 def _followed(customer: Customer, record: CustomerFollowed) -> tuple[Event, ...]:
-    """Note who follows a customer of abas; whoever begins to is told what it shows, where it was seen."""
+    """Note who follows a customer of abas; whoever begins to gets what it shows, where it was seen."""
     if (record.follower in customer.followers) == record.holds:
         return ()
     is_told = record.holds and customer.side is CustomerSide.ERP

@@ -35,16 +35,16 @@ def changes(customer: Customer, seen: VaultCustomerObserved) -> Iterator[Payment
         if now == before:
             continue
         change = MethodChange.ADDED if before is None else MethodChange.REMOVED if now is None else MethodChange.CHANGED
-        told = now or before or Card()
+        card = now or before or Card()
         yield PaymentMethodChanged(
             data_subject=seen.data_subject,
             vault_customer_id=seen.vault_customer_id,
             change=change,
             method=method,
-            card_brand=told.brand,
-            card_last_four=told.last_four,
-            card_expires_on=told.expires_on,
-            card_fingerprint=told.fingerprint,
+            card_brand=card.brand,
+            card_last_four=card.last_four,
+            card_expires_on=card.expires_on,
+            card_fingerprint=card.fingerprint,
             was_last_four=None if before is None else before.last_four,
             was_expires_on=None if before is None else before.expires_on,
             occurred_at=seen.observed_at,

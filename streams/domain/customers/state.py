@@ -57,13 +57,13 @@ class Field:
     """A value that both sides hold.
 
     Shapes: agreed is what abas and PayTrace showed when both were the same; asked is what owner and other side showed
-            when the other side was asked last; told is the conflict as published; decided is whose value stands by a
-            person's word, as long as that side shows it.
+            when the other side was asked last; published is the conflict as it was published; decided is whose value
+            stands by a person's decision, as long as that side shows it.
     """
 
     agreed: tuple[str, str] | None = None
     asked: tuple[str, str] | None = None
-    told: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
     decided: CustomerSide | None = None
     decided_digest: str = ""
 

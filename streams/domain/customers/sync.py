@@ -47,7 +47,7 @@ Event: TypeAlias = CustomerValueDiffers | CustomerValueAgreed | CustomerValuesAs
 
 
 def flow(customer: Customer, mapping: AccountMapping, at: datetime) -> Iterator[Event]:
-    """Yield what is asked of a side, conflicts that are news, and the end of those that were told.
+    """Yield what is asked of a side, conflicts that are news, and the end of those that were published.
 
     Ensures: asked again of the state that this leads to, it yields nothing.
     """
@@ -61,12 +61,12 @@ def flow(customer: Customer, mapping: AccountMapping, at: datetime) -> Iterator[
         if not own:
             continue
         if is_same(customer, field):
-            if known.told or known.asked is not None:
+            if known.published or known.asked is not None:
                 yield CustomerValueAgreed(**_about(customer), field=field, occurred_at=at)
             continue
         conflict = None if known.decided else _conflict(known, owner, own, other)
         waits = conflict is not None and mapping.customers.conflict == "ask"
-        if conflict is not None and (conflict.value, own, other) != known.told:
+        if conflict is not None and (conflict.value, own, other) != known.published:
             yield CustomerValueDiffers(
                 **_about(customer),
                 abas_customer_id=customer.linked_to,
@@ -211,9 +211,9 @@ def evolved(
             return _answered(customer, event.side)
         case CustomerValueDiffers():
             own, other = (shown(customer, event.field, side) for side in (event.owner, _other(event.owner)))
-            return _with(customer, event.field, told=(event.why.value, own, other))
+            return _with(customer, event.field, published=(event.why.value, own, other))
         case CustomerValueAgreed():
-            return _with(customer, event.field, told=(), asked=None)
+            return _with(customer, event.field, published=(), asked=None)
         case CustomerValueDecided():
             return _with(customer, event.field, decided=event.side, decided_digest=event.value_digest, asked=None)
 

@@ -59,8 +59,8 @@ from schemas.values.replacing import replace
 from streams.domain.orders.evolving import Event, evolve
 from streams.domain.orders.fulfilment import AGENT, follow
 from streams.domain.orders.policy import Policy
+from streams.domain.orders.progress import Wait, wait_of
 from streams.domain.orders.sales_order import KIND as SALES_ORDER
-from streams.domain.orders.standing import Wait, wait_of
 from streams.domain.orders.state import INITIAL, State
 from streams.domain.output import Output
 

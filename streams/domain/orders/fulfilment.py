@@ -1,6 +1,6 @@
 """What is done about an order, by all that is known of it: the saga, as one pure step after each fact.
 
-What is wanted follows from the facts alone (standing.py), and what was asked before is remembered, so each thing is
+What is wanted follows from the facts alone (progress.py), and what was asked before is remembered, so each thing is
 asked once, whatever the order and however often its facts come. Nothing is taken back here: a status that the shop got
 is followed by another one, and money that went wrong waits for a person.
 """
@@ -8,6 +8,7 @@ is followed by another one, and money that went wrong waits for a person.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 
@@ -19,6 +20,7 @@ from schemas.records.orders import (
     OrderPaymentStatus,
     OrderWaitEnded,
     OrderWaiting,
+    OrderWaitReason,
     ShopWriteKind,
     WriteToShop,
 )
@@ -26,8 +28,8 @@ from schemas.values.money import shown
 from schemas.values.references import payment_token
 from streams.domain.orders.evolving import Event, evolve
 from streams.domain.orders.policy import Milestone, Policy
+from streams.domain.orders.progress import Money, Order, Wait, customer_of, is_paid, milestone_of, money_of, wait_of
 from streams.domain.orders.sales_order import Unmapped, rows_of, sales_order
-from streams.domain.orders.standing import Money, Order, customer_of, is_paid, milestone_of, money_of, wait_of
 from streams.domain.orders.state import State
 
 AGENT = "fulfil-orders"
@@ -41,6 +43,7 @@ _FROM: dict[Milestone, tuple[str, ...]] = {
     "refunded": ("pending", "on-hold", "processing", "failed", "completed", "cancelled"),
 }
 _NOTED: tuple[Milestone, ...] = ("declined", "returned", "voided")
+_WAITS_FOR_CUSTOMER = (OrderWaitReason.CUSTOMER_UNKNOWN, OrderWaitReason.CUSTOMER_CONTESTED)
 
 
 def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
@@ -49,23 +52,38 @@ def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
     Ensures: asked again of the state that it leads to, it yields ().
     """
     events: tuple[Event, ...] = ()
+    now = _Now(policy, at, money_of(state), wait_of(state, policy))
     for step in (_asked, _customer_asked, _payer_named, _sales_order_asked, _money_named, _written, _waiting):
-        found = tuple(step(state, policy, at))
-        events += found
-        state = reduce(evolve, found, state)
+        found = tuple(step(state, now))
+        if found:
+            events += found
+            state = reduce(evolve, found, state)
+            now = replace(now, waits=wait_of(state, policy))  # money is where it was, whatever was asked
     return events
 
 
-def _asked(state: State, _policy: Policy, at: datetime) -> Iterator[Event]:
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What all steps look at: the rules, the instant, where the money is, and what the order waits for."""
+
+    policy: Policy
+    at: datetime
+    money: Money
+    waits: Wait | None
+
+
+def _asked(state: State, now: _Now) -> Iterator[Event]:
     """Ask PayTrace's side what is proved of each transaction that the order names."""
     order = _ours(state)
     for one in order.transactions if order is not None else ():
         transaction = one.paytrace_transaction_id
         if transaction not in state.asked_payments and order is not None:
-            yield OrderPaymentAsked(paytrace_transaction_id=transaction, shop_order=order.shop_order, occurred_at=at)
+            yield OrderPaymentAsked(
+                paytrace_transaction_id=transaction, shop_order=order.shop_order, occurred_at=now.at
+            )
 
 
-def _customer_asked(state: State, _policy: Policy, at: datetime) -> Iterator[Event]:
+def _customer_asked(state: State, now: _Now) -> Iterator[Event]:
     """Ask which customer of abas the buyer is."""
     order = _ours(state)
     if order is None:
@@ -77,19 +95,19 @@ def _customer_asked(state: State, _policy: Policy, at: datetime) -> Iterator[Eve
         email_digest=order.email_digest,
         name_digest=order.name_digest,
         place_digest=order.place_digest,
-        occurred_at=state.asked_customer.occurred_at if state.asked_customer is not None else at,
+        occurred_at=state.asked_customer.occurred_at if state.asked_customer is not None else now.at,
     )
     if asked != state.asked_customer:
         yield asked
 
 
-def _payer_named(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
+def _payer_named(state: State, now: _Now) -> Iterator[Event]:
     """Tell each payment of the order its customer, or ask for it."""
     order = _ours(state)
-    if order is None or (wait_of(state, policy) is not None and not _waits_for_customer(state, policy)):
+    if order is None or (now.waits is not None and now.waits.reason not in _WAITS_FOR_CUSTOMER):
         return
     customer = customer_of(state)
-    for payment in money_of(state).best:
+    for payment in now.money.best:
         known = state.payers.get(payment.paytrace_transaction_id)
         if known is None or (customer is not None and known.abas_customer_id != customer):
             yield OrderPayerNamed(
@@ -97,44 +115,36 @@ def _payer_named(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
                 paytrace_transaction_id=payment.paytrace_transaction_id,
                 shop_order=order.shop_order,
                 abas_customer_id=customer,
-                occurred_at=at,
+                occurred_at=now.at,
             )
 
 
-def _waits_for_customer(state: State, policy: Policy) -> bool:
-    waits = wait_of(state, policy)
-    return waits is not None and waits.reason.value.startswith("CUSTOMER_")
-
-
-def _sales_order_asked(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
+def _sales_order_asked(state: State, now: _Now) -> Iterator[Event]:
     """Ask abas for the sales order, or for what the shop changed of it since."""
     order, customer = _ours(state), customer_of(state)
     if order is None or customer is None or state.is_left_out:
         return
-    money = money_of(state)
-    waits = wait_of(state, policy)
-    is_wanted = is_paid(order, money, policy) or (_AMOUNT_TAKEN in state.taken and money.captured_minor > 0)
-    if waits is not None or not (is_wanted or state.sales_order is not None) or policy.sales_orders == "never":
+    policy, money = now.policy, now.money
+    is_amount_taken = OrderWaitReason.AMOUNT_DIFFERS in state.taken
+    is_wanted = is_paid(order, money, policy) or (is_amount_taken and money.captured_minor > 0)
+    if now.waits is not None or not (is_wanted or state.sales_order is not None) or policy.sales_orders == "never":
         return
     rows = rows_of(order, policy)
     if isinstance(rows, Unmapped):
         return
     known = state.sales_order
-    wanted = sales_order(order, rows, customer, known, known.occurred_at if known is not None else at)
+    wanted = sales_order(order, rows, customer, known, known.occurred_at if known is not None else now.at)
     if wanted != known:
-        yield sales_order(order, rows, customer, known, at)
+        yield sales_order(order, rows, customer, known, now.at)
 
 
-_AMOUNT_TAKEN = "AMOUNT_DIFFERS"
-
-
-def _money_named(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
+def _money_named(state: State, now: _Now) -> Iterator[Event]:
     """Tell the customer's account which money is of this order, once the sales order is there or none is to be."""
     order, customer = _ours(state), customer_of(state)
-    if order is None or customer is None or not (state.saved is not None or policy.sales_orders == "never"):
+    if order is None or customer is None or not (state.saved is not None or now.policy.sales_orders == "never"):
         return
     number = state.saved.erp_number if state.saved is not None else None
-    for payment in money_of(state).best:
+    for payment in now.money.best:
         known = state.money.get(payment.paytrace_transaction_id)
         is_news = known is None or known.order_number != number
         if is_news and payment.status is OrderPaymentStatus.CAPTURED:
@@ -143,18 +153,18 @@ def _money_named(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
                 paytrace_transaction_id=payment.paytrace_transaction_id,
                 shop_order=order.shop_order,
                 order_number=number,
-                occurred_at=at,
+                occurred_at=now.at,
             )
 
 
-def _written(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
+def _written(state: State, now: _Now) -> Iterator[Event]:
     """Write into the shop how far the money is proved: the status once for each milestone, and why where it failed."""
     order = _ours(state)
     if order is None or state.is_left_out or state.is_gone:
         return
-    money = money_of(state)
+    money = now.money
     milestone = milestone_of(money)
-    status = policy.statuses.get(milestone, "") if milestone is not None else ""
+    status = now.policy.statuses.get(milestone, "") if milestone is not None else ""
     if milestone is None or not status or _is_in_doubt(money):
         return
     proof = money.best[-1]
@@ -162,9 +172,9 @@ def _written(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
     if name in state.writes:
         return
     text = _in_words(milestone, money, order, proof.detail)
-    yield _write(order, name, ShopWriteKind.STATUS, text, at, status, _FROM[milestone])
+    yield _write(order, name, ShopWriteKind.STATUS, text, now.at, status, _FROM[milestone])
     if milestone in _NOTED:
-        yield _write(order, f"{name}:note", ShopWriteKind.NOTE, text, at)
+        yield _write(order, f"{name}:note", ShopWriteKind.NOTE, text, now.at)
 
 
 def _is_in_doubt(money: Money) -> bool:
@@ -208,17 +218,17 @@ def _write(
     )
 
 
-def _waiting(state: State, policy: Policy, at: datetime) -> Iterator[Event]:
+def _waiting(state: State, now: _Now) -> Iterator[Event]:
     """Report why the order does not go on, or that it does again."""
-    waits, known = wait_of(state, policy), state.waits
+    waits, known = now.waits, state.waits
     if waits is None:
         if known is not None:
-            yield OrderWaitEnded(shop_order=known.shop_order, occurred_at=at)
+            yield OrderWaitEnded(shop_order=known.shop_order, occurred_at=now.at)
         return
     if known is None or (known.reason, known.detail) != (waits.reason, waits.detail):
         name = known.shop_order if known is not None else _name_of(state)
         if name:
-            yield OrderWaiting(shop_order=name, reason=waits.reason, detail=waits.detail, occurred_at=at)
+            yield OrderWaiting(shop_order=name, reason=waits.reason, detail=waits.detail, occurred_at=now.at)
 
 
 def _name_of(state: State) -> str:

@@ -616,7 +616,7 @@ def _to_orders(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     if not isinstance(event, News) or not state.orders:
         return ()
     amounts = (state.authorized_minor, state.captured_minor, state.refunded_minor)
-    told = reports(
+    found = reports(
         event,
         state.orders,
         state.revision,
@@ -625,7 +625,7 @@ def _to_orders(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
         state.currency,
         ", ".join(sorted(state.ended_because)),
     )
-    return tuple(Output(Topic.ORDERS_INBOX, report) for report in told)
+    return tuple(Output(Topic.ORDERS_INBOX, report) for report in found)
 
 
 def _charges_held(found: NextStepFound) -> tuple[Output, ...]:
@@ -674,9 +674,9 @@ def _to_subscriptions(state: State, event: PaymentsEvents) -> tuple[Output, ...]
     step, code, meaning, again_on = NextStep.UNKNOWN, "", "", None
     match event:
         case PaymentCaptured():
-            seen, on = PaymentSeen.CAPTURED, event.value_on or business_day(event.occurred_at)
+            seen, on = PaymentSeen.CAPTURED, _value_on(event)
         case CaptureReversed():
-            seen, on = PaymentSeen.REVERSED, event.value_on or business_day(event.occurred_at)
+            seen, on = PaymentSeen.REVERSED, _value_on(event)
         case PaymentStatusUnrecognized() if state.may_take_money:
             seen, on = PaymentSeen.UNCLEAR, business_day(event.occurred_at)
         case NextStepFound() if event.code_kind in _FAILURES and Fact.REFUND_ISSUED not in state.facts:

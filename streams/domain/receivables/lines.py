@@ -14,7 +14,7 @@ from schemas.values.money import Money
 from schemas.values.replacing import replace
 from schemas.values.shares import shares_of
 from streams.domain.accounts import Account, AccountMapping, Facts, Unmapped
-from streams.domain.booking import Part, payer_money_role, split_by_category
+from streams.domain.booking import Part, account_of, payer_money_role, split_by_category
 from streams.domain.receivables.account import Entry
 from streams.domain.receivables.categories import Shares
 
@@ -115,9 +115,9 @@ def _parts(
     if known:
         weights = [(name, weight) for name, weight in by_category if name in known]
         divided = zip(weights, shares_of(minor, [weight for _, weight in weights]), strict=True)
-        return tuple(Part(_as_before(known[name]), share, name) for (name, _), share in divided if share)
+        return tuple(Part(account_of(known[name]), share, name) for (name, _), share in divided if share)
     if before:
-        return (Part(_as_before(before[0]), minor),)
+        return (Part(account_of(before[0]), minor),)
 
     company = mapping.company_of(_merchant(entry)) if _merchant(entry) else company_of(customer)
     if isinstance(company, Unmapped):
@@ -142,10 +142,6 @@ def _whole(
     """Return the account of a line that is not divided by category; the legs of a conversion have one."""
     before = [line for line in reversed_lines if line.role == role][:1]
     return _parts(role, entry, entry, kind, customer, (), mapping, before)[0].account
-
-
-def _as_before(line: DocumentLine) -> Account:
-    return Account(line.account, line.cost_centre, line.tax_code, line.text)
 
 
 def _amount(role: str, entry: Entry) -> Entry:

@@ -388,34 +388,34 @@ class _Question:
 
     def _by_report(self, report: Report, rule: str) -> Finding:
         """Judge a bank line of a deposit that the processor reported."""
-        deposit, told, policy = self._deposit, report.reported, self._books.policy
+        deposit, reported, policy = self._deposit, report.reported, self._books.policy
         if self._gives_back(report):
-            gives_back = f"it names deposit {told.deposit_id} and gives back just what a bank line brought of it"
+            gives_back = f"it names deposit {reported.deposit_id} and gives back just what a bank line brought of it"
             return self._finding(
                 (),
                 BY_GIVING_BACK,
-                deposit_id=told.deposit_id,
+                deposit_id=reported.deposit_id,
                 carried_minor=-deposit.paid_minor,
                 evidence=(gives_back,),
             )
         held = self._held_by(report)
         if isinstance(held, Unclear):
-            detail = f"deposit {told.deposit_id}: {held.why}"
+            detail = f"deposit {reported.deposit_id}: {held.why}"
             return self._break(BreakReason.REPORT_DIFFERS, detail, held.difference_minor)
         is_due = any(line.kind in DUE_KINDS for line in held.lines)
-        whole = held.net_minor if is_due else told.net_minor
+        whole = held.net_minor if is_due else reported.net_minor
         missing = whole - deposit.paid_minor
         is_part = not policy.is_small(missing, whole)
         if is_part and (whole * deposit.paid_minor <= 0 or abs(deposit.paid_minor) > abs(whole)):
-            detail = f"deposit {told.deposit_id} should bring {self._shown(whole)}"
+            detail = f"deposit {reported.deposit_id} should bring {self._shown(whole)}"
             return self._break(BreakReason.REPORT_DIFFERS, detail, missing)
         carried = missing if is_part else 0
         rest = held.net_minor - carried - deposit.paid_minor
         # What the report itself puts into other categories may be any amount; what is missing here may not.
-        unknown = rest if is_due else rest + sum(told.other_parts.values())
-        if not policy.is_small(unknown, max(abs(whole), abs(told.gross_minor or 0))):
+        unknown = rest if is_due else rest + sum(reported.other_parts.values())
+        if not policy.is_small(unknown, max(abs(whole), abs(reported.gross_minor or 0))):
             explained = f"open lines explain {self._shown(held.net_minor)} of {self._shown(whole)}"
-            detail = "; ".join((f"deposit {told.deposit_id}: {explained}", *self._told(told, 0, held.short)))
+            detail = "; ".join((f"deposit {reported.deposit_id}: {explained}", *self._details(reported, 0, held.short)))
             return self._break(BreakReason.REPORT_DIFFERS, detail, rest)
         if len(held.lines) > MOST_LINES:
             detail = f"{counted(len(held.lines), 'line')} in one deposit, at most {MOST_LINES} are matched"
@@ -425,16 +425,16 @@ class _Question:
             f"fee {self._shown(held.fee_minor)}, against {self._shown(deposit.paid_minor)}"
         ]
         if carried:
-            evidence.append(f"a part of deposit {told.deposit_id}: {self._shown(carried)} is still to come")
+            evidence.append(f"a part of deposit {reported.deposit_id}: {self._shown(carried)} is still to come")
         return self._finding(
             tuple(line.line_id for line in held.lines),
             rule,
-            deposit_id=told.deposit_id,
+            deposit_id=reported.deposit_id,
             fee_minor=held.fee_minor,
             tax_minor=held.tax_minor,
             rest_minor=rest,
             carried_minor=carried,
-            evidence=(*evidence, *self._told(told, rest, held.short)),
+            evidence=(*evidence, *self._details(reported, rest, held.short)),
         )
 
     def _gives_back(self, report: Report) -> bool:
@@ -455,8 +455,10 @@ class _Question:
 
     def _held_by(self, report: Report) -> Found | Unclear:
         """Return what a reported deposit holds, or still holds after bank lines have brought parts of it."""
-        told = report.reported
-        due = [line for line in self._books.ordered if line.kind in DUE_KINDS and line.deposit_id == told.deposit_id]
+        reported = report.reported
+        due = [
+            line for line in self._books.ordered if line.kind in DUE_KINDS and line.deposit_id == reported.deposit_id
+        ]
         if due:
             return Found(tuple(due), 0, 0, ())
         if report.bank_lines:
@@ -465,29 +467,29 @@ class _Question:
             line
             for line in self._books.ordered
             if line.kind not in DUE_KINDS
-            and line.deposit_id in (None, told.deposit_id)
+            and line.deposit_id in (None, reported.deposit_id)
             and self._books.key_of[line.line_id] not in self._books.named_batches - {self._key}
-            and self._books.settled_on(line) <= told.reported_on
-            and (line.net_minor < 0 or told.reported_on - self._books.settled_on(line) <= REACH)
+            and self._books.settled_on(line) <= reported.reported_on
+            and (line.net_minor < 0 or reported.reported_on - self._books.settled_on(line) <= REACH)
         ]
         earlier = any(
             not other.bank_lines
-            and other.reported.deposit_id != told.deposit_id
-            and other.reported.reported_on <= told.reported_on
+            and other.reported.deposit_id != reported.deposit_id
+            and other.reported.reported_on <= reported.reported_on
             for other in self._state.reports.values()
         )
-        return lines_of(told, lines, self._books.settled_on, is_first=not earlier)
+        return lines_of(reported, lines, self._books.settled_on, is_first=not earlier)
 
-    def _told(self, told: DepositReportRecorded, rest: int, short: Sequence[str]) -> Iterator[str]:
-        """Yield what a person is told of a deposit: its rest, the categories that have no account, a wrong sum."""
-        name = f"deposit {told.deposit_id}"
-        if told.other_parts:
-            parts = ", ".join(f"{part} {self._shown(minor)}" for part, minor in sorted(told.other_parts.items()))
-            net = self._shown(sum(told.other_parts.values()))
+    def _details(self, reported: DepositReportRecorded, rest: int, short: Sequence[str]) -> Iterator[str]:
+        """Yield what a person reads of a deposit: its rest, the categories that have no account, a wrong sum."""
+        name = f"deposit {reported.deposit_id}"
+        if reported.other_parts:
+            parts = ", ".join(f"{part} {self._shown(minor)}" for part, minor in sorted(reported.other_parts.items()))
+            net = self._shown(sum(reported.other_parts.values()))
             yield f"{name}: net {net} in categories without an account: {parts}"
-        if told.difference_minor:
-            come_to = self._shown(told.net_minor - told.difference_minor)
-            yield f"{name}: its parts come to {come_to}, its net is {self._shown(told.net_minor)}"
+        if reported.difference_minor:
+            come_to = self._shown(reported.net_minor - reported.difference_minor)
+            yield f"{name}: its parts come to {come_to}, its net is {self._shown(reported.net_minor)}"
         if rest:
             yield f"{name}: {self._shown(abs(rest))} {'less' if rest > 0 else 'more'} than its parts explain"
         if short:

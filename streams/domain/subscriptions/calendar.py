@@ -82,18 +82,6 @@ def full_period_before(end: date, frequency: RecurrenceFrequency, anchor_day: in
     return _in_month(end, -months, anchor_day)
 
 
-def share_of(amount_minor: int, part_days: int, whole_days: int) -> int:
-    """Return the part of an amount for some days of a period, in minor units, half up, away from zero.
-
-    Raises: ValueError for a period without days.
-    """
-    if whole_days < 1:
-        raise ValueError("a period has at least one day")
-    product = abs(amount_minor) * part_days
-    rounded = (2 * product + whole_days) // (2 * whole_days)
-    return rounded if amount_minor >= 0 else -rounded
-
-
 def _in_month(day: date, months: int, anchor: int) -> date:
     """Return the anchor's day so many months later, or the last day of that month where it is shorter."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)

@@ -10,6 +10,7 @@ Days come as records: one calendar hears of each new day and passes it on to eve
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import reduce
 from typing import Any, Final, TypeAlias, assert_never
@@ -168,9 +169,12 @@ def _follow(state: State, at: datetime) -> tuple[Event, ...]:
         return ()
     known = tuple(plans(state, state.day))
     vault, day = _vault(state), state.day
-    asked = tuple(_asked(one, vault, day, at) for one in outcomes(state, known, day) if one.charge)
-    state = reduce(evolve, asked, state)
-    return (*asked, *_published(state, known, at))
+    found = outcomes(state, known, day)
+    asked = tuple(_asked(one, vault, day, at) for one in found if one.charge)
+    if asked:
+        state = reduce(evolve, asked, state)
+        found = outcomes(state, known, day)
+    return (*asked, *_published(state, vault, known, found, at))
 
 
 def _asked(one: Outcome, vault: str, day: date, at: datetime) -> RunChargeAsked:
@@ -191,12 +195,12 @@ def _asked(one: Outcome, vault: str, day: date, at: datetime) -> RunChargeAsked:
     )
 
 
-def _published(state: State, known: tuple[Plan, ...], at: datetime) -> tuple[Event, ...]:
-    assert state.day is not None, "asked by _follow"
+def _published(
+    state: State, vault: str, known: tuple[Plan, ...], found: Sequence[Outcome], at: datetime
+) -> tuple[Event, ...]:
     events: list[Event] = []
     seen: set[str] = set()
-    vault = _vault(state)
-    for one in outcomes(state, known, state.day):
+    for one in found:
         key = run_key(one.run.subscription_id, one.run.due_on)
         seen.add(key)
         _add(events, state.runs.get(key), _run(one, vault, at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,7 +16,8 @@ from schemas.records.subscriptions import (
     SubscriptionSet,
     SubscriptionStatus,
 )
-from streams.domain.subscriptions.calendar import due_days, full_period_before, is_known, period_of, share_of
+from schemas.values.exchange import share_of
+from streams.domain.subscriptions.calendar import due_days, full_period_before, is_known, period_of
 from streams.domain.subscriptions.state import State
 
 
@@ -195,18 +197,18 @@ def _of_paytrace(state: State, subscription_id: str, day: date) -> Plan:
             by_day[one.next_on] = one
     end = ended_on(state, subscription_id)
     days = [due_on for due_on in _paytrace_days(by_day, newest, day) if end is None or due_on < end]
-    runs = []
+    runs, shown_on = [], sorted(by_day)
     for due_on in days:
-        told = by_day[max((known for known in by_day if known <= due_on), default=min(by_day))]
+        terms = by_day[shown_on[max(bisect_right(shown_on, due_on) - 1, 0)]]
         runs.append(
             Planned(
                 subscription_id=subscription_id,
                 due_on=due_on,
                 is_of_paytrace=True,
-                merchant=told.merchant,
+                merchant=terms.merchant,
                 abas_customer_id="",
-                amount_minor=told.amount_minor,
-                currency=told.currency,
+                amount_minor=terms.amount_minor,
+                currency=terms.currency,
                 is_paused=is_paused(state, subscription_id, due_on),
                 is_skipped=_is_skipped(state, subscription_id, due_on),
             )

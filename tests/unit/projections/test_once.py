@@ -101,9 +101,7 @@ def test_a_crash_after_any_insert_changes_nothing(store: Store) -> None:
     project(store, messages)
     undisturbed = digests(store)
     assert all(table.rows for table in undisturbed), undisturbed
-    # Tables are stored alike, one after the other: each fourth point will do, and both ends.
-    last = len(FACT_TABLES)
-    for lived in sorted({*range(0, last, 4), 1, last - 1, last}):
+    for lived in range(len(FACT_TABLES) + 1):
         wipe(store)
         batch = Batch(load_progress(store), Codec())
         for message in messages:

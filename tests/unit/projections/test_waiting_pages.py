@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -51,8 +51,8 @@ class Answers(Asking):
     def rows(self, name: str, **given: str) -> Any:
         return {"waiting_with_candidates": tuple(self.found), "open_items_of_a_customer": tuple(ITEMS)}.get(name, ())
 
-    def kept(self, name: str) -> Any:
-        return self.rows(name)
+    def kept(self, name: str, make: Callable[[Any], Any]) -> Any:
+        return make(self.rows(name))
 
 
 def case_of(*rows: dict[str, Any]) -> waiting.Case:

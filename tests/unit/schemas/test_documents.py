@@ -64,6 +64,7 @@ def test_a_command_comes_back_as_it_was(command: Any) -> None:
         (replace(FEE, lines=FEE.lines[:1]), "lines", "make debits and credits in USD equal"),
         (replace(FEE, lines=FEE.lines[::-1]), "lines", FEE_LINES),
         (replace(FEE, lines=(*FEE.lines, FEE.lines[1])), "lines", FEE_LINES),
+        (replace(FEE, lines=(FEE.lines[0], *FEE.lines)), "lines", "make debits and credits in USD equal"),
         (replace(FEE, lines=FEE.lines[1:]), "lines", FEE_LINES),
         (replace(RESERVE, lines=RESERVE.lines[:1]), "lines", "has the lines reserve DEBIT, clearing CREDIT"),
         (

@@ -24,7 +24,7 @@ from streams.agents import DECIDERS
 from streams.edges.notify import send_mail, send_webhooks
 from streams.edges.post_to_abas import post_to_abas
 from streams.edges.send_to_paytrace import send_to_paytrace
-from streams.edges.stateless import Stateless
+from streams.edges.stateless import Stateless, unchanged
 from streams.edges.subject_keys import SubjectKeys
 from streams.edges.write_to_shop import write_to_shop
 from streams.edges.write_to_vault import write_to_vault
@@ -119,7 +119,9 @@ def taken_by(rule: Any) -> Any:
 def test_a_rule_takes_the_union_of_its_topic(processor: AnyProcessor) -> None:
     rule = processor.decide if isinstance(processor, Decider) else as_a(Effect, processor).perform
     assert taken_by(rule) == union(processor.inbox)
-    if processor.state_type is not Stateless:
+    if processor.state_type is Stateless:
+        assert processor.evolve is unchanged
+    else:
         assert taken_by(processor.evolve) == union(processor.journal)
     assert catalog.journal_of(processor.inbox).name == processor.journal
 

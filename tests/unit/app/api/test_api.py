@@ -430,7 +430,7 @@ def test_the_audit_is_listed_newest_first_and_goes_on_where_it_was(house: Instal
 def test_the_page_of_the_audit_shows_foreign_text_as_text(house: Installation) -> None:
     whole, bad = house.audits[0], "<script>alert(1)</script>"
     row = entry(0, who=bad, key=bad, why=bad, before={"event": bad}, after=None)
-    house.audits.append(type(whole)([row], [bad], [bad], "", ""))
+    house.audits.append(type(whole)([row], [bad], [bad], lambda: "", lambda: ""))
     browser = house.browser()
     browser.log_in("viewer-one")
     page = browser.ask("GET", "/audit").text
@@ -443,7 +443,7 @@ def test_a_history_that_is_cut_says_so(house: Installation, key: str) -> None:
     browser = house.browser()
     assert browser.ask("GET", "/v1/audit/verification", key=key).json["is_whole"]
     whole = house.audits[0]
-    house.audits.append(type(whole)([entry(0)], [], ["receivables.inbox.v1/0/1: cut"], "a\n", "{}\n"))
+    house.audits.append(type(whole)([entry(0)], [], ["receivables.inbox.v1/0/1: cut"], lambda: "a\n", lambda: "{}\n"))
     assert not browser.ask("GET", "/v1/audit/verification", key=key).json["is_whole"]
 
 

@@ -34,8 +34,8 @@ from schemas.records.orders import (
     WriteToShop,
 )
 from streams.domain.orders import INITIAL, Event, State, decide, evolve
+from streams.domain.orders.progress import wait_of
 from streams.domain.orders.sales_order import rows_of
-from streams.domain.orders.standing import wait_of
 from tests.support.examples import example
 from tests.support.policies import ORDERS as SHIPPED
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records.subscriptions import RecurrenceFrequency as F
-from streams.domain.subscriptions.calendar import due_days, full_period_before, is_known, period_of, share_of
+from schemas.values.exchange import share_of
+from streams.domain.subscriptions.calendar import due_days, full_period_before, is_known, period_of
 
 
 def days(start: str, frequency: F, count: int, anchor: int | None = None) -> list[str]:
