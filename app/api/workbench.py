@@ -23,17 +23,18 @@ from app.api.people import People
 from app.ingress.problems import Problem
 from projections.console.app import MOUNTED_AT, console_app
 from projections.console.decisions import Person, Result
-from projections.serving.reader import open_reader
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Parameters, SqlReader
 from projections.store.spool import Spool
 from schemas.failures import SaldoError
 
 
-def pages_of(projection: ProjectionSettings, commands: Commands, people: People) -> Starlette:
+def pages_of(
+    projection: ProjectionSettings, commands: Commands, people: People, reader: Callable[[], SqlReader]
+) -> Starlette:
     """Return the pages: the workbench at its own path, and the way to it."""
     bench = console_app(
-        ReopenedReader(lambda: open_reader(projection)),
+        ReopenedReader(reader),
         PeopleDoor(people),
         day_zone=projection.day_zone,
         access_notice=projection.access_notice,

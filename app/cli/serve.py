@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -64,7 +65,7 @@ def _serve_api(port: int | None) -> None:
         settings,
         CliCommands(wait_s=settings.api.command_wait_s),
         audit_found,
-        pages=lambda commands, people, *_: pages_of(settings.projection, commands, people),
+        pages=partial(pages_of, settings.projection),
     )
     say(f"workbench at {address_of(settings.api)}/, API described at /docs")
     asyncio.run(until_stopped(settings, lambda settings, stop: run_api(settings, api, stop)))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
+from functools import partial
 
 from starlette.types import ASGIApp
 
@@ -29,8 +31,8 @@ from schemas.failures import SaldoError
 from schemas.values.clock import utc_now
 
 logger = logging.getLogger(__name__)
-# How a page is put beside the API: it takes what the API stands on.
-Pages = Callable[[Commands, People, Reports, Once, AuditWays], ASGIApp]
+# How pages are put beside the API: they take its commands, its people, and its way to the read side.
+Pages = Callable[[Commands, People, Callable[[], SqlReader]], ASGIApp]
 
 
 def api_of(
@@ -45,8 +47,9 @@ def api_of(
     own = settings.api
     folder = settings.data_dir.absolute() / "api"
     people = People(Access(settings.access, settings.data_dir.absolute()), own, load_secret(folder / "secret"), now)
+    reader = partial(_reader, settings)
     reports = Reports(
-        lambda: _reader(settings),
+        reader,
         day_zone=settings.paytrace.time_zone,
         own=settings.reports_dir,
         page_size=own.page_size,
@@ -60,18 +63,13 @@ def api_of(
 
     def is_ready() -> bool:
         try:
-            reader = _reader(settings)
+            with closing(reader()) as opened:
+                opened.query("SELECT 1")
+            return bool(settings.bootstrap_servers)
         except (SaldoError, OSError):
             return False
-        try:
-            reader.query("SELECT 1")
-            return bool(settings.bootstrap_servers)
-        except SaldoError:
-            return False
-        finally:
-            reader.close()
 
-    mounted = None if pages is None else pages(commands, people, reports, once, audits)
+    mounted = None if pages is None else pages(commands, people, reader)
     api = Api(own, commands, people, reports, once, is_ready, more=more, pages=mounted)
     users.bind(api)
     return api

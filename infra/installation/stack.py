@@ -40,12 +40,14 @@ from projections.serving.endpoint import endpoint_file
 from schemas.files.private_files import write_private
 from streams.log import acls
 from streams.log.cluster import Cluster
-from streams.log.credentials import ADMIN, ROLES, credentials_file
+from streams.log.credentials import ADMIN, PROJECTOR, ROLES, SCHEDULES, credentials_file
 
 PORTS_FILE = "sandbox-ports.json"
 SECRETS_FILE = "ingress-secrets.json"
 PORTS = ("paytrace", "abas", "ingress")
 SANDBOX_USER = "demo123"
+# Schedules run commands, and the projector's console takes decisions of the machine's owner.
+GIVES_COMMANDS = frozenset({PROJECTOR, SCHEDULES})
 # Sections whose secrets a process gets. A sandbox gets all of them: it checks log-ins and signs hooks.
 SECRETS_OF: Mapping[str, frozenset[str]] = {
     "projector": frozenset({"guard", "kafka", "reporting"}),
@@ -285,19 +287,14 @@ class Stack:
         reports = [self._own("source-reports", "run", "source", "reports")] if to_abas else []
         return [
             *workers,
-            # Its console takes decisions of the machine's owner, who signs as an operator.
-            self._own("projector", "run", "projector", env=self._every_log_in(), ready=self._projector_reads),
+            self._own("projector", "run", "projector", ready=self._projector_reads),
             self._own("source-abas", "run", "source", "abas"),
             *reports,
             self._own("source-paytrace", "run", "source", "paytrace"),
             *([self._own("source-rates", "run", "source", "rates")] if self.settings.rates.is_used else []),
             *([self._own("source-shop", "run", "source", "shop")] if self.settings.shop.is_used else []),
             self._own("watch", "run", "watch"),
-            *(
-                [self._own("schedules", "run", "schedules", env=self._every_log_in())]
-                if self.settings.schedules.named
-                else []
-            ),
+            *([self._own("schedules", "run", "schedules")] if self.settings.schedules.named else []),
             self._own("ingress", "serve", "ingress", ready=_listening(self._ingress().port)),
         ]
 
@@ -351,28 +348,22 @@ class Stack:
     def _own_secrets(self, role: str) -> dict[str, str]:
         """Return where a process finds its own Kafka log-in and private key.
 
-        Files of its role, never directories of all.
+        Files of its role, and directories of all only where it gives commands, which have roles of their own.
         """
         if role not in ROLES:
             return {}
-        own = {"SALDO_KEYS_PRIVATE_PATH": str(self.settings.private_key_path(role).absolute())}
         place = self.settings.kafka.credentials_path
         if self.settings.kafka.bootstrap_servers is None:
             place = credentials_dir(self.data_dir)
-        if place is not None:
+        log_in, key = place, self.settings.keys.private_path or self.data_dir / "keys"
+        if role not in GIVES_COMMANDS:
+            key = self.settings.private_key_path(role)
             # The broker may not have written it yet, so whether this is a directory is not asked of the disk.
-            is_ours = place == credentials_dir(self.data_dir)
-            log_in = place / f"{role}.json" if is_ours else credentials_file(place, role)
-            own["SALDO_KAFKA_CREDENTIALS_PATH"] = str(log_in)
-        return own
-
-    def _every_log_in(self) -> dict[str, str]:
-        """Return where a process that gives commands finds the log-ins and keys of their roles."""
-        found = {"SALDO_KEYS_PRIVATE_PATH": str((self.settings.keys.private_path or self.data_dir / "keys").absolute())}
-        place = self.settings.kafka.credentials_path
-        if self.settings.kafka.bootstrap_servers is None:
-            place = credentials_dir(self.data_dir)
-        return found if place is None else {**found, "SALDO_KAFKA_CREDENTIALS_PATH": str(place)}
+            if place is not None:
+                is_ours = place == credentials_dir(self.data_dir)
+                log_in = place / f"{role}.json" if is_ours else credentials_file(place, role)
+        own = {"SALDO_KEYS_PRIVATE_PATH": str(key.absolute())}
+        return own if log_in is None else {**own, "SALDO_KAFKA_CREDENTIALS_PATH": str(log_in)}
 
     def _ports(self) -> dict[str, int]:
         """Ports of sandboxes and ingress: free ones, chosen once and kept, so that clients find them again."""

@@ -9,10 +9,10 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from schemathesis import checks
 
 from app.access.roles import Role
 from tests.support.api import api_in_thread, described, installation
+from tests.support.openapi import CHECKS
 from tests.support.passwords import quick_passwords
 
 pytestmark = pytest.mark.thorough
@@ -38,15 +38,6 @@ BOUNDED = hypothesis_settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-CHECKS = [
-    checks.not_a_server_error,
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_headers_conformance,
-    checks.response_schema_conformance,
-    checks.unsupported_method,
-    checks.negative_data_rejection,
-]
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from tests.support.ingress import (
     settings,
     signed,
 )
+from tests.support.openapi import CHECKS
 from tests.unit.app.ingress.test_app import OBSERVATION, Books
 
 pytestmark = pytest.mark.thorough
@@ -41,15 +42,6 @@ BOUNDED = hypothesis_settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
 )
-CHECKS = [
-    checks.not_a_server_error,
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_headers_conformance,
-    checks.response_schema_conformance,
-    checks.unsupported_method,
-    checks.negative_data_rejection,
-]
 
 
 @pytest.fixture(scope="module")
