@@ -11,11 +11,12 @@ import pytest
 from pydantic import SecretStr
 
 from app.settings.settings import KafkaSettings, Settings
-from infra.installation.stack import Stack
+from infra.installation.stack import GIVES_COMMANDS, Stack
 from schemas import catalog
 from schemas.failures import ContractBroken
 from streams.log.acls import AccessPlan, Permission, grants, permissions, plan, roles_of
 from streams.log.credentials import (
+    PROJECTOR,
     ROLES,
     Credentials,
     credentials_file,
@@ -124,13 +125,23 @@ def test_the_embedded_broker_s_log_in_goes_to_no_other_address(tmp_path: Path) -
     assert settings.kafka_log_in().sasl_username == "saldo-operators"
 
 
-def test_saldo_up_reports_each_process_the_file_of_its_own_role(tmp_path: Path) -> None:
+def test_saldo_up_gives_each_process_the_file_of_its_own_role(tmp_path: Path) -> None:
     specs = {spec.name: spec.env or {} for spec in Stack(Settings(data_dir=tmp_path)).pipeline()}
-    for name, role in {"worker-1": "worker", "projector": "projector", "source-abas": "source-abas"}.items():
+    for name, role in {"worker-1": "worker", "source-abas": "source-abas", "watch": "watch"}.items():
         own = specs[name]["SALDO_KAFKA_CREDENTIALS_PATH"]
         assert own == str(tmp_path / "kafka" / "credentials" / f"{role}.json")
         assert specs[name]["SALDO_KEYS_PRIVATE_PATH"] == str(tmp_path / "keys" / f"{role}.pem")
         assert not [value for value in specs[name].values() if value.endswith(("/credentials", "/keys"))]
+
+
+def test_saldo_up_gives_every_log_in_to_processes_that_give_commands_alone(tmp_path: Path) -> None:
+    """A command is signed as an operator's, next to the process's own records: two roles, one process."""
+    specs = {spec.name: spec.env or {} for spec in Stack(Settings(data_dir=tmp_path)).pipeline()}
+    every = {
+        name for name, env in specs.items() if env.get("SALDO_KAFKA_CREDENTIALS_PATH", "").endswith("/credentials")
+    }
+    assert every == GIVES_COMMANDS & specs.keys()
+    assert PROJECTOR in every
 
 
 def test_a_log_in_for_tls_says_so_in_its_file(tmp_path: Path) -> None:
