@@ -120,6 +120,6 @@ rebuild: setup ## throw away what is derived, show that it comes back identical
 bench-matching: setup ## the matching engine: precision, recall, time and memory beside two baselines
 	$(PY) -m tests.bench.matching
 
-.PHONY: bench-projector
-bench-projector: setup ## the projector's rows/s against a floor of the same run
-	$(PY) -m tests.bench.projector
+.PHONY: bench
+bench: setup ## every path beside its floor and peers: figures, ratios, JSON, docs/performance.md; QUICK=1 for a short one
+	@$(PY) -m tests.bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

@@ -1,4 +1,4 @@
-"""How fast is the ingress, against the least that the same work can cost? Run: python -m tests.bench.ingress [N]
+"""The ingress, against the least that the same work can cost.
 
 The floor is measured in the same run on the same machine: a bare starlette endpoint on the same uvicorn that produces
 the body as it is (acks=all, same broker, same topic settings) and answers after the acknowledgement. What the ingress
@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import os
 import socket
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
@@ -29,61 +28,77 @@ from starlette.routing import Route
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from streams.log.records import partition_for
+from tests.bench.figures import Figure, Run, compared
 from tests.support.ingress import ROW, ingress_in_process, rows, settings, signed
-from tests.support.kafka import TestBroker, client_options, make_topics
+from tests.support.kafka import client_options, make_topics
 from tests.support.worker_process import make_our_topics
 
-BARE = "bench-bare"
+BARE, FLOOR = "bench-bare", "empty endpoint"
 SENDERS = 32
 
 
-def main(count: int) -> None:
-    """Start a broker and both servers, measure each in turns, print both and their ratio."""
-    with tempfile.TemporaryDirectory() as name, TestBroker(Path(name), die_with_parent=True) as broker:
-        address = broker.bootstrap_servers
-        make_our_topics(address)
-        make_topics(address, {BARE: 4})
-        bodies = [json.dumps(rows(ROW | {"transaction_id": 10_000 + number})).encode() for number in range(count)]
-        with ingress_in_process(Path(name), address, settings()) as ingress:
-            ours = (ingress.client.host, ingress.client.port)
-            bare, process = start_bare(address)
-            try:
-                for server in (bare, ours):
-                    asyncio.run(drive(server, bodies[:200], SENDERS))
-                lines = [f"{count} hooks of {len(bodies[0])} bytes"]
-                for senders in (1, SENDERS):
-                    floor, floor_ms = asyncio.run(drive(bare, bodies, senders))
-                    rate, ours_ms = asyncio.run(drive(ours, bodies, senders))
-                    lines += [
-                        f"{senders:3} senders, bare     {floor:7.0f}/s  {show(floor_ms)}",
-                        f"{senders:3} senders, ingress  {rate:7.0f}/s  {show(ours_ms)}",
-                        f"{senders:3} senders, ingress / bare: {rate / floor:.2f}",
-                    ]
-                lines.append(
-                    f"ingress RSS {ingress.rss_bytes / 1e6:.0f} MB, peak {ingress.peak_rss_bytes / 1e6:.0f} MB"
-                )
-            finally:
-                process.kill()
-                process.join()
-    sys.stdout.write("\n".join(lines) + "\n")
+def measure(bootstrap: str, directory: Path, hooks: int, rounds: int) -> list[Figure]:
+    """Send so many hooks to both, in turns, then at half of the ingress' own load."""
+    make_our_topics(bootstrap)
+    make_topics(bootstrap, {BARE: 4})
+    bodies = [json.dumps(rows(ROW | {"transaction_id": 10_000 + number})).encode() for number in range(hooks)]
+    found: dict[str, list[Run]] = {FLOOR: [], "ingress": []}
+    calm: list[float] = []
+    with ingress_in_process(directory, bootstrap, settings()) as ingress:
+        address, process = start_bare(bootstrap)
+        servers = {
+            FLOOR: (address, process.pid),
+            "ingress": ((ingress.client.host, ingress.client.port), ingress.process.pid),
+        }
+        try:
+            for server, _ in servers.values():
+                asyncio.run(drive(server, bodies[:200], SENDERS))
+            for _ in range(rounds):
+                for who, (server, pid) in servers.items():
+                    before = cpu_seconds(pid)
+                    wall_s, _ = asyncio.run(drive(server, bodies, SENDERS))
+                    found[who].append(Run(hooks, wall_s, cpu_seconds(pid) - before))
+            half = statistics.median(run.rate for run in found["ingress"]) / 2
+            _, calm = asyncio.run(drive(servers["ingress"][0], bodies, SENDERS, per_s=half))
+        finally:
+            process.kill()
+            process.join()
+    cuts = statistics.quantiles(calm, n=100)
+    return [
+        *compared("ingress, 32 senders", found, floor=FLOOR, unit="hooks/s", goals={"ingress": ">= 0.4"}),
+        Figure("ingress, half of that load", "p50", cuts[49], "ms"),
+        Figure("ingress, half of that load", "p99", cuts[98], "ms", goal="< 50 ms"),
+    ]
 
 
-def show(latencies_ms: Sequence[float]) -> str:
-    """Median and 99th percentile."""
-    cuts = statistics.quantiles(latencies_ms, n=100)
-    return f"p50 {cuts[49]:6.2f} ms  p99 {cuts[98]:6.2f} ms"
+def cpu_seconds(pid: int | None) -> float:
+    """Processor seconds of another process so far, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def drive(server: tuple[str, int], bodies: Sequence[bytes], senders: int) -> tuple[float, list[float]]:
-    """Send every body once over so many connections; the rate per second, and the milliseconds of each."""
-    queue = list(reversed(requests(bodies)))
+async def drive(
+    server: tuple[str, int], bodies: Sequence[bytes], senders: int, *, per_s: float | None = None
+) -> tuple[float, list[float]]:
+    """Send every body once over so many connections; the seconds it took, and the milliseconds of each.
+
+    With `per_s` they are sent at that pace; a request that had to wait for a free connection counts from when it was
+    due, so that a server which stops for a while does not look quick.
+    """
+    queue = list(reversed(list(enumerate(requests(bodies)))))
     latencies: list[float] = []
+    start = time.perf_counter()
 
     async def send() -> None:
         reader, writer = await asyncio.open_connection(*server)
         while queue:
-            request = queue.pop()
+            number, request = queue.pop()
             began = time.perf_counter()
+            if per_s is not None:
+                due = start + number / per_s
+                if due > began:
+                    await asyncio.sleep(due - began)
+                began = due
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200"), head
@@ -92,9 +107,8 @@ async def drive(server: tuple[str, int], bodies: Sequence[bytes], senders: int) 
             latencies.append((time.perf_counter() - began) * 1000)
         writer.close()
 
-    began = time.perf_counter()
     await asyncio.gather(*(send() for _ in range(senders)))
-    return len(bodies) / (time.perf_counter() - began), latencies
+    return time.perf_counter() - start, latencies
 
 
 def requests(bodies: Sequence[bytes]) -> list[bytes]:
@@ -132,7 +146,3 @@ def serve_bare(address: str, listener: socket.socket) -> None:
     app = Starlette(routes=[Route("/hooks/paytrace", take, methods=["POST"])])
     config = uvicorn.Config(app, http="h11", loop="asyncio", lifespan="off", access_log=False, log_level="warning")
     uvicorn.Server(config).run([listener])
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3000)

@@ -1,15 +1,12 @@
-"""How fast is the projector, against the least that the same work can cost? Run: python -m tests.bench.projector [N]
+"""The projector, against the least that the same work can cost.
 
-The floor is measured in the same run on the same machine: read every message with the bare consumer, and insert the
-very same rows with the bare client. What the projector adds is decoding, high-water marks, rows and positions.
+The floor: read every message with the bare consumer, and insert the very same rows with the bare client. What the
+projector adds is decoding, high-water marks, rows and positions.
 """
 
 from __future__ import annotations
 
-import sys
-import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,35 +25,35 @@ from projections.tables.table import Table
 from schemas.wire.codec import Codec
 from streams.log.ports import Log, Partition
 from streams.log.records import Inbound
-from tests.support.kafka import TestBroker, client_options, make_topics, projector_options
+from tests.bench.figures import Figure, Run, Stopwatch, compared
+from tests.support.kafka import client_options, make_topics, projector_options
 from tests.support.scripted import Script
 
 Blocks = Sequence[tuple[Table[Any], Sequence[Sequence[Any]]]]
 
 
-def main(payment_count: int) -> None:
-    """Fill a broker, measure floor and projector, print both and their ratio."""
-    messages = day(payment_count)
-    with tempfile.TemporaryDirectory() as directory, TestBroker(Path(directory), die_with_parent=True) as broker:
-        root = Path(directory)
-        make_topics(broker.bootstrap_servers, dict.fromkeys(projected_topics(), 4))
-        fill(broker.bootstrap_servers, messages)
-        read_s = bare_read(broker.bootstrap_servers, len(messages))
-        batch = Batch({}, Codec())
-        for message in messages:
-            batch.add(message)
-        insert_s = bare_insert(root / "floor", [(table, columns_of(parts)) for table, parts in batch.parts()])
-        projector_s = project(root / "projector", broker.bootstrap_servers, len(messages))
-    rows, floor_s = batch.tally.rows, read_s + insert_s
-    report = (
-        f"{len(messages)} messages, {rows} rows",
-        f"bare read      {read_s:7.2f} s  {len(messages) / read_s:9.0f} messages/s",
-        f"bare insert    {insert_s:7.2f} s  {rows / insert_s:9.0f} rows/s",
-        f"floor          {floor_s:7.2f} s  {rows / floor_s:9.0f} rows/s",
-        f"projector      {projector_s:7.2f} s  {rows / projector_s:9.0f} rows/s",
-        f"projector / floor in rows/s: {floor_s / projector_s:.2f}",
-    )
-    sys.stdout.write("\n".join(report) + "\n")
+FLOOR = "read and insert"
+
+
+def measure(bootstrap: str, directory: Path, payments: int, rounds: int) -> list[Figure]:
+    """Project the messages of so many payments, in turns with the floor."""
+    messages = day(payments)
+    make_topics(bootstrap, dict.fromkeys(projected_topics(), 4))
+    fill(bootstrap, messages)
+    batch = Batch({}, Codec())
+    for message in messages:
+        batch.add(message)
+    blocks = [(table, columns_of(parts)) for table, parts in batch.parts()]
+    rows = batch.tally.rows
+    found: dict[str, list[Run]] = {FLOOR: [], "projector": []}
+    for number in range(rounds):
+        floor, projector = Stopwatch(), Stopwatch()
+        bare_read(bootstrap, len(messages), floor)
+        bare_insert(directory / f"floor-{number}", blocks, floor)
+        project(directory / f"projector-{number}", bootstrap, len(messages), projector)
+        found[FLOOR].append(floor.run(rows))
+        found["projector"].append(projector.run(rows))
+    return compared("projector", found, floor=FLOOR, unit="rows/s", goals={"projector": ">= 0.5"})
 
 
 class StopWhenStored(ProjectorStatus):
@@ -107,33 +104,29 @@ def fill(bootstrap: str, messages: Sequence[Inbound]) -> None:
         raise RuntimeError("the broker did not take every message")
 
 
-def bare_read(bootstrap: str, message_count: int) -> float:
-    """Seconds to receive every message and look at none."""
+def bare_read(bootstrap: str, message_count: int, watch: Stopwatch) -> None:
+    """Receive every message and look at none."""
     consumer = Consumer({**client_options(bootstrap), "group.id": "bench", "enable.auto.commit": False})
-    began = time.perf_counter()
-    consumer.assign([TopicPartition(topic, number, 0) for topic in projected_topics() for number in range(4)])
-    left = message_count
-    while left > 0:
-        left -= len(consumer.consume(5_000, timeout=1.0))
-    took = time.perf_counter() - began
+    with watch.running():
+        consumer.assign([TopicPartition(topic, number, 0) for topic in projected_topics() for number in range(4)])
+        left = message_count
+        while left > 0:
+            left -= len(consumer.consume(min(5_000, left), timeout=1.0))
     consumer.close()
-    return took
 
 
-def bare_insert(path: Path, blocks: Blocks) -> float:
-    """Seconds to insert rows that are ready, in one block for each table."""
+def bare_insert(path: Path, blocks: Blocks, watch: Stopwatch) -> None:
+    """Insert rows that are ready, in one block for each table."""
     store = open_store(f"chdb://{path}")
     migrate(store)
-    began = time.perf_counter()
-    for table, columns in blocks:
-        store.insert(table.name, table.column_names, columns)
-    took = time.perf_counter() - began
+    with watch.running():
+        for table, columns in blocks:
+            store.insert(table.name, table.column_names, columns)
     store.close()
-    return took
 
 
-def project(path: Path, bootstrap: str, message_count: int) -> float:
-    """Seconds from the projector's start (tables ready) until everything is stored."""
+def project(path: Path, bootstrap: str, message_count: int, watch: Stopwatch) -> None:
+    """Run the projector from its start (tables ready) until everything is stored."""
     settings = ProjectionSettings(
         clickhouse_dsn=f"chdb://{path}",
         bootstrap_servers=bootstrap,
@@ -145,13 +138,7 @@ def project(path: Path, bootstrap: str, message_count: int) -> float:
     stop = threading.Event()
     log = open_log(settings)
     projector = Projector(settings, store, log, StopWhenStored(log, message_count, stop), Codec())
-    began = time.perf_counter()
-    projector.run(stop)
-    took = time.perf_counter() - began
+    with watch.running():
+        projector.run(stop)
     log.close()
     store.close()
-    return took
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4_000)
