@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command_name
 
 from app.output.terminal import say
 
@@ -73,8 +74,12 @@ class _Root(TyperGroup):
             raise
 
 
-def build() -> typer.Typer:
-    """Return the root command with every command registered."""
+def build(only: str | None = None) -> typer.Typer:
+    """Return the root command with every command registered.
+
+    With `only`, the other commands are names with a line of help: typer looks at each parameter of each command before
+    the first of them runs, which takes longer than most commands.
+    """
     app = typer.Typer(
         name="saldo",
         cls=_Root,
@@ -89,7 +94,28 @@ def build() -> typer.Typer:
         module = f"{__name__}.{command}"
         if find_spec(module) is not None:
             import_module(module).register(app)
+    if only is not None:
+        _keep_names_of_others(app, only)
     return app
+
+
+def _keep_names_of_others(app: typer.Typer, only: str) -> None:
+    for command in app.registered_commands:
+        callback = command.callback
+        assert callback is not None, "a command is made of a function"
+        name = command.name or get_command_name(callback.__name__)
+        if name != only:
+            command.name, command.help = name, command.help or callback.__doc__
+            command.callback = _nothing
+    for group in app.registered_groups:
+        if group.name != only:
+            assert group.typer_instance is not None, "add_typer was given one"
+            group.typer_instance.registered_commands.clear()
+            group.typer_instance.registered_groups.clear()
+
+
+def _nothing() -> None:
+    """Stand for a command that this process does not run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -106,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None and command == "sql":
         _leave_secrets_behind()
     try:
-        build()(args=[word for word in words if word != _DEBUG], prog_name="saldo")
+        build(command)(args=[word for word in words if word != _DEBUG], prog_name="saldo")
     except Exception as error:
         if debug:
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,6 +47,8 @@ def probe(
 
     Its head says what was not found. With --measure it holds search_lag_s as measured, and an outcome_wait_s to fit.
     """
+    import asyncio
+
     from app.cli.errors import CannotRun
 
     if out is not None and out.exists():
@@ -71,6 +72,8 @@ def check(
 
     Every name that does not fit is listed, with file and line.
     """
+    import asyncio
+
     settings = _settings().abas.of(company)
     path = profile or settings.profile_path
     asyncio.run(_check(settings, path))

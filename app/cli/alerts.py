@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -137,6 +136,7 @@ def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_regi
 
 def _outcome(way: str, sent: Any, wait_s: float, bootstrap_servers: str | None) -> Any:
     """Return what the agent of this way made of a message; None if nothing in time."""
+    import asyncio
     import time
 
     from schemas import catalog

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +49,8 @@ def paytrace(
     A stop at any moment costs the day at hand: the same command with --resume goes on. Exit code 1 when a row could
     not be read; the others are published all the same.
     """
+    import asyncio
+
     first, last = since.date(), until.date()
     if first > last:
         raise typer.BadParameter(f"--from {first} lies after --to {last}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import time
@@ -94,6 +93,8 @@ def _mapping(data_dir: Path) -> Path:
 
 
 def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | None:
+    import asyncio
+
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -157,6 +158,8 @@ async def _live(
     follow: Callable[[str], Callable[[Underway], None]],
 ) -> PipelineStatus | None:
     """Live the month day by day, and return how the pipeline stands when all has come to rest."""
+    import asyncio
+
     from infra.demo.bank import Bank
     from infra.demo.month import DISPUTED, STAGES
     from infra.demo.plan import CURRENCY, Course, Invoice
@@ -281,7 +284,7 @@ def _wait_for_books(stack: Stack, up: subprocess.Popen[bytes]) -> None:
     import httpx2
 
     from app.cli.errors import CannotRun
-    from projections.serving.endpoint import endpoint_file
+    from projections.serving.settings import endpoint_file
 
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and up.poll() is None:

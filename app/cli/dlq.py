@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -170,6 +169,8 @@ def resume(
 
 
 def _first_of_run(bootstrap_servers: str | None, inbox: str, partition: int) -> ParkedRecord | None:
+    import asyncio
+
     from app.operators import dead_letters
 
     async def work() -> ParkedRecord | None:
@@ -182,6 +183,8 @@ def _first_of_run(bootstrap_servers: str | None, inbox: str, partition: int) -> 
 
 
 def _parked(bootstrap_servers: str | None, inbox: str | None) -> list[ParkedRecord]:
+    import asyncio
+
     from app.operators import dead_letters
 
     async def work() -> list[ParkedRecord]:
@@ -205,6 +208,8 @@ def _find(bootstrap_servers: str | None, inbox: str, partition: int, offset: int
 
 
 def _in_inbox(bootstrap_servers: str | None, inbox: str, partition: int, offset: int) -> ParkedRecord:
+    import asyncio
+
     from app.cli.errors import CannotRun
     from app.operators import dead_letters
 
@@ -247,6 +252,8 @@ def _refuse_unless_unreadable(record: ParkedRecord) -> None:
 
 
 def _ask(bootstrap_servers: str | None, parked: ParkedRecord, request: Callable[[Any], Any]) -> None:
+    import asyncio
+
     from app.operators import dead_letters
 
     def admitted(now: datetime) -> Any:

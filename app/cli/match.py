@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from app.output.terminal import cell, say
 from schemas.values.counting import counted
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from reconcile.files.run import Run
 
 EXIT_UNUSABLE = 2
@@ -63,6 +63,9 @@ def match(
     Matches, evidence, open lines and the bridge are written to DIR.
     """
     # The engine needs the `match` extra; other commands must start without it.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     from app.settings.guard_key import use_guard_key_or_random
     from app.settings.settings import load_settings
     from reconcile.files.errors import MatchFileError
@@ -147,6 +150,8 @@ def _show(console: Console, found: Run, left: Path, right: Path, out: Path, deta
 
 def _bridge(found: Run) -> Table:
     """Return the bridge from the left total to the right one, as money."""
+    from rich.table import Table
+
     from reconcile.files.values import NO_CURRENCY, money
     from reconcile.files.writing import bridge_rows
 

@@ -7,7 +7,6 @@ placeholder words are none (schemas/checks/attribution.py).
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import uuid
@@ -256,6 +255,8 @@ def with_client(
 
     Raises: what the work raises; ContractBroken as connect.
     """
+    import asyncio
+
     from app.operators import decisions
 
     async def run() -> Any:
@@ -285,6 +286,8 @@ def on_the_log(
 
     Raises: what the work raises; ContractBroken as connect.
     """
+    import asyncio
+
     from streams.log import kafka
 
     async def run() -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import asyncio
+
     from app.settings.settings import Settings
 
 
@@ -25,6 +26,8 @@ def settings_of(role: str) -> Settings:
 
 async def until_stopped(settings: Settings, work: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
     """Do the work of a process until SIGTERM or Ctrl-C asks it to stop."""
+    import asyncio
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import shutil
 from contextlib import contextmanager
@@ -54,6 +53,8 @@ def rebuild(
 
 def _agents(settings: Settings, console: Console) -> list[Comparison]:
     """State, journals and what was sent, by deciding every inbox again; then local snapshots are thrown away."""
+    import asyncio
+
     from app.composition.bootstrap import codec, every_processor
     from app.composition.keys import load_ring
     from app.proofs.rebuild import compare_agents

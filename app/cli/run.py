@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -66,6 +65,8 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
 
     Each change is reported once.
     """
+    import asyncio
+
     settings = settings_of(f"source-{name.value}")
     from app.composition import bootstrap
 
@@ -116,6 +117,8 @@ def watch() -> None:
 
     One is enough; one on each machine that runs workers or sources sees them all.
     """
+    import asyncio
+
     settings = settings_of(WATCH)
     from app.composition import bootstrap
 
@@ -128,6 +131,8 @@ def schedules() -> None:
 
     One for an installation.
     """
+    import asyncio
+
     settings = settings_of(SCHEDULES)
     from app.composition import bootstrap
 

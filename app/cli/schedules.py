@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,6 +83,8 @@ def close_day(
 
 def _history(bootstrap_servers: str | None) -> History:
     """Return every schedule that the topic knows."""
+    import asyncio
+
     from app.schedules.history import History
     from schemas.records.schedules import ScheduleDefined, ScheduleRunBegun, ScheduleRunEnded
     from schemas.topic import Topic

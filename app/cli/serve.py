@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -50,6 +49,8 @@ def serve(
 
 
 def _serve_api(port: int | None) -> None:
+    import asyncio
+
     from app.api.workbench import pages_of
     from app.cli.audit import audit_found
     from app.cli.forms import CliCommands
@@ -72,6 +73,8 @@ def _serve_api(port: int | None) -> None:
 
 
 def _serve_ingress(port: int | None) -> None:
+    import asyncio
+
     from app.cli.connection import why_nobody_listens
     from app.composition.bootstrap import run_ingress, wait_for_topics
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -48,6 +47,8 @@ def write(
     When one line is bad, every bad one is listed and nothing is written. The event id comes from the content, so
     writing a file again adds copies that readers count once.
     """
+    import asyncio
+
     from app.cli.errors import CannotRun
     from app.settings.settings import load_settings
     from app.topics import writing

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.embedded import process
-from streams.tasks.task import Task
+
+if TYPE_CHECKING:
+    from streams.tasks.task import Task
 
 FILE = "tasks.json"
 

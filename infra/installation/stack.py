@@ -36,7 +36,7 @@ from app.topics.own import topics_of
 from infra.embedded.kafka import EmbeddedKafka, credentials_dir
 from infra.embedded.process import free_port
 from infra.embedded.supervisor import ProcessSpec, RestartPolicy
-from projections.serving.endpoint import endpoint_file
+from projections.serving.settings import endpoint_file
 from schemas.files.private_files import write_private
 from streams.log import acls
 from streams.log.cluster import Cluster

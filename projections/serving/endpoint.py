@@ -31,7 +31,7 @@ from projections.console.app import MOUNTED_AT, TokenDoor, console_app
 from projections.console.decisions import Decisions
 from projections.serving.metrics import PROMETHEUS_TEXT, prometheus_text
 from projections.serving.serving import LOOPBACK_NAMES, SpooledResponse, served
-from projections.serving.settings import ProjectionSettings
+from projections.serving.settings import ProjectionSettings, endpoint_file
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
 from schemas.failures import ContractBroken, Unavailable
@@ -41,11 +41,6 @@ logger = logging.getLogger(__name__)
 
 # Port and console token, kept over restarts so that the console's address stays.
 CONSOLE_FILE = "console.json"
-
-
-def endpoint_file(data_dir: Path) -> Path:
-    """Return where the running projector writes its address and token."""
-    return data_dir / "projector.json"
 
 
 def endpoint_app(

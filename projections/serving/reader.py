@@ -14,8 +14,7 @@ from typing import Any
 
 import httpx2
 
-from projections.serving.endpoint import endpoint_file
-from projections.serving.settings import ProjectionSettings
+from projections.serving.settings import ProjectionSettings, endpoint_file
 from projections.store.client import Parameters, SqlReader, open_read_only
 from projections.store.errors import QueryRefused, StoreBusy
 from projections.store.spool import Spool

@@ -68,3 +68,8 @@ class ProjectionSettings(BaseModel):
     def is_embedded(self) -> bool:
         """Whether the store lives inside one process (chDB) rather than in a server."""
         return self.clickhouse_dsn.startswith("chdb:")
+
+
+def endpoint_file(data_dir: Path) -> Path:
+    """Return where the running projector writes its address and token."""
+    return data_dir / "projector.json"

@@ -8,11 +8,13 @@ out; then PayTrace's own zone is used, because that is the zone in which PayTrac
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from schemas.records.payments import TransactionObserved
 from schemas.values.replacing import replace
+
+if TYPE_CHECKING:
+    from schemas.records.payments import TransactionObserved
 
 PAYTRACE_ZONE: Final = ZoneInfo("America/Los_Angeles")
 

@@ -22,9 +22,8 @@ from projections.batches.positions import Progress, store_progress
 from projections.messages.topics import projected_topics
 from projections.projector.rebuild import rebuild
 from projections.projector.writer import run_projector
-from projections.serving.endpoint import endpoint_file
 from projections.serving.reader import EndpointReader, open_reader
-from projections.serving.settings import ProjectionSettings
+from projections.serving.settings import ProjectionSettings, endpoint_file
 from projections.store.client import open_read_only, open_store
 from projections.store.digest import TableDigest, digests
 from projections.store.errors import HistoryGone, QueryRefused, StoreBusy

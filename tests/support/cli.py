@@ -16,7 +16,7 @@ from app.cli import build, main
 
 
 @functools.cache
-def _built() -> Any:
+def _built(_only: str = "") -> Any:
     """The commands, put together once: that takes five times as long as most of them."""
     return typer.main.get_command(build())
 

@@ -14,8 +14,8 @@ import pytest
 
 from projections.batches.lag import Lag, ProjectorStatus
 from projections.reports import questions
-from projections.serving.endpoint import endpoint_file, serve_endpoint
-from projections.serving.settings import ProjectionSettings
+from projections.serving.endpoint import serve_endpoint
+from projections.serving.settings import ProjectionSettings, endpoint_file
 from projections.store.client import Store
 from schemas.failures import ContractBroken, Unavailable
 from streams.log.memory import MemoryLog

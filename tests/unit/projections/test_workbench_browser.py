@@ -12,8 +12,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from projections.serving.endpoint import endpoint_file, serve_endpoint
-from projections.serving.settings import ProjectionSettings
+from projections.serving.endpoint import serve_endpoint
+from projections.serving.settings import ProjectionSettings, endpoint_file
 from projections.store.client import Store
 from tests.support.projecting import fill
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script

@@ -143,7 +143,7 @@ def test_each_family_of_error_has_its_line(error: Exception, line: str, exit_cod
 
 
 def test_a_fault_of_ours_never_shows_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build() -> Callable[..., None]:
+    def build(_only: str) -> Callable[..., None]:
         app = typer.Typer(pretty_exceptions_enable=False)
 
         @app.command()
@@ -236,7 +236,7 @@ def test_a_payers_text_writes_no_line_of_ours_and_moves_no_cursor(capsys: pytest
 
 
 def test_a_line_within_an_error_is_no_line_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build() -> Callable[..., None]:
+    def build(_only: str) -> Callable[..., None]:
         def refuse(**_: object) -> None:
             raise Refused("abas said: no\nsaldo: everything is well\x1b[1A", code="7")
 
