@@ -31,7 +31,7 @@ from streams.tasks.batch import Batch, BreakerOpen, Stop, Verdicts
 from streams.tasks.deciding import BatchDecider
 from streams.tasks.journal import JournalEntry, JournalReader, note
 from streams.tasks.ports import Membership, Observer
-from streams.tasks.processor import Processor, no_reminder
+from streams.tasks.processor import Effect, Processor, no_reminder
 from streams.tasks.progress import Progress
 from streams.tasks.rules import Adopted
 from streams.tasks.stores import StateStore
@@ -124,6 +124,8 @@ class Task(Generic[S]):
         )
         self._lock = asyncio.Lock()
         self._progress: Progress | None = None
+        # Decided and not durable yet: what the next batch is decided on.
+        self._ahead: Batch[S] | None = None
         self._silent = 0
         self._stalled_until = 0.0
         self._stall_s = FIRST_STALL_S
@@ -332,6 +334,8 @@ class Task(Generic[S]):
             changed[entry.key] = self.processor.evolve(state, entry.event)
 
     def _state(self, key: bytes) -> S:
+        if self._ahead is not None and key in self._ahead.states:
+            return self._ahead.states[key]
         state = self._store.get(key)
         return self.processor.initial if state is None else state
 
@@ -373,35 +377,56 @@ class Task(Generic[S]):
         return True
 
     async def _advance_in_batches(self, records: Sequence[Inbound]) -> bool:
-        size = self.processor.batch_size
-        for first in range(0, len(records), size):
-            if not await self._advance_batch(records[first : first + size]):
-                return False
-        return True
+        """Apply the delivery rule to batch after batch; True when all of them are decided.
 
-    async def _advance_batch(self, records: Sequence[Inbound]) -> bool:
-        """Apply the delivery rule itself; True when the whole batch is decided."""
-        progress = self._require()
+        Of a decider, the next batch is decided while the acknowledgements of the last are awaited: deciding changes
+        nothing in the world, so what comes of it can be thrown away. An effect acts, so it begins when the last batch is
+        durable.
+        """
+        size = self.processor.batch_size
+        writing: asyncio.Task[bool] | None = None
+        try:
+            for first in range(0, len(records), size):
+                batch = await self._decide(records[first : first + size])
+                if writing is not None and not await writing:
+                    return False
+                self._ahead = batch
+                writing = asyncio.create_task(self._write(batch))
+                if (batch.stop is not None or isinstance(self.processor, Effect)) and not await writing:
+                    return False
+            return writing is None or await writing
+        finally:
+            if writing is not None:
+                await asyncio.gather(writing, return_exceptions=True)
+            self._ahead = None
+
+    async def _decide(self, records: Sequence[Inbound]) -> Batch[S]:
+        """Decide a batch on what the one before it leads to."""
+        progress = self._require() if self._ahead is None else self._ahead.progress
         ahead = await self._find_rules(progress)
         batch = await self._decider.decide_batch(records, progress.copy(), reset_at=self._reset_at, rules_ahead=ahead)
         self._silent = self._silent + batch.decided if batch.silent == batch.decided else batch.silent
         if batch.silent and self._silent >= self._rules.marker_every:
             batch.journal.append(self._decider.mark_position(records[batch.decided - 1], batch.progress))
             self._silent = 0
+        batch.progress.journal_end = progress.journal_end + len(batch.journal)
+        return batch
+
+    async def _write(self, batch: Batch[S]) -> bool:
+        """Apply the delivery rule itself; True when the whole batch is decided."""
         if not await self._owned():
             return False
+        journal_end = self._require().journal_end
         outputs_from, journal_from = 0, 0
         for outputs_to, journal_to in (*batch.cuts, (len(batch.outputs), len(batch.journal))):
             await self._log.append(batch.outputs[outputs_from:outputs_to])
             offsets = await self._log.append(batch.journal[journal_from:journal_to])
-            expected = range(progress.journal_end + journal_from, progress.journal_end + journal_to)
-            if list(offsets) != list(expected):
+            if list(offsets) != list(range(journal_end + journal_from, journal_end + journal_to)):
                 # Another writer means that the partition is ours no longer. What we wrote repeats what it writes.
                 logger.warning("journal has another writer; task restores", extra={"task": self.name})
                 self._forget()
                 return False
             outputs_from, journal_from = outputs_to, journal_to
-        batch.progress.journal_end = progress.journal_end + len(batch.journal)
         self._store.commit(batch.states, batch.progress)
         self._progress = batch.progress
         # With the command found, what stopped here goes on with the next look at the inbox.
