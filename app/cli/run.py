@@ -45,6 +45,7 @@ def worker() -> None:
     import faust
 
     from app.composition.bootstrap import wait_for_topics, worker_app
+    from app.composition.collector import look_for_garbage_rarely
     from app.output.logs import logging_config
 
     wait_for_topics(settings)
@@ -52,8 +53,10 @@ def worker() -> None:
         from prometheus_client import start_http_server
 
         start_http_server(settings.worker.metrics_port, addr="127.0.0.1")
+    app = worker_app(settings)
+    look_for_garbage_rarely()
     faust.Worker(
-        worker_app(settings),
+        app,
         loglevel=settings.log_level,
         redirect_stdouts=False,
         logging_config=logging_config(settings.log_level),
@@ -88,8 +91,10 @@ def projector() -> None:
     """
     settings = settings_of(PROJECTOR)
     from app.composition.bootstrap import run_projector, wait_for_topics
+    from app.composition.collector import look_for_garbage_rarely
 
     wait_for_topics(settings)
+    look_for_garbage_rarely()
     run_projector(settings, _decisions())
 
 

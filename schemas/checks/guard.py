@@ -17,7 +17,7 @@ done after one pass: what is decided live and what is restored from a journal ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from operator import attrgetter
@@ -30,6 +30,7 @@ from schemas.checks.sensitive import (
     GuardKeyMissing,
     find_sensitive,
     has_guard_key,
+    known_clean,
     mask_card_numbers,
     mask_reference,
     mask_sensitive,
@@ -56,8 +57,9 @@ def masked(record: R, opened: Opened | None = None) -> R:
     """
     rules = _rules(type(record).__name__)
     changes: dict[str, Any] = {}
-    for (name, mask), value in zip(rules.texts, rules.get_texts(record), strict=True):
-        if value and isinstance(value, str):  # what is of another type is for the codec to refuse
+    for (name, mask, clean), value in zip(rules.texts, rules.get_texts(record), strict=True):
+        # What is of another type is for the codec to refuse.
+        if value and isinstance(value, str) and value not in clean:
             kept = mask(value)
             if kept is not value and kept != value:
                 changes[name] = kept
@@ -115,9 +117,13 @@ def masked_header(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """Texts of one record type with their masks, what holds texts or bytes in another shape, and lists of records."""
+    """What of one record type is looked through.
 
-    texts: tuple[tuple[str, Mask], ...]
+    Texts, each with its mask and what that is known to leave alone; what holds texts or bytes in another shape; lists
+    of records.
+    """
+
+    texts: tuple[tuple[str, Mask, Set[str]], ...]
     get_texts: Callable[[Any], tuple[Any, ...]]
     others: tuple[tuple[str, Mask], ...]
     rows: tuple[str, ...]
@@ -146,7 +152,8 @@ def _rules(name: str) -> _Rules:
             get = lambda record: (getattr(record, only),)  # noqa: E731
         case _:
             get = attrgetter(*names)
-    return _Rules(tuple(texts), get, tuple(others), tuple(rows))
+    known = tuple((name, mask, known_clean(mask)) for name, mask in texts)
+    return _Rules(known, get, tuple(others), tuple(rows))
 
 
 def _mask_for(name: str, of_class: FieldClass) -> Mask:

@@ -25,14 +25,20 @@ else:
 
 
 @cache
+def twin_of(of: type) -> type:
+    """Return the twin of a frozen dataclass: the same fields, to be filled by assignment and then turned into it."""
+    members: dict[str, Any] = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}  # no frozen base's
+    if "__slots__" in vars(of):
+        members["__slots__"] = vars(of)["__slots__"]
+    return type(of.__name__, of.__bases__, members)
+
+
+@cache
 def _replacer(of: type) -> Callable[[Any, dict[str, Any]], Any]:
     """Make the function that copies instances of a class."""
     fields = dataclasses.fields(of)
     if hasattr(of, "__post_init__") or not all(field.init for field in fields):
         return lambda instance, changes: dataclasses.replace(instance, **changes)
-    members: dict[str, Any] = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}  # no frozen base's
-    if "__slots__" in vars(of):
-        members["__slots__"] = vars(of)["__slots__"]
     lines = (
         "def replacer(instance, changes):",
         "    copy = twin()",
@@ -46,7 +52,7 @@ def _replacer(of: type) -> Callable[[Any, dict[str, Any]], Any]:
     )
     made: dict[str, Any] = {
         "of": of,
-        "twin": type(of.__name__, of.__bases__, members),
+        "twin": twin_of(of),
         "names": frozenset(field.name for field in fields),
     }
     exec("\n".join(lines), made)  # noqa: S102  # as dataclasses does it: the names are those of our own fields

@@ -10,6 +10,7 @@ is read with its own schema, lifted by the upcasters and by Avro's defaults, and
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import threading
@@ -30,6 +31,7 @@ from schemas.checks.sealing import refuse_unsealed
 from schemas.checks.sensitive import mask_card_numbers
 from schemas.failures import Unreadable
 from schemas.records import Record
+from schemas.wire import compiled
 from schemas.wire.upcasters import STEPS, upcast
 
 SINGLE_OBJECT_MARK = b"\xc3\x01"
@@ -116,10 +118,13 @@ class Codec:
     def _encoded(self, record: Record) -> bytes:
         version = _version_of(record)
         name = version.name
+        prefix = self._prefix(version)
+        with contextlib.suppress(Exception):  # what does not fit is for fastavro, which says why
+            return prefix + compiled.encoder(name)(record)
         values = fields_of(record)
         _refuse_lossy(name, values)
         out = io.BytesIO()
-        out.write(self._prefix(version))
+        out.write(prefix)
         try:
             schemaless_writer(out, version.parsed, values)
         except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
@@ -146,13 +151,21 @@ class Codec:
         return self.guarded(self._decoded(value))
 
     def _decoded(self, value: bytes | None) -> Record:
-        name, version, decoded = self.decode_fields(value)
+        name, number, parsed, body = self._frame(value)
         newest = catalog.latest(name)
-        lifted = upcast(name, version, decoded, to_version=newest.version)
+        if parsed is newest.parsed:
+            with contextlib.suppress(Exception):  # what does not read is for fastavro, which says why
+                return compiled.decoder(name)(body)
+        lifted = upcast(name, number, _read(name, number, parsed, body), to_version=newest.version)
         return _from_fields(name, lifted)
 
     def decode_fields(self, value: bytes | None) -> tuple[str, int, dict[str, Any]]:
         """Record name, version written, and plain fields as the writer's schema gives them."""
+        name, number, parsed, body = self._frame(value)
+        return name, number, _read(name, number, parsed, body)
+
+    def _frame(self, value: bytes | None) -> tuple[str, int, Any, bytes]:
+        """Return record name, version written, its schema, and the Avro body."""
         if not value:
             raise Unreadable("record has no value (a tombstone or an empty message), so there is nothing to decode")
         if value[:2] == SINGLE_OBJECT_MARK and len(value) >= 10:
@@ -161,25 +174,10 @@ class Codec:
                 raise Unreadable(
                     f"no schema has fingerprint {value[2:10].hex()}; the writer is newer than this Saldo, or foreign"
                 )
-            name, number, parsed = version.name, version.version, version.parsed
-            body = value[10:]
-        elif value[:1] == CONFLUENT_MARK and len(value) >= 5:
-            name, number, parsed = self._foreign_schema(int.from_bytes(value[1:5], "big"))
-            body = value[5:]
-        else:
-            raise Unreadable(
-                f"framing must begin with 00 (Confluent) or c301 (Avro single-object), got {value[:2].hex()}"
-            )
-        stream = io.BytesIO(body)
-        try:
-            decoded = schemaless_reader(stream, parsed, _reader_schema(name, number, parsed))
-        except Exception as error:  # fastavro raises a dozen kinds on hostile bytes, none of them ours
-            raise Unreadable(f"bytes do not decode as {name}.v{number}: {type(error).__name__}: {error}") from error
-        if stream.tell() != len(body):
-            raise Unreadable(f"{len(body) - stream.tell()} bytes left over after {name}.v{number}")
-        if not isinstance(decoded, dict):
-            raise Unreadable(f"{name}.v{number} is not a record")
-        return name, number, decoded
+            return version.name, version.version, version.parsed, value[10:]
+        if value[:1] == CONFLUENT_MARK and len(value) >= 5:
+            return *self._foreign_schema(int.from_bytes(value[1:5], "big")), value[5:]
+        raise Unreadable(f"framing must begin with 00 (Confluent) or c301 (Avro single-object), got {value[:2].hex()}")
 
     def _prefix(self, version: catalog.RecordVersion) -> bytes:
         prefix = self._prefixes.get(version.name)
@@ -212,8 +210,9 @@ class Codec:
             versions = catalog.record_versions().get(schema["name"], ())
             if not versions or versions[-1].subject != full_name:
                 raise Unreadable(f"schema id {schema_id} is {full_name!r}, which is no record type of Saldo")
-            version = next((known for known in versions if known.schema == schema), versions[-1])
-            self._foreign[schema_id] = (version.name, version.version, parsed)
+            same = next((known for known in versions if known.schema == schema), None)
+            version = same or versions[-1]
+            self._foreign[schema_id] = (version.name, version.version, same.parsed if same else parsed)
         return self._foreign[schema_id]
 
 
@@ -252,6 +251,19 @@ def _from_json(cls: type[Record], name: str, data: Mapping[str, Any]) -> Record:
         except (ValueError, TypeError, OverflowError) as error:
             raise Unreadable(f"{name}.{field.name} cannot be read: {error}") from error
     return cls(**values)
+
+
+def _read(name: str, number: int, parsed: Any, body: bytes) -> dict[str, Any]:
+    stream = io.BytesIO(body)
+    try:
+        decoded = schemaless_reader(stream, parsed, _reader_schema(name, number, parsed))
+    except Exception as error:  # fastavro raises a dozen kinds on hostile bytes, none of them ours
+        raise Unreadable(f"bytes do not decode as {name}.v{number}: {type(error).__name__}: {error}") from error
+    if stream.tell() != len(body):
+        raise Unreadable(f"{len(body) - stream.tell()} bytes left over after {name}.v{number}")
+    if not isinstance(decoded, dict):
+        raise Unreadable(f"{name}.v{number} is not a record")
+    return decoded
 
 
 @cache
@@ -297,7 +309,7 @@ def _converters(name: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     rows = dict(_rows(name))
     for field, hint in _hints(name).items():
         if isinstance(hint, type) and issubclass(hint, StrEnum):
-            converters.append((field, hint))
+            converters.append((field, {member.value: member for member in hint}.__getitem__))
         elif field in rows:
             converters.append((field, partial(_rows_from, rows[field])))
         elif getattr(hint, "__origin__", None) is tuple:

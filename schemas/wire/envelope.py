@@ -14,11 +14,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 KafkaHeaders = Sequence[tuple[str, bytes]]
 
-SPEC_VERSION = b"1.0"
-CONTENT_TYPE = b"application/avro"
+_SPEC_VERSION = ("ce_specversion", b"1.0")
+_CONTENT_TYPE = ("content-type", b"application/avro")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 # Kafka's longest topic name has 249 characters; what is longer comes from a stranger and is carried nowhere.
 _LONGEST_POSITION = 300
@@ -75,21 +76,28 @@ class Envelope:
     def to_headers(self) -> list[tuple[str, bytes]]:
         """Kafka headers, CloudEvents binary mode, in a fixed order (so equal envelopes are equal bytes)."""
         headers = [
-            ("ce_specversion", SPEC_VERSION),
+            _SPEC_VERSION,
             ("ce_id", self.event_id.encode()),
-            ("ce_type", self.type.encode()),
-            ("ce_source", self.source.encode()),
+            _constant("ce_type", self.type),
+            _constant("ce_source", self.source),
             ("ce_time", format_time(self.time).encode()),
-            ("content-type", CONTENT_TYPE),
+            _CONTENT_TYPE,
         ]
-        optional = {
-            "saldo-source": str(self.position) if self.position else None,
-            "saldo-correlation-id": self.correlation_id,
-            "saldo-causation-id": self.causation_id,
-            "traceparent": self.traceparent,
-        }
-        headers += [(name, value.encode()) for name, value in optional.items() if value is not None]
+        if self.position is not None:
+            headers.append(("saldo-source", str(self.position).encode()))
+        if self.correlation_id is not None:
+            headers.append(("saldo-correlation-id", self.correlation_id.encode()))
+        if self.causation_id is not None:
+            headers.append(("saldo-causation-id", self.causation_id.encode()))
+        if self.traceparent is not None:
+            headers.append(("traceparent", self.traceparent.encode()))
         return headers
+
+
+@lru_cache(maxsize=1_000)
+def _constant(name: str, value: str) -> tuple[str, bytes]:
+    """Return a header whose values are few: types of records and names of agents."""
+    return name, value.encode()
 
 
 def source_position(headers: KafkaHeaders | None) -> SourcePosition | None:
@@ -148,4 +156,5 @@ def format_time(instant: datetime) -> str:
     """RFC 3339 in UTC with microseconds; raises ValueError on a naive instant."""
     if instant.tzinfo is None:
         raise ValueError(f"instants are aware and in UTC, got naive {instant!r}")
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"

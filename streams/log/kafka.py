@@ -12,9 +12,10 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from confluent_kafka import (
@@ -138,7 +139,6 @@ class KafkaLog:
         done: asyncio.Future[None] = loop.create_future()
         offsets = [-1] * len(records)
         left = len(records)
-        lock = threading.Lock()
 
         def finish(error: KafkaError | None) -> None:
             if done.done():
@@ -152,14 +152,17 @@ class KafkaLog:
             nonlocal left
             if error is None:
                 offsets[number] = _offset(message)
-            with lock:
-                left -= 1
-                last = left == 0
-            if error is not None or last:
+            left -= 1  # all reports come in the one thread that polls
+            if error is not None or left == 0:
                 loop.call_soon_threadsafe(finish, error)
 
+        producer = self._writer()
         for number, record in enumerate(records):
-            await self._produce(record, number, acknowledged)
+            report = partial(acknowledged, number)
+            while True:
+                if _is_taken(producer, record, report):
+                    break
+                await asyncio.sleep(0.01)
         try:
             async with asyncio.timeout(DELIVERY_TIMEOUT_S):
                 await done
@@ -199,24 +202,6 @@ class KafkaLog:
             self._poller = threading.Thread(target=self._poll, args=(producer,), name="saldo-producer", daemon=True)
             self._poller.start()
         return self._producer
-
-    async def _produce(self, record: Outbound, number: int, acknowledged: Any) -> None:
-        producer = self._writer()
-        while True:
-            try:
-                producer.produce(
-                    record.topic,
-                    value=record.value,
-                    key=record.key,
-                    partition=record.partition,
-                    headers=list(record.headers),
-                    on_delivery=lambda error, message: acknowledged(number, error, message),
-                )
-                return
-            except BufferError:
-                await asyncio.sleep(0.01)
-            except KafkaException as error:
-                raise DeliveryFailed(_refusal(error.args[0])) from error
 
     def _poll(self, producer: Producer) -> None:
         while not self._closing.is_set():
@@ -338,6 +323,24 @@ class KafkaFeed:
     def close(self) -> None:
         """Give the connection back."""
         self._consumer.close()
+
+
+def _is_taken(producer: Producer, record: Outbound, report: Callable[[KafkaError | None, Message], None]) -> bool:
+    """Hand a record to the producer; False while its queue is full. Raises DeliveryFailed when it gave up for good."""
+    try:
+        producer.produce(
+            record.topic,
+            value=record.value,
+            key=record.key,
+            partition=record.partition,
+            headers=list(record.headers),
+            on_delivery=report,
+        )
+    except BufferError:
+        return False
+    except KafkaException as error:
+        raise DeliveryFailed(_refusal(error.args[0])) from error
+    return True
 
 
 def _refusal(error: KafkaError) -> str:

@@ -60,6 +60,22 @@ class Destination(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a record hands on to whatever it leads to: its own id, the id of the story, and the trace."""
+
+    causation_id: str
+    correlation_id: str
+    traceparent: str | None
+
+    @classmethod
+    def of(cls, origin: Inbound) -> Lineage:
+        """Read it from the headers of a record."""
+        headers, own_id = header_map(origin.headers), origin.event_id
+        story = _short_id(headers.get("saldo-correlation-id")) or own_id
+        return cls(own_id, story, _text(headers.get("traceparent")))
+
+
+@dataclass(frozen=True, slots=True)
 class Cause:
     """Why a task writes: the saldo-source of what is written, and the record that it is about.
 
@@ -68,11 +84,14 @@ class Cause:
 
     position: SourcePosition
     origin: Inbound
+    lineage: Lineage
 
     @classmethod
-    def of(cls, record: Inbound, index: int, origin: Inbound | None = None) -> Cause:
-        """Return the consequence number `index` of an inbox record."""
-        return cls(SourcePosition(record.topic, record.partition, record.offset, index), origin or record)
+    def of(cls, record: Inbound, index: int, origin: Inbound | None = None, *, lineage: Lineage | None = None) -> Cause:
+        """Return the consequence number `index` of an inbox record; `lineage` where the origin's is at hand."""
+        origin = origin or record
+        position = SourcePosition(record.topic, record.partition, record.offset, index)
+        return cls(position, origin, lineage or Lineage.of(origin))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,16 +217,16 @@ class Checked:
         name = type(self.record).__name__
         if cause is not None:
             event_id = event_id or derived_event_id(cause.position, self.topic)
-            lineage, parent_id = header_map(cause.origin.headers), cause.origin.event_id
+            lineage = cause.lineage
             envelope = Envelope(
                 event_id=event_id,
                 type=name,
                 source=source,
                 time=at,
                 position=cause.position,
-                correlation_id=_short_id(lineage.get("saldo-correlation-id")) or parent_id,
-                causation_id=parent_id,
-                traceparent=child_traceparent(_text(lineage.get("traceparent")), event_id),
+                correlation_id=lineage.correlation_id,
+                causation_id=lineage.causation_id,
+                traceparent=child_traceparent(lineage.traceparent, event_id),
             )
         else:
             event_id = event_id or content_event_id(name, body_of(self.value))

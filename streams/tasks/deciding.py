@@ -38,7 +38,7 @@ from schemas.wire.codec import Codec
 from schemas.wire.envelope import KafkaHeaders, header_text, source_position
 from schemas.wire.highwater import HighWater
 from streams.log.chain import Link
-from streams.log.outbound import Cause, Checked, Destination, Outbound, identity_of
+from streams.log.outbound import Cause, Checked, Destination, Lineage, Outbound, identity_of
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, RecordTooLarge, partition_for
 from streams.log.signing import NotSigned, Ring, prove, prove_approval
@@ -61,6 +61,8 @@ logger = logging.getLogger(__name__)
 S = TypeVar("S")
 # A key stands twice in a parked record's journal entry. Ours have some ten bytes.
 LONGEST_KEY = 1_024
+# Keys of a batch that are decided before acknowledgements, heartbeats and other tasks get their turn.
+LET_OTHERS_ON_EVERY = 50
 POSITION_KEY = b"position"
 
 
@@ -201,19 +203,28 @@ class BatchDecider(Generic[S]):
         gate = asyncio.Semaphore(self.processor.concurrency)
 
         async def run(key: bytes, chain: list[tuple[Step, Adopted]]) -> None:
-            async with gate:
-                state = self.state_of(key)
-                queue = Queue(list(progress.parked.get(key, ())), key in progress.held)
-                for step, rules in chain:
-                    try:
-                        outcome = await self._decide(step, state, queue, rules)
-                    except Stop as stop:
-                        stops.append((step.record.offset, stop))
-                        return
-                    outcomes[step.record.offset] = outcome
-                    state = state if outcome.state is None else outcome.state
+            state = self.state_of(key)
+            queue = Queue(list(progress.parked.get(key, ())), key in progress.held)
+            for step, rules in chain:
+                try:
+                    outcome = await self._decide(step, state, queue, rules)
+                except Stop as stop:
+                    stops.append((step.record.offset, stop))
+                    return
+                outcomes[step.record.offset] = outcome
+                state = state if outcome.state is None else outcome.state
 
-        await asyncio.gather(*(run(key, chain) for key, chain in chains.items()))
+        async def run_beside_others(key: bytes, chain: list[tuple[Step, Adopted]]) -> None:
+            async with gate:
+                await run(key, chain)
+
+        if self.processor.concurrency == 1:
+            for number, (key, chain) in enumerate(chains.items()):
+                if number % LET_OTHERS_ON_EVERY == 0:  # a decider never waits by itself
+                    await asyncio.sleep(0)
+                await run(key, chain)
+        else:
+            await asyncio.gather(*(run_beside_others(key, chain) for key, chain in chains.items()))
         stop_at, stop = min(stops, key=lambda pair: pair[0]) if stops else (None, None)
         return outcomes, stop_at, stop
 
@@ -486,8 +497,13 @@ class BatchDecider(Generic[S]):
     def _write(self, record: Inbound, key: bytes, outcome: Outcome[S], progress: Progress, batch: Batch[S]) -> None:
         """Journal records and outputs of one inbox record, and the progress that goes with them."""
         entries: list[JournalEntry] = []
+        own = Lineage.of(record) if outcome.events or outcome.outputs else None
+
+        def cause_of(index: int, origin: Inbound) -> Cause:
+            return Cause.of(record, index, origin, lineage=own if origin is record else None)
+
         for index, event in enumerate(outcome.events):
-            cause, size = Cause.of(record, index, event.origin), len(outcome.events)
+            cause, size = cause_of(index, event.origin), len(outcome.events)
             accepted = tuple(sorted(progress.unjournaled.values())) if index == 0 else ()
             link = _unreported(progress) if index == 0 else None
             entries.append(JournalEntry(key, event.checked.record, cause.position, size, accepted, link))
@@ -496,7 +512,7 @@ class BatchDecider(Generic[S]):
         if entries:
             note(progress, entries)
         for index, output in enumerate(outcome.outputs):
-            cause = Cause.of(record, index, output.origin)
+            cause = cause_of(index, output.origin)
             batch.outputs.append(self._sealed(output.checked, cause, partition=output.partition, kept=output.kept))
 
     def _event(self, step: Step, origin: Inbound, record: Record) -> Consequence:

@@ -12,7 +12,7 @@ Each journal record carries, besides the envelope of schemas.wire.envelope:
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,7 +27,7 @@ from schemas.records.tasks import (
     RulesAdopted,
 )
 from schemas.wire.codec import Codec
-from schemas.wire.envelope import SourcePosition, header_map, header_text, source_position
+from schemas.wire.envelope import SourcePosition, header_map, source_position
 from streams.log.chain import LINK_HEADER, Link, link_of
 from streams.log.records import Inbound
 from streams.tasks.progress import Progress
@@ -90,9 +90,11 @@ class JournalReader:
         Raises: ContractBroken for a record that no task can have written: the journal has one owner.
         """
         try:
+            headers = header_map(record.headers)
             source = source_position(record.headers)
-            group_size = int(header_text(record.headers, EVENTS_HEADER) or "")
-            accepted, link = _accepted(record), link_of(record.headers)
+            group_size = int(headers.get(EVENTS_HEADER, b""))
+            accepted = _accepted(headers)
+            link = link_of(record.headers) if LINK_HEADER in headers else None
         except ValueError as error:
             raise ContractBroken(
                 f"journal {record.topic}/{record.partition}/{record.offset} was not written by its task: {error}"
@@ -182,8 +184,8 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
         progress.link_reported = progress.link
 
 
-def _accepted(record: Inbound) -> tuple[SourcePosition, ...]:
-    value = header_map(record.headers).get(ACCEPTED_HEADER)
+def _accepted(headers: Mapping[str, bytes]) -> tuple[SourcePosition, ...]:
+    value = headers.get(ACCEPTED_HEADER)
     if not value:
         return ()
     return tuple(SourcePosition.parse(mark) for mark in value.decode("utf-8", "replace").split(";"))

@@ -380,8 +380,8 @@ class Task(Generic[S]):
         """Apply the delivery rule to batch after batch; True when all of them are decided.
 
         Of a decider, the next batch is decided while the acknowledgements of the last are awaited: deciding changes
-        nothing in the world, so what comes of it can be thrown away. An effect acts, so it begins when the last batch is
-        durable.
+        nothing in the world, so what comes of it can be thrown away. An effect acts, so it begins when the last batch
+        is durable.
         """
         size = self.processor.batch_size
         writing: asyncio.Task[bool] | None = None

@@ -25,6 +25,7 @@ import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 from fastavro import schemaless_writer
 
+from app.composition.collector import look_for_garbage_rarely
 from schemas import catalog
 from schemas.records.payments import TransactionStatus
 from schemas.wire.codec import SINGLE_OBJECT_MARK, Codec, fields_of
@@ -289,6 +290,8 @@ def main(given: dict[str, Any]) -> None:
         state, written = fold.apply(state, b"", codec.encode(observation(status, minute=minute)))
         for _, _, value in written:
             codec.encode(codec.decode(value))
+    if given["who"] in ("Saldo", "restore"):
+        look_for_garbage_rarely()  # as `saldo run worker` does
     finish(CONTENDERS[given["who"]](given))
 
 

@@ -20,7 +20,7 @@ from schemas.checks.sensitive.identity import (
     keyed_digest,
     same_length_number,
 )
-from schemas.checks.sensitive.masking import mask_card_numbers, mask_reference, mask_sensitive
+from schemas.checks.sensitive.masking import known_clean, mask_card_numbers, mask_reference, mask_sensitive
 from schemas.checks.sensitive.numbers import has_luhn_digit, is_card_number, is_routing_number
 from schemas.checks.sensitive.scanning import Finding, find_sensitive, scan
 from schemas.checks.sensitive.spans import SensitiveKind
@@ -40,6 +40,7 @@ __all__ = [
     "is_card_number",
     "is_routing_number",
     "keyed_digest",
+    "known_clean",
     "mask_card_numbers",
     "mask_reference",
     "mask_sensitive",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Final
 
 from schemas.checks.sensitive.identity import GuardKeyMissing, has_guard_key, mask_of
@@ -40,6 +40,11 @@ class CleanTexts:
         self._most = self._room = most_characters
         self._texts: set[str] = set()
 
+    @property
+    def texts(self) -> Set[str]:
+        """Return them, as they are now and become; whoever asks for each field of each record asks these."""
+        return self._texts
+
     def __contains__(self, text: str) -> bool:
         return text in self._texts
 
@@ -54,9 +59,18 @@ class CleanTexts:
         self._room -= len(text)
 
 
+_CLEAN: dict[str, Set[str]] = {}
+
+
+def known_clean(mask: Callable[[str], str]) -> Set[str]:
+    """Return the short texts that a mask is known to leave as they are; none for one that remembers nothing."""
+    return _CLEAN.get(getattr(mask, "__name__", ""), frozenset())
+
+
 def _remembers_clean_texts(mask: Callable[[str], str]) -> Callable[[str], str]:
     """Look through a text once."""
     short, long = CleanTexts(_MOST_CHARACTERS), CleanTexts(_MOST_CHARACTERS)
+    _CLEAN[mask.__name__] = short.texts
 
     @functools.wraps(mask)
     def remembering(text: str) -> str:

@@ -218,7 +218,7 @@ def test_records_come_from_standard_input_or_from_a_file_that_is_there(tmp_path:
 def test_what_a_command_writes_for_saldo_is_for_nobody_else(command: str, mode: int, tmp_path: Path) -> None:
     script = (
         "import sys, app.cli, pathlib\n"
-        f"app.cli.build = lambda: lambda **_: pathlib.Path({str(tmp_path / 'file')!r}).touch()\n"
+        f"app.cli.build = lambda _: lambda **_: pathlib.Path({str(tmp_path / 'file')!r}).touch()\n"
         f"sys.argv = ['saldo', {command!r}]\n"
         "app.cli.main()"
     )
