@@ -15,10 +15,11 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from schemas import catalog
+from schemas.records import Record
 from schemas.values.replacing import twin_of
 
-Encode = Callable[[Any], bytes]
-Decode = Callable[[bytes], Any]
+Encode = Callable[[Record], bytes]
+Decode = Callable[[bytes], Record]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -113,6 +114,8 @@ class _Made:
 
     def _kind(self, schema: Any) -> tuple[str, Any]:
         """Return the word for a type, and its schema with named types resolved."""
+        if isinstance(schema, list):
+            return "union", schema
         if isinstance(schema, str):
             if schema in self._named:
                 return self._kind(self._named[schema])
@@ -177,7 +180,7 @@ class _Made:
                 raise Unusual
 
     def _items_out(self, schema: Any, item: str, depth: int) -> None:
-        kind, resolved = ("union", schema) if isinstance(schema, list) else self._kind(schema)
+        kind, resolved = self._kind(schema)
         if kind == "record":
             row = self._name(catalog.row_classes()[resolved["name"]])
             self._say(depth, f"if type({item}) is not {row}: raise Unusual")
@@ -189,7 +192,7 @@ class _Made:
 
     def _record_in(self, schema: Mapping[str, Any], into: str, depth: int) -> None:
         name = schema["name"]
-        of = catalog.row_classes().get(name) or catalog.record_classes()[name]
+        of: Any = catalog.row_classes().get(name) or catalog.record_classes()[name]
         if hasattr(of, "__post_init__"):
             raise Unusual
         hints = get_type_hints(of)
@@ -259,7 +262,7 @@ class _Made:
     def _item_in(self, schema: Any, depth: int) -> None:
         # Called for the items of the array one level out, whose list has that level's name.
         held = f"item{depth}"
-        kind, resolved = ("union", schema) if isinstance(schema, list) else self._kind(schema)
+        kind, resolved = self._kind(schema)
         if kind == "record":
             self._record_in(resolved, held, depth)
         else:
