@@ -151,12 +151,13 @@ class Codec:
         return self.guarded(self._decoded(value))
 
     def _decoded(self, value: bytes | None) -> Record:
-        name, number, parsed, body = self._frame(value)
+        name, _, parsed, body = self._frame(value)
         newest = catalog.latest(name)
         if parsed is newest.parsed:
             with contextlib.suppress(Exception):  # what does not read is for fastavro, which says why
                 return compiled.decoder(name)(body)
-        lifted = upcast(name, number, _read(name, number, parsed, body), to_version=newest.version)
+        name, number, fields = self.decode_fields(value)
+        lifted = upcast(name, number, fields, to_version=newest.version)
         return _from_fields(name, lifted)
 
     def decode_fields(self, value: bytes | None) -> tuple[str, int, dict[str, Any]]:
