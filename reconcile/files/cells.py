@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reconcile.files.values import (
-    BadValue,
-    DateOrder,
-    read_date,
-)
+from reconcile.files.values import BadValue, DateOrder, read_date
 
 NOTHING = frozenset({"", "-", "--", "\u2013", "\u2014", "n/a"})
 

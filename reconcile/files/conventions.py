@@ -11,10 +11,7 @@ from datetime import date
 from typing import Any
 
 from reconcile.engine.text import plain
-from reconcile.files.bookings import (
-    StatusColumn,
-    is_authorisation,
-)
+from reconcile.files.bookings import StatusColumn, is_authorisation
 from reconcile.files.cells import NOTHING, has_letter, joined, text_of
 from reconcile.files.columns import Columns
 from reconcile.files.directions import direction_of, sign_of

@@ -9,11 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from reconcile.files.bookings import (
-    StatusColumn,
-    names_a_section,
-    status_columns,
-)
+from reconcile.files.bookings import StatusColumn, names_a_section, status_columns
 from reconcile.files.cells import NOTHING, is_date, text_of
 from reconcile.files.columns import Columns, beside, names_a_document, normal
 from reconcile.files.conventions import Conventions

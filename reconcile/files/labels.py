@@ -8,9 +8,7 @@ from typing import Any
 
 from reconcile.engine.text import plain, word_set
 from reconcile.files.cells import text_of
-from reconcile.files.values import (
-    CURRENCIES,
-)
+from reconcile.files.values import CURRENCIES
 
 TOTAL_WORDS = word_set(
     "total totals subtotal sum summe zwischensumme gesamt gesamtsumme saldo saldi balance kontostand anfangssaldo "

@@ -12,9 +12,7 @@ from reconcile.files.conventions import Conventions
 from reconcile.files.directions import sign_of
 from reconcile.files.profile import SideProfile
 from reconcile.files.running import fits, follows
-from reconcile.files.values import (
-    BadValue,
-)
+from reconcile.files.values import BadValue
 
 BALANCE_ROWS = 500  # from the first: enough to see which reading of the columns a balance follows
 # One reading of the columns: decimal mark, amount, balance, fee and its sign, sign column, sign of unmarked amounts,

@@ -10,10 +10,7 @@ from typing import Any
 
 from reconcile.engine.lines import Line, Side
 from reconcile.files.banking import Accounts
-from reconcile.files.bookings import (
-    names_a_section,
-    says_nothing_else,
-)
+from reconcile.files.bookings import names_a_section, says_nothing_else
 from reconcile.files.cells import NOTHING, joined, text_of
 from reconcile.files.columns import Columns
 from reconcile.files.errors import BadRow
@@ -22,9 +19,7 @@ from reconcile.files.masking import account_in
 from reconcile.files.profile import SideProfile
 from reconcile.files.running import Entry, against_balance
 from reconcile.files.tables import Table
-from reconcile.files.values import (
-    BadValue,
-)
+from reconcile.files.values import BadValue
 
 
 @dataclass(slots=True)

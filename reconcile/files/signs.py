@@ -14,13 +14,7 @@ from reconcile.files.directions import direction_of, opposites, sign_of
 from reconcile.files.masking import shown
 from reconcile.files.profile import SideProfile
 from reconcile.files.tables import column
-from reconcile.files.values import (
-    CURRENCIES,
-    NO_CURRENCY,
-    BadValue,
-    amount_minor,
-    mark_of,
-)
+from reconcile.files.values import CURRENCIES, NO_CURRENCY, BadValue, amount_minor, mark_of
 
 MOST_WORDS = 12  # different values of a column that may hold the sign
 SIGN_ROWS = 2_000  # of the sample: enough to see which column holds the sign
