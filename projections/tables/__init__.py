@@ -19,6 +19,7 @@ from projections.tables.fct_dispute_events.row import TABLE as FCT_DISPUTE_EVENT
 from projections.tables.fct_document_lines.row import TABLE as FCT_DOCUMENT_LINES
 from projections.tables.fct_documents.row import TABLE as FCT_DOCUMENTS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
+from projections.tables.fct_erp_customers.row import TABLE as FCT_ERP_CUSTOMERS
 from projections.tables.fct_fee_schedules.row import TABLE as FCT_FEE_SCHEDULES
 from projections.tables.fct_file_lines.row import TABLE as FCT_FILE_LINES
 from projections.tables.fct_files.row import TABLE as FCT_FILES
@@ -64,6 +65,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_DEPOSIT_REPORTS,
     FCT_DEPOSIT_EVENTS,
     FCT_SETTLEMENT_DAYS,
+    FCT_ERP_CUSTOMERS,
     FCT_FEE_SCHEDULES,
     FCT_DISPUTE_EVENTS,
     FCT_JOURNAL_LINES,

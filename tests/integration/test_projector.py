@@ -44,6 +44,7 @@ LEFT_EMPTY = {
     "fct_alerts",
     "fct_charge_holds",
     "fct_customer_links",
+    "fct_erp_customers",
     "fct_file_lines",
     "fct_files",
     "fct_rates",
