@@ -170,7 +170,7 @@ def customer(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Say that a bank line is a customer's payment, or takes one back.
+    """Say that a bank line is a customer's payment or its return.
 
     A payment goes the way of every payment: without an invoice or customer it waits there (`saldo waiting`).
     """
