@@ -283,11 +283,13 @@ _ACH_PAYMENT_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
     TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
     TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
 }
-# A refund that is only authorized has moved nothing and promises nothing, so it proves nothing.
+# A refund that is only authorized has moved nothing and promises nothing, so it proves nothing. What a bank books is a
+# part of a customer's transfer that it took back.
 _CARD_REFUND_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
     TransactionStatus.AUTHORIZED: frozenset(),
     TransactionStatus.PENDING_SETTLEMENT: frozenset({Fact.REFUND_ISSUED}),
     TransactionStatus.SETTLED: frozenset({Fact.REFUND_ISSUED, Fact.REFUND_SETTLED}),
+    TransactionStatus.BANK_BOOKED: frozenset({Fact.REFUND_ISSUED}),
     TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
     TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
     TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
