@@ -198,6 +198,7 @@ from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
     AchPaymentReturned,
+    AuthorizationRecorded,
     CaptureAmountChanged,
     CaptureRecorded,
     CaptureReversed,
@@ -531,6 +532,7 @@ OrdersInbox: TypeAlias = (
 )
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
+    | AuthorizationRecorded
     | AchPaymentInitiated
     | PaymentCaptured
     | CaptureAmountChanged
