@@ -313,9 +313,11 @@ from schemas.records.settlement import (
 from schemas.records.sources import SourceCursor
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    DunningRunDecided,
     RecurrenceObserved,
     RunChargeAsked,
     RunChargeEnded,
+    RunDunning,
     SetSubscription,
     SubscriptionChanged,
     SubscriptionCommandRefused,
@@ -673,6 +675,7 @@ SubscriptionsEvents: TypeAlias = (
     | SubscriptionStatusChanged
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
+    | DunningRunDecided
 )
 SubscriptionsInbox: TypeAlias = (
     RecurrenceObserved
@@ -683,6 +686,7 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionDayReached
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
+    | RunDunning
 )
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged

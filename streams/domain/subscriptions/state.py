@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from schemas.records.subscriptions import (
@@ -29,6 +30,7 @@ class State:
 
     vaults        calendar only: vault customers that hear of each day
     day           newest day known
+    dunned_on     newest day whose dunning run was asked for
     recurrences   of each recurrence of PayTrace, as last seen for each day of its next charge
     terms         of each subscription of our own, each setting of its terms by command
     changes       of each subscription, what people did, by command
@@ -40,6 +42,7 @@ class State:
 
     vaults: tuple[str, ...] = ()
     day: date | None = None
+    dunned_on: date | None = None
     recurrences: dict[str, dict[str, RecurrenceObserved]] = field(default_factory=dict)
     terms: dict[str, dict[str, SubscriptionSet]] = field(default_factory=dict)
     changes: dict[str, dict[str, SubscriptionChanged]] = field(default_factory=dict)
@@ -54,6 +57,13 @@ class State:
     def subscription_ids(self) -> tuple[str, ...]:
         """Every subscription of the vault customer, PayTrace's and our own."""
         return tuple(sorted({*self.recurrences, *self.terms}))
+
+    @property
+    def vault_customer_id(self) -> str:
+        """The vault customer of this key; empty before it has a subscription."""
+        observed = (one.vault_customer_id for days in self.recurrences.values() for one in days.values())
+        agreed = (one.vault_customer_id for terms in self.terms.values() for one in terms.values())
+        return next(chain(observed, agreed), "")
 
     def said(self, subscription_id: str) -> list[SubscriptionChanged]:
         """Return what people did with a subscription, oldest first."""

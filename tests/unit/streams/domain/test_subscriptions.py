@@ -21,6 +21,7 @@ from schemas.records.subscriptions import (
     RecurrenceStatus,
     RunChargeAsked,
     RunChargeEnded,
+    RunDunning,
     RunStatus,
     SetSubscription,
     SubscriptionChange,
@@ -32,13 +33,17 @@ from schemas.records.subscriptions import (
     SubscriptionWatchAsked,
 )
 from schemas.topic import Topic
-from streams.domain.subscriptions import INITIAL, State, decide, evolve, route
+from streams.domain import subscriptions
+from streams.domain.subscriptions import INITIAL, State, evolve, route
 from streams.domain.subscriptions.decider import CALENDAR
-from streams.domain.subscriptions.runs import DECLINES_DAYS, LATE_AFTER_DAYS, MOST_DECLINES
+from streams.domain.subscriptions.policy import Policy
+from streams.rules.catalogue import dunning_policy
+from tests.support.policies import DUNNING_RULES
 
 START = date(2026, 12, 31)
 RUN = START.isoformat()
 VAULT = "C-1"
+DECLINES_DAYS, MOST_DECLINES = DUNNING_RULES.declines_days, DUNNING_RULES.most_declines
 
 
 def at(day: date, hour: int = 17) -> datetime:
@@ -160,15 +165,16 @@ def done(asked: RunChargeAsked, on: date, number: str) -> RunChargeEnded:
 class Customer:
     """One vault customer, as the agent keeps it."""
 
-    def __init__(self, *records: Any) -> None:
+    def __init__(self, *records: Any, policy: Policy = DUNNING_RULES) -> None:
         self.state = INITIAL
+        self.policy = policy
         self.asked: list[RunChargeAsked] = []
         self.take(*records)
 
     def take(self, *records: Any) -> list[Any]:
         events: list[Any] = []
         for record in records:
-            decided = decide(self.state, record)
+            decided = subscriptions.decide(self.state, record, self.policy)
             self.state = reduce(evolve, decided, self.state)
             events += decided
         self.asked += [event for event in events if isinstance(event, RunChargeAsked)]
@@ -312,7 +318,7 @@ def test_declines_of_the_card_are_capped_over_all_runs() -> None:
 
 
 def test_a_run_that_came_too_late_is_left_to_a_person() -> None:
-    here = Customer(terms(), day(after(LATE_AFTER_DAYS + 1)))
+    here = Customer(terms(), day(after(DUNNING_RULES.charge_late_days + 1)))
     assert here.asked == []
     assert here.run().status is RunStatus.NEEDS_PERSON
     here.take(change(SubscriptionChange.RETRY, START))
@@ -508,12 +514,71 @@ def test_each_day_is_passed_on_to_every_vault_customer_once() -> None:
     watch = SubscriptionWatchAsked(calendar=CALENDAR, vault_customer_id=VAULT, occurred_at=at(START))
     outputs: list[Any] = []
     for record in (watch, watch, began, began):
-        for event in decide(state, record):
+        for event in subscriptions.decide(state, record, DUNNING_RULES):
             state = evolve(state, event)
             outputs += route(state, event)
     assert [output.record for output in outputs] == [
         SubscriptionDayReached(vault_customer_id=VAULT, began_on=START, occurred_at=at(START))
     ]
+
+
+def dunning(on: date, number: int = 1) -> RunDunning:
+    return RunDunning(
+        command_id=f"dun-{on}-{number}",
+        calendar=CALENDAR,
+        run_on=on,
+        decided_by="schedules",
+        authenticated_by="key",
+        approved_by=None,
+        reason="daily dunning run",
+        occurred_at=at(on, 19),
+    )
+
+
+def test_a_dunning_run_is_passed_on_and_counts_once_however_often_it_is_asked_for() -> None:
+    state: State = INITIAL
+    heard: list[Any] = []
+    began = SubscriptionDayBegan(calendar=CALENDAR, began_on=START, observed_at=at(START))
+    watch = SubscriptionWatchAsked(calendar=CALENDAR, vault_customer_id=VAULT, occurred_at=at(START))
+    for record in (began, watch, dunning(START), dunning(START), dunning(START, 2)):
+        for event in subscriptions.decide(state, record, DUNNING_RULES):
+            state = evolve(state, event)
+            heard += [output.record for output in route(state, event)]
+    assert [one.dunned_on for one in heard] == [None, START, START]
+    here = Customer(terms(), *heard[:2])
+    assert here.take(heard[2]) == []
+    late: Any
+    (late,) = subscriptions.decide(state, dunning(after(1)), DUNNING_RULES)
+    assert (late.refused_because, route(evolve(state, late), late)) == (
+        f"the day {after(1)} has not begun; {START} is the newest",
+        (),
+    )
+
+
+def test_where_the_rules_say_so_a_try_waits_for_the_dunning_run_of_its_day_and_a_first_charge_does_not() -> None:
+    here = Customer(terms(), day(START), policy=replace(DUNNING_RULES, waits_for_dunning=True))
+    assert len(here.asked) == 1
+    here.declined(START, NextStep.AGAIN)
+    here.take(replace(day(after(2)), dunned_on=after(2)), day(after(5)))
+    assert len(here.asked) == 1
+    assert here.run().why == "51 a code; tried by a dunning run"
+    here.take(replace(day(after(5)), dunned_on=after(3)))  # the one of two days ago, caught up
+    assert [asked.asked_on for asked in here.asked] == [START, after(5)]
+
+
+@pytest.mark.parametrize("tries", [(), (1,), (2, 2, 2, 2, 2)])
+def test_rules_say_how_often_and_when_a_run_is_tried_again(tries: tuple[int, ...]) -> None:
+    text = f"{{version: 2, retry_after_days: {list(tries)}, retry: daily, declines: {{most: 9, within_days: 30}}, "
+    here = Customer(terms(), day(START), policy=dunning_policy(text + "charge_late_days: 7}"))
+    here.declined(START, NextStep.AGAIN)
+    on = START
+    for number, days in enumerate(tries, start=2):
+        here.take(day(on + timedelta(days=days - 1)))
+        assert len(here.asked) == number - 1
+        on += timedelta(days=days)
+        here.take(day(on))
+        here.declined(on, NextStep.AGAIN, str(number))
+    assert (here.run().status, len(here.asked)) == (RunStatus.NEEDS_PERSON, 1 + len(tries))
 
 
 # -- any order -------------------------------------------------------------------------------------------------------
