@@ -313,6 +313,8 @@ from schemas.records.settlement import (
 from schemas.records.sources import SourceCursor
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    DunningBlockChanged,
+    DunningBlockWanted,
     DunningRunDecided,
     RecurrenceObserved,
     RunChargeAsked,
@@ -676,6 +678,8 @@ SubscriptionsEvents: TypeAlias = (
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
     | DunningRunDecided
+    | DunningBlockWanted
+    | DunningBlockChanged
 )
 SubscriptionsInbox: TypeAlias = (
     RecurrenceObserved
@@ -687,6 +691,7 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
     | RunDunning
+    | DunningBlockWanted
 )
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged

@@ -6,6 +6,7 @@ that every language reads the same words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -101,6 +102,26 @@ class ChangeSubscription(Record):
     authenticated_by: str
     approved_by: str | None = None
     reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DunningBlockChanged(Record):
+    """For which vault customers abas is not to dun one of its customers; for none, it may."""
+
+    abas_customer_id: str
+    wanted_by: Mapping[str, str]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DunningBlockWanted(Record):
+    """A vault customer wants its abas customer not to be dunned by abas, or does not any more."""
+
+    vault_customer_id: str
+    abas_customer_id: str
+    is_wanted: bool
+    run: str
     occurred_at: datetime
 
 

@@ -20,6 +20,7 @@ from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.records.gateway import PaymentRequestKind
+from schemas.records.subscriptions import RunStatus
 from schemas.topic import Topic
 from streams.domain.accounts import AccountMapping
 from streams.domain.alerts.policy import Policy as AlertPolicy
@@ -171,6 +172,7 @@ class _Dunning(Entry):
     retry: Literal["daily", "by_dunning_run"]
     declines: _Declines
     charge_late_days: int = Field(ge=0, le=MOST_DAYS)
+    dunning_block: tuple[Literal["retrying", "needs card", "needs person", "missed"], ...] = ()
 
 
 def _open_item_matching(text: str, file: str) -> RuleSet:
@@ -226,6 +228,7 @@ def _dunning(text: str, file: str) -> DunningPolicy:
         found.declines.most,
         found.declines.within_days,
         found.charge_late_days,
+        frozenset(RunStatus(one.upper().replace(" ", "_")) for one in found.dunning_block),
     )
 
 

@@ -20,6 +20,8 @@ from schemas.records.by_topic import SubscriptionsEvents, SubscriptionsInbox
 from schemas.records.gateway import PaymentRequestKind, RequestGatewayCall
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    DunningBlockChanged,
+    DunningBlockWanted,
     DunningRunDecided,
     RecurrenceObserved,
     RunChargeAsked,
@@ -42,6 +44,7 @@ from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.replacing import replace
 from streams.domain.output import Output
+from streams.domain.subscriptions import blocks
 from streams.domain.subscriptions.calendar import is_known
 from streams.domain.subscriptions.policy import Policy
 from streams.domain.subscriptions.runs import Outcome, may_try_on, outcomes
@@ -94,6 +97,8 @@ def decide(state: State, record: SubscriptionsInbox, policy: Policy) -> tuple[Ev
             return () if record.vault_customer_id in state.vaults else (record,)
         case RunDunning():
             return () if record.command_id in state.command_ids else (_dunning_run(state, record),)
+        case DunningBlockWanted():
+            return blocks.changed(state, record)
         case SubscriptionDayReached() | RecurrenceObserved() | SubscriptionPaymentSeen():
             facts: tuple[Event, ...] = () if evolve(state, record) == state else (record,)
         case RunChargeEnded():
@@ -118,6 +123,10 @@ def evolve(state: State, event: Event) -> State:
         case DunningRunDecided():
             dunned_on = state.dunned_on if event.refused_because else _later(state.dunned_on, event.run_on)
             return replace(state, dunned_on=dunned_on, command_ids=state.command_ids | {event.command_id})
+        case DunningBlockWanted():
+            return replace(state, blocks={**state.blocks, event.abas_customer_id: event.run})
+        case DunningBlockChanged():
+            return replace(state, wanted_by=dict(event.wanted_by))
         case SubscriptionWatchAsked():
             return replace(state, vaults=tuple(sorted({*state.vaults, event.vault_customer_id})))
         case RecurrenceObserved():
@@ -151,10 +160,17 @@ def evolve(state: State, event: Event) -> State:
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """Charges go to the gateway, days to every vault customer, a vault customer with a subscription to the calendar."""
+    """Charges go to the gateway, blocks to abas, days to every vault customer.
+
+    A vault customer with a subscription goes to the calendar.
+    """
     match event:
         case RunChargeAsked():
             return (Output(Topic.GATEWAY_COMMANDS, _request(event)),)
+        case DunningBlockWanted():
+            return (Output(Topic.SUBSCRIPTIONS_INBOX, event),)
+        case DunningBlockChanged():
+            return (Output(Topic.ERP_COMMANDS, blocks.command(event)),)
         case SubscriptionDayBegan():
             return tuple(_day(state, vault, event.observed_at) for vault in state.vaults)
         case DunningRunDecided():
@@ -183,7 +199,8 @@ def _follow(state: State, at: datetime, policy: Policy) -> tuple[Event, ...]:
     if asked:
         state = reduce(evolve, asked, state)
         found = outcomes(state, known, day, policy)
-    return (*asked, *_published(state, vault, known, found, at))
+    published = _published(state, vault, known, found, at)
+    return (*asked, *published, *blocks.wanted(state, found, policy, at))
 
 
 def _asked(one: Outcome, vault: str, day: date, at: datetime) -> RunChargeAsked:

@@ -37,6 +37,8 @@ class State:
     payments      of each payment, what was seen last of each kind
     asked, ended  charges by our reference
     command_ids   commands that were decided
+    blocks        of each abas customer the unpaid run for which a block was asked; empty once it is not any more
+    wanted_by     of an abas customer: vault customers that want a block, each with its unpaid run
     runs, shown   what was published last of each run and each subscription
     """
 
@@ -50,6 +52,8 @@ class State:
     asked: dict[str, RunChargeAsked] = field(default_factory=dict)
     ended: dict[str, RunChargeEnded] = field(default_factory=dict)
     command_ids: frozenset[str] = frozenset()
+    blocks: dict[str, str] = field(default_factory=dict)
+    wanted_by: dict[str, str] = field(default_factory=dict)
     runs: dict[str, SubscriptionRunChanged] = field(default_factory=dict)
     shown: dict[str, SubscriptionStatusChanged] = field(default_factory=dict)
 

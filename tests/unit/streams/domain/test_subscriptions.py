@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.records.erp import SaveRecord
 from schemas.records.gateway import PaymentRequestKind, RequestGatewayCall
 from schemas.records.payments import NextStep, PaymentMethod, TransactionKind
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    DunningBlockWanted,
     PaymentSeen,
     RecurrenceFrequency,
     RecurrenceObserved,
@@ -579,6 +581,74 @@ def test_rules_say_how_often_and_when_a_run_is_tried_again(tries: tuple[int, ...
         here.take(day(on))
         here.declined(on, NextStep.AGAIN, str(number))
     assert (here.run().status, len(here.asked)) == (RunStatus.NEEDS_PERSON, 1 + len(tries))
+
+
+BLOCKING = replace(DUNNING_RULES, blocks=frozenset({RunStatus.RETRYING, RunStatus.NEEDS_CARD}))
+
+
+def blocks(events: list[Any]) -> list[tuple[bool, str]]:
+    return [(one.is_wanted, one.run) for one in events if isinstance(one, DunningBlockWanted)]
+
+
+def test_abas_is_asked_not_to_dun_while_a_run_is_tried_again_and_to_go_on_once_it_is_paid() -> None:
+    here = Customer(terms(), policy=BLOCKING)
+    assert blocks(here.take(day(START))) == []
+    asked = here.asked[-1]
+    assert blocks(here.take(refused(asked, START))) == []  # its code is not known yet
+    said = here.take(payment("1", START, PaymentSeen.DECLINED, NextStep.AGAIN, invoice=asked.call_reference))
+    assert blocks(said) == [(True, f"S-1 {START}")]
+    assert blocks(here.take(day(after(3)))) == []  # being charged again, it stays blocked
+    again = here.asked[-1]
+    assert blocks(here.take(refused(again, after(3)))) == []
+    hard = payment("2", after(3), PaymentSeen.DECLINED, NextStep.STOP, invoice=again.call_reference)
+    assert blocks(here.take(hard)) == []
+    assert blocks(here.take(change(SubscriptionChange.PAID_OTHERWISE, START))) == [(False, "")]
+
+
+def test_nothing_is_blocked_where_the_rules_name_no_status() -> None:
+    here = Customer(terms(), day(START))
+    here.declined(START, NextStep.AGAIN)
+    assert here.state.blocks == {}
+
+
+def test_a_customer_of_abas_is_blocked_while_one_of_its_vault_customers_wants_it() -> None:
+    state: State = INITIAL
+    written: list[tuple[str, str]] = []
+    for vault, run in (("C-1", "S-1 2026-12-31"), ("C-2", "S-9 2026-12-31"), ("C-1", ""), ("C-1", ""), ("C-2", "")):
+        said = DunningBlockWanted(
+            vault_customer_id=vault, abas_customer_id="at/70001", is_wanted=bool(run), run=run, occurred_at=at(START)
+        )
+        for event in subscriptions.decide(state, said, BLOCKING):
+            state = evolve(state, event)
+            (output,) = route(state, event)
+            assert isinstance(output.record, SaveRecord)
+            assert (output.topic, output.record.kind) == (Topic.ERP_COMMANDS, "dunning_block")
+            assert (output.record.subject, output.record.values["number"]) == ("at/70001", "at/70001")
+            written.append((output.record.values["dunning_block"], output.record.values["reason"]))
+    assert written == [
+        ("BLOCKED", "C-1/S-1 2026-12-31"),
+        ("BLOCKED", "C-1/S-1 2026-12-31, C-2/S-9 2026-12-31"),
+        ("BLOCKED", "C-2/S-9 2026-12-31"),
+        ("RELEASED", ""),
+    ]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.sampled_from(["soft", "hard", "paid", "wait"]), max_size=12))
+def test_a_block_is_wanted_just_while_a_run_is_unpaid_after_a_decline(fates: list[str]) -> None:
+    here = Customer(terms(), day(START), policy=BLOCKING)
+    for days, fate in enumerate(fates, start=1):
+        opened = [one for one in here.asked if one.call_reference not in here.state.ended]
+        if fate == "wait" or not opened:
+            here.take(day(after(days)))
+        elif fate == "paid":
+            here.take(done(opened[0], after(days), f"t{days}"))
+        else:
+            here.declined(after(days), NextStep.STOP if fate == "hard" else NextStep.AGAIN, f"t{days}")
+    tries = [run for run in here.state.runs.values() if run.attempt_count and run.status is not RunStatus.PAID]
+    is_failed = any(run.status in BLOCKING.blocks or run.attempt_count > 1 for run in tries)
+    given_up = all(run.status is RunStatus.NEEDS_PERSON for run in tries)
+    assert bool(here.state.blocks.get("70001")) == (is_failed and not given_up)
 
 
 # -- any order -------------------------------------------------------------------------------------------------------
