@@ -314,9 +314,13 @@ from schemas.records.settlement import (
 from schemas.records.sources import SourceCursor
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    DunningBlockChanged,
+    DunningBlockWanted,
+    DunningRunDecided,
     RecurrenceObserved,
     RunChargeAsked,
     RunChargeEnded,
+    RunDunning,
     SetSubscription,
     SubscriptionChanged,
     SubscriptionCommandRefused,
@@ -675,6 +679,9 @@ SubscriptionsEvents: TypeAlias = (
     | SubscriptionStatusChanged
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
+    | DunningRunDecided
+    | DunningBlockWanted
+    | DunningBlockChanged
 )
 SubscriptionsInbox: TypeAlias = (
     RecurrenceObserved
@@ -685,6 +692,8 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionDayReached
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
+    | RunDunning
+    | DunningBlockWanted
 )
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged
