@@ -27,7 +27,8 @@ else:
 @cache
 def twin_of(of: type) -> type:
     """Return the twin of a frozen dataclass: the same fields, to be filled by assignment and then turned into it."""
-    members: dict[str, Any] = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}  # no frozen base's
+    # Those of a base that is a dataclass are not wanted: one would ask for fields, the others refuse to set them.
+    members: dict[str, Any] = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
     if "__slots__" in vars(of):
         members["__slots__"] = vars(of)["__slots__"]
     return type(of.__name__, of.__bases__, members)
