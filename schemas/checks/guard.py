@@ -46,6 +46,8 @@ _NOT_ALNUM = re.compile(r"[\W_]+")
 # Digits of a field about a card that are more than an expiry, whatever their check digit says.
 _CARD_DIGITS = re.compile(r"\d(?:[\W_]{0,3}\d){8,}")
 _ANY_DIGIT = re.compile(r"\d")
+# Half of a SHA-256 in hexadecimal, with a letter and no run of digits that a card number or track data could be.
+_DERIVED_ID = re.compile(r"(?=\d*[a-f])(?!.*\d{12})[0-9a-f]{32}", re.ASCII)
 _BARE_CODE = re.compile(r"\s*\d{3,4}\s*")
 
 
@@ -108,8 +110,8 @@ def masked_bytes(value: bytes | None) -> bytes | None:
 
 
 def masked_header(text: str) -> str:
-    """Return an id that came in a header of a foreign producer."""
-    return mask_reference(text)
+    """Return an id that came in a header of a foreign producer. What we derive, anew for each record, holds no number."""
+    return text if _DERIVED_ID.fullmatch(text) else mask_reference(text)
 
 
 # -- masks, made of a schema once ----------------------------------------------------------------------------------

@@ -129,6 +129,7 @@ class _Rules:
     keys: _Getter
     texts: _Getter
     lists: _Getter
+    maps: _Getter
     number_lists: _Getter
     list_bounds: tuple[tuple[int, int], ...]
     rare: _Getter
@@ -168,6 +169,10 @@ class _Rules:
         texts = [text for text in self.texts(record) if text]
         for listed in self.lists(record):
             texts += listed or ()
+        for named in self.maps(record):
+            if named:
+                texts += named.keys()
+                texts += named.values()
         text = "".join(texts)
         # No control character is printable; what else is not (an end of line, a no-break space) is looked at closely.
         return text.isprintable() or _BAD_CHARACTER.search(text) is None
@@ -238,7 +243,7 @@ def _rules(name: str) -> _Rules:
 
 _GROUPS = (
     *("numbers", "instants", "days", "currencies", "accounts", "tokens", "keys", "texts"),
-    *("lists", "number_lists", "rare", "rows"),
+    *("lists", "maps", "number_lists", "rare", "rows"),
 )
 
 
@@ -269,7 +274,7 @@ def _rule(field: Mapping[str, Any], *, is_key: bool) -> tuple[str, _Judge | None
         case "string" if name == _REFERENCE:
             return "tokens", _token_judge
         case "string" if nested:
-            return "lists" if kind["type"] == "array" else "rare", _text_judge()
+            return "lists" if kind["type"] == "array" else "maps", _text_judge()
         case "string":
             return "texts", _text_judge(is_key=is_key)
         case "int" | "long":
