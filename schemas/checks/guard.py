@@ -110,7 +110,7 @@ def masked_bytes(value: bytes | None) -> bytes | None:
 
 
 def masked_header(text: str) -> str:
-    """Return an id that came in a header of a foreign producer. What we derive, anew for each record, holds no number."""
+    """Return an id that came in a header of a foreign producer; an id that we derive stays without a look."""
     return text if _DERIVED_ID.fullmatch(text) else mask_reference(text)
 
 

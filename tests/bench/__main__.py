@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import command_line, growth, ingress, projector, worker
+from tests.bench import command_line, growth, ingress, live, projector, worker
 from tests.bench.figures import Figure, machine, table
 from tests.support.kafka import TestBroker
 from tests.support.worker_process import ROOT
@@ -90,6 +90,7 @@ PATHS: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
             broker, directory, sizes.payments, sizes.rounds, worker.quix_environment(BUILD / "quix")
         )
     ),
+    "live": lambda directory, sizes: live.measure(directory, sizes.payments, sizes.rounds),
     "projector": _with_broker(
         lambda broker, directory, sizes: projector.measure(broker, directory, sizes.projected, sizes.rounds)
     ),

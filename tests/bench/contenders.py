@@ -26,11 +26,13 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from fastavro import schemaless_writer
 
 from app.composition.collector import look_for_garbage_rarely
+from app.settings.settings import WorkerSettings
 from schemas import catalog
 from schemas.records.payments import TransactionStatus
 from schemas.wire.codec import SINGLE_OBJECT_MARK, Codec, fields_of
-from streams.agents import FOLD_PAYMENTS
+from streams.agents import FOLD_PAYMENTS, Flow, register
 from streams.log.kafka import KafkaLog
+from streams.tasks.manager import TaskManager
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore, SqliteStore
@@ -248,7 +250,69 @@ def bare_faust(given: dict[str, Any]) -> Run:
     raise AssertionError("it ends at its last record")
 
 
+def live(given: dict[str, Any]) -> NoReturn:
+    """Decide what Faust brings in, as `saldo run worker` does, until the process is ended from outside."""
+    import faust
+
+    login = given["connection"]
+    app = faust.App(
+        given["name"],
+        broker=f"kafka://{login['bootstrap.servers']}",
+        broker_credentials=faust.SASLCredentials(
+            username=login["sasl.username"], password=login["sasl.password"], mechanism=login["sasl.mechanism"]
+        ),
+        consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        store="memory://",
+        web_enabled=False,
+        datadir=given["directory"],
+    )
+    agent, worker = by_shipped_rules(FOLD_PAYMENTS), WorkerSettings()
+    manager = TaskManager((agent,), lambda _, partition: _kept(given, partition), _halt)
+    register(app, manager, Flow(worker.batch_size, worker.linger_s), agent)
+
+    async def restored(_app: Any, assigned: Any, **_: Any) -> None:
+        await manager.tend((tp.topic, tp.partition) for tp in assigned)
+        _say_ready(given)
+
+    app.on_partitions_assigned.connect(cast("Any", restored))
+    faust.Worker(app, loglevel="error").execute_from_commandline()
+    raise AssertionError("it is ended from outside")
+
+
+def direct(given: dict[str, Any]) -> NoReturn:
+    """Decide the same partitions by reading them directly, as a worker that is behind does."""
+
+    async def work() -> None:
+        tasks = [_kept(given, partition) for partition in given["partitions"]]
+        await asyncio.gather(*(task.restore() for task in tasks))
+        _say_ready(given)
+        while True:
+            if not sum(await asyncio.gather(*(task.catch_up() for task in tasks))):
+                await asyncio.sleep(0.01)
+
+    asyncio.run(work())
+    raise AssertionError("it is ended from outside")
+
+
+def _kept(given: dict[str, Any], partition: int) -> Task[Any]:
+    return _task({**given, "partition": partition}, Path(given["directory"]) / f"{partition}.sqlite")[0]
+
+
+def _say_ready(given: dict[str, Any]) -> None:
+    Path(given["ready"]).touch()
+
+
+def _halt(reason: str) -> NoReturn:
+    os.write(2, reason.encode())
+    os._exit(70)
+
+
 CONTENDERS = {
+    "live": live,
+    "direct": direct,
     "plain loop": plain_loop,
     "Saldo": saldo,
     "Quix at-least-once": quix,
@@ -290,7 +354,7 @@ def main(given: dict[str, Any]) -> None:
         state, written = fold.apply(state, b"", codec.encode(observation(status, minute=minute)))
         for _, _, value in written:
             codec.encode(codec.decode(value))
-    if given["who"] in ("Saldo", "restore"):
+    if given["who"] in ("Saldo", "restore", "live", "direct"):
         look_for_garbage_rarely()  # as `saldo run worker` does
     finish(CONTENDERS[given["who"]](given))
 

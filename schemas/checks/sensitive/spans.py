@@ -137,6 +137,8 @@ _ANY_DIGIT: Final = re.compile(r"\d")
 _ANY_LETTER: Final = re.compile(r"[A-Za-z]")
 _TRACK_SIGN: Final = re.compile(r"[=^dD]|%3[dD]")
 _HEX_RUN: Final = re.compile(r"[0-9a-fA-F]{12}")
+_ROUTING_LABELS: Final = ("routing", "aba", "transit", "rtn")
+_ACCOUNT_LABELS: Final = ("acc", "a/c", "dda", "konto", "kto")
 _LABELS: Final = (
     *(
         "csc",
@@ -158,7 +160,8 @@ _LABELS: Final = (
         "pruef",
         "pru\u0308f",
     ),
-    *("routing", "aba", "transit", "rtn", "acc", "a/c", "dda", "konto", "kto"),
+    *_ROUTING_LABELS,
+    *_ACCOUNT_LABELS,
 )
 
 
@@ -267,10 +270,13 @@ def labelled_spans(plain: str, *, own_names: bool = False) -> Iterator[Span]:
     plain = _without_hashes(plain, own_names=own_names)
     for match in _CSC_TEXT.finditer(plain):
         yield Span(match.start(1), match.start(1) + len(match[1].rstrip()), SensitiveKind.CARD_SECURITY_CODE)
-    for match in _ROUTING_TEXT.finditer(plain):
+    lowered = plain.lower()
+    routing = _ROUTING_TEXT.finditer(plain) if any(label in lowered for label in _ROUTING_LABELS) else ()
+    for match in routing:
         if is_routing_number(match[1]):
             yield Span(*match.span(1), SensitiveKind.BANK_NUMBER, match[1])
-    for match in _ACCOUNT_TEXT.finditer(plain):
+    accounts = _ACCOUNT_TEXT.finditer(plain) if any(label in lowered for label in _ACCOUNT_LABELS) else ()
+    for match in accounts:
         group = match.lastindex or 0
         number = "".join(_DIGITS.findall(match[group]))
         if len(number) >= _SHORTEST_ACCOUNT:
