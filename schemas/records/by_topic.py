@@ -313,6 +313,8 @@ from schemas.records.settlement import (
 from schemas.records.sources import SourceCursor
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    ContractFollowed,
+    ContractObserved,
     DunningBlockChanged,
     DunningBlockWanted,
     DunningRunDecided,
@@ -680,6 +682,7 @@ SubscriptionsEvents: TypeAlias = (
     | DunningRunDecided
     | DunningBlockWanted
     | DunningBlockChanged
+    | ContractFollowed
 )
 SubscriptionsInbox: TypeAlias = (
     RecurrenceObserved
@@ -692,6 +695,7 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionWatchAsked
     | RunDunning
     | DunningBlockWanted
+    | ContractObserved
 )
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged
