@@ -198,6 +198,7 @@ from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
     AchPaymentReturned,
+    AuthorizationRecorded,
     CaptureAmountChanged,
     CaptureRecorded,
     CaptureReversed,
@@ -537,6 +538,7 @@ OrdersInbox: TypeAlias = (
 )
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
+    | AuthorizationRecorded
     | AchPaymentInitiated
     | PaymentCaptured
     | CaptureAmountChanged
