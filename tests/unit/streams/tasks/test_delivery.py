@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore, SqliteStore, digest
 from tests.support.task_lab import (
     CODEC,
+    COUNTING,
     INBOX,
     JOURNAL,
     NEXT,
@@ -165,6 +167,51 @@ async def test_rule_3_a_crash_at_any_append_loses_and_doubles_nothing(
     await restored.task.restore()
     assert store.get(b"q") == Counted(("r2", "r2"), 3000)
     assert store.get(b"p") == Counted(("r1", "r3", "r3"), 3100)
+
+
+@dataclass
+class SlowLog(FragileLog):
+    """Takes a while for each append, so that the next batch is decided meanwhile."""
+
+    async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return await super().append(records)
+
+
+@pytest.mark.parametrize("kill_at_append", [None, *range(1, 9)])
+@pytest.mark.parametrize("records_before_kill", [0, 1, 2])
+async def test_rule_3_holds_batch_by_batch_though_the_next_is_decided_meanwhile(
+    kill_at_append: int | None, records_before_kill: int
+) -> None:
+    log = SlowLog(kill_at_append=kill_at_append, records_before_kill=records_before_kill)
+    lab = Lab(log=log, processor=replace(COUNTING, batch_size=2))
+    # Each batch needs the state that the one before it leads to: a repeated id is silence.
+    batch = lab.write(*(refund("p", f"r{number}") for number in (1, 2, 2, 3, 4, 1, 5, 6)))
+    if kill_at_append is None:
+        await lab.task.advance(batch)
+    else:
+        with pytest.raises(Killed):
+            await lab.task.advance(batch)
+        lab.restart()
+        await lab.task.catch_up()
+    assert ids_of(lab.journal()) == ["r1", "r2", "r3", "r4", "r5", "r6"]
+    assert len(lab.outputs()) == 6
+    if kill_at_append is None:
+        assert log.order == [
+            NEXT,
+            NEXT,
+            JOURNAL,
+            JOURNAL,
+            NEXT,
+            JOURNAL,
+            NEXT,
+            JOURNAL,
+            *[NEXT, NEXT, JOURNAL, JOURNAL],
+        ]
+    restored = Lab(log=lab.log, store=(store := MemoryStore[Counted]()))
+    await restored.task.restore()
+    assert store.get(b"p") == Counted(("r1", "r2", "r3", "r4", "r5", "r6"), 600)
 
 
 async def test_rule_3_silence_is_marked_so_that_it_does_not_cost_a_long_reread() -> None:
