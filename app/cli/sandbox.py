@@ -132,7 +132,8 @@ def _serve_shop(port: int, home: Path, settings: Settings, *, report_to_ingress:
     from infra.sandboxes.shop import serve as serve_shop
 
     stack = Stack(settings)
-    pays = stack.paytrace_sandbox_url if stack.has_paytrace_sandbox else ""
+    # Below `saldo up` the settings lead to the PayTrace sandbox already, as if it were live.
+    pays = stack.paytrace_sandbox_url if report_to_ingress or stack.has_paytrace_sandbox else ""
     hooks: dict[str, Any] = stack.shop_hooks if report_to_ingress else {}
     serve_shop(port, ShopSandboxSettings(data_dir=home, paytrace_url=pays, **hooks))
 

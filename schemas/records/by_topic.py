@@ -168,6 +168,8 @@ from schemas.records.orders import (
     OrderCustomerFound,
     OrderDecided,
     OrderDecisionRefused,
+    OrderDelivered,
+    OrderDeliveryObserved,
     OrderGone,
     OrderGoneObserved,
     OrderHinted,
@@ -505,6 +507,7 @@ OrdersEvents: TypeAlias = (
     | RecordRefused
     | OrderMoneyNamed
     | OrderMoneyReported
+    | OrderDelivered
     | WriteToShop
     | ShopWritten
     | ShopWriteRefused
@@ -523,6 +526,7 @@ OrdersInbox: TypeAlias = (
     | OrderPaymentReported
     | OrderCustomerFound
     | OrderMoneyReported
+    | OrderDeliveryObserved
     | RecordSaved
     | RecordRefused
     | ShopWritten

@@ -153,6 +153,14 @@ class DecideOrderAgain(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredLine(Record):
+    """How much of one row of the sales order."""
+
+    line_id: str
+    quantity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderChanged(Record):
     """An order is another one than before: where it stands, what was agreed, who buys, or which payment it names.
 
@@ -259,6 +267,27 @@ class OrderDecisionRefused(Record):
     reason: str
     approved_by: str | None = None
     occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDelivered(Record):
+    """abas delivered something of an order, or took it back. Key: shop_order."""
+
+    shop_order: str
+    delivery_number: str
+    delivered_lines: tuple[DeliveredLine, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDeliveryObserved(Record):
+    """A posted delivery note of abas for a sales order of the shop. Key: shop_order."""
+
+    shop_order: str
+    delivery_number: str
+    delivered_lines: tuple[DeliveredLine, ...]
+    observed_at: datetime
+    raw: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,8 @@ from schemas.records.orders import (
     OrderDecided,
     OrderDecision,
     OrderDecisionRefused,
+    OrderDelivered,
+    OrderDeliveryObserved,
     OrderGone,
     OrderGoneObserved,
     OrderHinted,
@@ -130,6 +132,8 @@ def _on(state: State, record: OrdersInbox, policy: Policy) -> tuple[Event, ...]:
             return () if same else (record,)
         case OrderMoneyReported():
             return () if state.receipts.get(record.posting_reference) == record else (record,)
+        case OrderDeliveryObserved():
+            return _delivered(state, record)
         case RecordSaved() | RecordRefused():
             known_one = state.saved if isinstance(record, RecordSaved) else state.refused
             is_ours = state.sales_order is not None and record.kind == SALES_ORDER
@@ -141,6 +145,20 @@ def _on(state: State, record: OrdersInbox, policy: Policy) -> tuple[Event, ...]:
             return () if record.command_id in state.command_ids else _decided(state, record, policy)
         case _:
             assert_never(record)
+
+
+def _delivered(state: State, seen: OrderDeliveryObserved) -> tuple[Event, ...]:
+    known = state.deliveries.get(seen.delivery_number)
+    if known is not None and known.delivered_lines == seen.delivered_lines:
+        return ()
+    return (
+        OrderDelivered(
+            shop_order=seen.shop_order,
+            delivery_number=seen.delivery_number,
+            delivered_lines=seen.delivered_lines,
+            occurred_at=seen.observed_at,
+        ),
+    )
 
 
 def _at(record: OrdersInbox) -> datetime:

@@ -14,6 +14,7 @@ from schemas.records.orders import (
     OrderDecided,
     OrderDecision,
     OrderDecisionRefused,
+    OrderDelivered,
     OrderGone,
     OrderInReview,
     OrderMoneyNamed,
@@ -78,6 +79,8 @@ def evolve(state: State, event: OrdersEvents) -> State:
             return replace(state, money={**state.money, event.paytrace_transaction_id: event})
         case OrderMoneyReported():
             return replace(state, receipts={**state.receipts, event.posting_reference: event})
+        case OrderDelivered():
+            return replace(state, deliveries={**state.deliveries, event.delivery_number: event})
         case WriteToShop():
             return replace(state, writes={**state.writes, event.command_id: event})
         case ShopWritten():

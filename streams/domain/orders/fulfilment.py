@@ -28,8 +28,19 @@ from schemas.values.money import shown
 from schemas.values.references import payment_token
 from streams.domain.orders.evolving import Event, evolve
 from streams.domain.orders.policy import Milestone, Policy
-from streams.domain.orders.progress import Money, Order, Wait, customer_of, is_paid, milestone_of, money_of, wait_of
+from streams.domain.orders.progress import (
+    Money,
+    Order,
+    Wait,
+    customer_of,
+    is_over,
+    is_paid,
+    milestone_of,
+    money_of,
+    wait_of,
+)
 from streams.domain.orders.sales_order import Unmapped, rows_of, sales_order
+from streams.domain.orders.shipping import delivered, returned, rows_to_hold
 from streams.domain.orders.state import State
 
 AGENT = "fulfil-orders"
@@ -41,6 +52,7 @@ _FROM: dict[Milestone, tuple[str, ...]] = {
     "returned": ("pending", "on-hold", "processing", "completed"),
     "voided": ("pending", "on-hold", "processing", "failed"),
     "refunded": ("pending", "on-hold", "processing", "failed", "completed", "cancelled"),
+    "completed": ("pending", "on-hold", "processing", "failed"),
 }
 _NOTED: tuple[Milestone, ...] = ("declined", "returned", "voided")
 _WAITS_FOR_CUSTOMER = (OrderWaitReason.CUSTOMER_UNKNOWN, OrderWaitReason.CUSTOMER_CONTESTED)
@@ -120,18 +132,21 @@ def _payer_named(state: State, now: _Now) -> Iterator[Event]:
 
 
 def _sales_order_asked(state: State, now: _Now) -> Iterator[Event]:
-    """Ask abas for the sales order, or for what the shop changed of it since."""
+    """Ask abas for the sales order, or for what changed of it since: by the shop, by a refund, or its end."""
     order, customer = _ours(state), customer_of(state)
     if order is None or customer is None or state.is_left_out:
         return
     policy, money = now.policy, now.money
     is_amount_taken = OrderWaitReason.AMOUNT_DIFFERS in state.taken
-    is_wanted = is_paid(order, money, policy) or (is_amount_taken and money.captured_minor > 0)
+    is_ended = is_over(state, money)
+    is_wanted = not is_ended and (is_paid(order, money, policy) or (is_amount_taken and money.captured_minor > 0))
     if now.waits is not None or not (is_wanted or state.sales_order is not None) or policy.sales_orders == "never":
         return
     rows = rows_of(order, policy)
     if isinstance(rows, Unmapped):
         return
+    given_back = returned(state.refunds.values(), money.refunded_minor)
+    rows = rows_to_hold(rows, delivered(state.deliveries.values()), given_back, is_over=is_ended)
     known = state.sales_order
     wanted = sales_order(order, rows, customer, known, known.occurred_at if known is not None else now.at)
     if wanted != known:
@@ -141,7 +156,8 @@ def _sales_order_asked(state: State, now: _Now) -> Iterator[Event]:
 def _money_named(state: State, now: _Now) -> Iterator[Event]:
     """Tell the customer's account which money is of this order, once the sales order is there or none is to be."""
     order, customer = _ours(state), customer_of(state)
-    if order is None or customer is None or not (state.saved is not None or now.policy.sales_orders == "never"):
+    is_none_to_be = now.policy.sales_orders == "never" or (state.sales_order is None and is_over(state, now.money))
+    if order is None or customer is None or not (state.saved is not None or is_none_to_be):
         return
     number = state.saved.erp_number if state.saved is not None else None
     for payment in now.money.best:
@@ -163,7 +179,7 @@ def _written(state: State, now: _Now) -> Iterator[Event]:
     if order is None or state.is_left_out or state.is_gone:
         return
     money = now.money
-    milestone = milestone_of(money)
+    milestone = milestone_of(state, money)
     status = now.policy.statuses.get(milestone, "") if milestone is not None else ""
     if milestone is None or not status or _is_in_doubt(money):
         return
@@ -188,9 +204,11 @@ def _in_words(milestone: Milestone, money: Money, order: Order, detail: str) -> 
         "authorized": f" {shown(money.authorized_minor, currency)}",
         "captured": f" {shown(money.captured_minor, currency)}",
         "refunded": f" {shown(money.refunded_minor, currency)}",
+        "completed": f" {shown(money.captured_minor, currency)}; abas has shipped everything",
     }.get(milestone, "")
     because = f": {detail}" if detail and milestone in _NOTED else ""
-    return f"PayTrace {transactions} {milestone}{amount}{because}"
+    said = "captured" if milestone == "completed" else milestone
+    return f"PayTrace {transactions} {said}{amount}{because}"
 
 
 def _write(

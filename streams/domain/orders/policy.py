@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Milestone = Literal["authorized", "captured", "declined", "returned", "voided", "refunded"]
+Milestone = Literal["authorized", "captured", "declined", "returned", "voided", "refunded", "completed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from schemas.records.orders import (
 from schemas.values.money import shown
 from streams.domain.orders.policy import Milestone, Policy
 from streams.domain.orders.sales_order import Unmapped, rows_of
+from streams.domain.orders.shipping import delivered, is_shipped, returned
 from streams.domain.orders.state import State
 
 Order = OrderPlaced | OrderChanged
@@ -41,6 +42,12 @@ _MILESTONES: dict[OrderPaymentStatus, Milestone] = {
     OrderPaymentStatus.DECLINED: "declined",
     OrderPaymentStatus.FAILED: "declined",
 }
+_WITHOUT_MONEY = (
+    OrderPaymentStatus.RETURNED,
+    OrderPaymentStatus.VOIDED,
+    OrderPaymentStatus.DECLINED,
+    OrderPaymentStatus.FAILED,
+)
 _ENDED = (OrderStatus.CANCELLED, OrderStatus.TRASHED)
 # A buyer may still be at the checkout.
 _UNFINISHED = (OrderStatus.PENDING, OrderStatus.FAILED, *_ENDED)
@@ -69,6 +76,11 @@ class Money:
     shared: tuple[OrderPaymentReported, ...]
     foreign: tuple[OrderPaymentReported, ...]
 
+    @property
+    def is_given_back(self) -> bool:
+        """Whether all of it was refunded."""
+        return 0 < self.captured_minor <= self.refunded_minor
+
 
 def money_of(state: State) -> Money:
     """Return where the money of an order is, by all transactions that it names now and PayTrace shows."""
@@ -81,6 +93,8 @@ def money_of(state: State) -> Money:
     own = [one for one in known if one not in foreign and (one not in shared or _SHARED in state.taken)]
     status = next((one for one in _FURTHEST if any(p.status is one for p in own)), OrderPaymentStatus.UNKNOWN)
     best = tuple(one for one in own if one.status is status)
+    # A buyer who was refunded may pay again: then the first payment is over, and the second is the order's money.
+    best = tuple(one for one in best if one.refunded_minor < one.captured_minor) or best
     return Money(
         status=status,
         best=best,
@@ -95,11 +109,28 @@ def money_of(state: State) -> Money:
 _SHARED = OrderWaitReason.PAYMENT_SHARED
 
 
-def milestone_of(money: Money) -> Milestone | None:
-    """Return what is proved of the money, in the words of the policy; None for nothing that the shop must hear."""
-    if money.captured_minor and money.refunded_minor >= money.captured_minor:
+def milestone_of(state: State, money: Money) -> Milestone | None:
+    """Return what is proved of money and goods, in words of the policy; None where the shop must hear nothing."""
+    if money.is_given_back:
         return "refunded"
-    return _MILESTONES.get(money.status)
+    milestone = _MILESTONES.get(money.status)
+    return "completed" if milestone == "captured" and is_all_shipped(state, money) else milestone
+
+
+def is_all_shipped(state: State, money: Money) -> bool:
+    """Return whether abas has shipped everything that was not refunded before."""
+    order = state.order
+    given_back = returned(state.refunds.values(), money.refunded_minor)
+    return order is not None and is_shipped(order, delivered(state.deliveries.values()), given_back)
+
+
+def is_over(state: State, money: Money) -> bool:
+    """Return whether nothing more of the order is to be shipped: its money went back or never came.
+
+    An order that the shop cancelled while its money is captured is not: somebody decides (CANCELLED_BUT_PAID).
+    """
+    is_cancelled = state.is_gone or (state.order is not None and state.order.status in _ENDED)
+    return money.is_given_back or money.status in _WITHOUT_MONEY or (is_cancelled and not money.captured_minor)
 
 
 def customer_of(state: State) -> str | None:

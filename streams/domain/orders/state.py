@@ -8,6 +8,7 @@ from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from schemas.records.orders import (
     OrderChanged,
     OrderCustomerAsked,
+    OrderDelivered,
     OrderMoneyNamed,
     OrderMoneyReported,
     OrderPayerNamed,
@@ -32,7 +33,7 @@ class State:
             no union of two records; reviews say why a newer one can't be, of the order that reviewed names;
             refunds are those that the shop shows now,
             by their id; payments, payers and money are by transaction, customers by source, receipts by posting
-            reference, writes and what became of them by command id.
+            reference, deliveries by the number of the delivery note, writes and what became of them by command id.
             sales_order is what abas was asked for last, saved and refused its last answers; taken are reasons for
             waiting that a person passed over.
     """
@@ -54,6 +55,7 @@ class State:
     refused: RecordRefused | None = None
     money: dict[str, OrderMoneyNamed] = field(default_factory=dict)
     receipts: dict[str, OrderMoneyReported] = field(default_factory=dict)
+    deliveries: dict[str, OrderDelivered] = field(default_factory=dict)
     writes: dict[str, WriteToShop] = field(default_factory=dict)
     written: dict[str, ShopWritten] = field(default_factory=dict)
     unwritten: dict[str, ShopWriteRefused] = field(default_factory=dict)
