@@ -73,6 +73,8 @@ POLL_EVERY_S = 1.0
 FACTS_EVERY_S = 10.0
 # Hooks bring what is new, so the shop is asked for what they lost as seldom as a demo can wait for it.
 SHOP_POLL_EVERY_S, SHOP_LOOK_EVERY_S = 5.0, 0.5
+# What a killed worker left claimed is tried again ten times as late.
+SHOP_TIMEOUT_S = 4.0
 # The supervisor asks in its own loop, so an answer may not take long.
 _HEALTH_TIMEOUT_S = 0.3
 
@@ -242,6 +244,8 @@ class Stack:
                 "poll_every_s": SHOP_POLL_EVERY_S,
                 "look_every_s": SHOP_LOOK_EVERY_S,
                 "max_requests_per_s": 100.0,
+                "connect_timeout_s": 1.0,
+                "read_timeout_s": SHOP_TIMEOUT_S,
             }
         return fields
 

@@ -747,6 +747,7 @@ class WriteToShop(Record):
     shop_status: str | None = None
     from_statuses: tuple[str, ...]
     amount_minor: int | None = None
+    up_to_minor: int | None = None
     currency: str | None = None
     decided_by: str
     authenticated_by: str

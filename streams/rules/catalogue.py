@@ -128,6 +128,7 @@ _Word = Annotated[str, Field(max_length=60, pattern=r"^\S*$")]
 class _Orders(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     sales_orders: Literal["captured", "authorized", "never"]
+    shows_refunds: bool
     sku: Literal["is_product", "by_products"]
     products: Mapping[_Word, _Word] = {}
     shipping: _Word = ""

@@ -56,7 +56,7 @@ def evolve(state: State, event: OrdersEvents) -> State:
             return replace(state, refunds={**state.refunds, event.shop_refund_id: event})
         case ShopRefundVanished():
             left = {one: refund for one, refund in state.refunds.items() if one != event.shop_refund_id}
-            return replace(state, refunds=left)
+            return replace(state, refunds=left, vanished=state.vanished + 1)
         case ShopHooksChanged():
             return replace(state, hooks=event)
         case OrderPaymentAsked():

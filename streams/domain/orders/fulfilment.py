@@ -26,6 +26,7 @@ from schemas.records.orders import (
 )
 from schemas.values.money import shown
 from schemas.values.references import payment_token
+from schemas.values.replacing import replace as replace_record
 from streams.domain.orders.evolving import Event, evolve
 from streams.domain.orders.policy import Milestone, Policy
 from streams.domain.orders.progress import (
@@ -65,7 +66,7 @@ def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
     """
     events: tuple[Event, ...] = ()
     now = _Now(policy, at, money_of(state), wait_of(state, policy))
-    for step in (_asked, _customer_asked, _payer_named, _sales_order_asked, _money_named, _written, _waiting):
+    for step in _STEPS:
         found = tuple(step(state, now))
         if found:
             events += found
@@ -193,6 +194,28 @@ def _written(state: State, now: _Now) -> Iterator[Event]:
         yield _write(order, f"{name}:note", ShopWriteKind.NOTE, text, now.at)
 
 
+def _refund_shown(state: State, now: _Now) -> Iterator[Event]:
+    """Show in the shop what PayTrace gave back and no refund of the shop stands for; a status shows what is left.
+
+    The shop makes its own refund before it asks its gateway, so whoever writes looks what it shows by then. What it
+    shows and takes away again is asked for anew.
+    """
+    order = _ours(state)
+    money = now.money
+    if order is None or state.is_left_out or state.is_gone or _is_in_doubt(money) or not now.policy.shows_refunds:
+        return
+    shown_minor = sum(one.amount_minor or 0 for one in state.refunds.values())
+    left_minor = money.refunded_minor - shown_minor
+    name = f"{order.shop_order}:refund:{money.refunded_minor}:{state.vanished}"
+    is_shown_by_status = money.is_given_back and now.policy.statuses.get("refunded") == "refunded"
+    if left_minor <= 0 or is_shown_by_status or name in state.writes:
+        return
+    said = f"PayTrace {', '.join(one.paytrace_transaction_id for one in money.best)} refunded"
+    text = f"{said} {shown(money.refunded_minor, order.currency or '')}"
+    asked = _write(order, name, ShopWriteKind.REFUND, text, now.at)
+    yield replace_record(asked, amount_minor=left_minor, up_to_minor=money.refunded_minor, currency=order.currency)
+
+
 def _is_in_doubt(money: Money) -> bool:
     return not money.best or bool(money.foreign)
 
@@ -257,3 +280,9 @@ def _ours(state: State) -> Order | None:
     """Return the order if it is paid by PayTrace."""
     order = state.order
     return order if order is not None and order.is_paytrace else None
+
+
+_STEPS = (
+    *(_asked, _customer_asked, _payer_named, _sales_order_asked, _money_named),
+    *(_written, _refund_shown, _waiting),
+)

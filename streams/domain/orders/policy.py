@@ -18,6 +18,7 @@ class Policy:
     products      product of abas by SKU, or by product:<id of the shop>
     shipping, fee the product that shipping or a fee is booked with; empty: such an order waits
     tax_codes     tax code of abas by code of the shop's tax rate; where it names none, abas finds its own
+    shows_refunds whether a refund of PayTrace is shown in the shop where no refund of it stands there
     statuses      status of the shop by what is proved; a milestone that is left out is not written
     """
 
@@ -29,3 +30,4 @@ class Policy:
     fee: str
     tax_codes: Mapping[str, str]
     statuses: Mapping[Milestone, str]
+    shows_refunds: bool

@@ -30,10 +30,10 @@ class State:
     """One order, or the hooks of one shop.
 
     Shapes: changed is the last that could be taken after it was placed, in a field of its own, since a snapshot knows
-            no union of two records; reviews say why a newer one can't be, of the order that reviewed names;
-            refunds are those that the shop shows now,
-            by their id; payments, payers and money are by transaction, customers by source, receipts by posting
-            reference, deliveries by the number of the delivery note, writes and what became of them by command id.
+            no union of two records; reviews say why a newer one can't be, of the order that reviewed names; refunds
+            are those that the shop shows now, by their id, vanished counts those that it showed once; payments,
+            payers and money are by transaction, customers by source, receipts by posting reference, deliveries by
+            the number of the delivery note, writes and what became of them by command id.
             sales_order is what abas was asked for last, saved and refused its last answers; taken are reasons for
             waiting that a person passed over.
     """
@@ -44,6 +44,7 @@ class State:
     reviewed: str = ""
     is_gone: bool = False
     refunds: dict[str, ShopRefundSeen] = field(default_factory=dict)
+    vanished: int = 0
     hooks: ShopHooksChanged | None = None
     asked_payments: frozenset[str] = frozenset()
     payments: dict[str, OrderPaymentReported] = field(default_factory=dict)

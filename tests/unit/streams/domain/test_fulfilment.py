@@ -31,6 +31,7 @@ from schemas.records.orders import (
     OrderStatus,
     OrderTransaction,
     OrderWaitReason,
+    ShopRefundGoneObserved,
     ShopRefundObserved,
     ShopWriteKind,
     ShopWritten,
@@ -327,6 +328,32 @@ def test_a_line_that_paytrace_refunded_is_not_shipped_any_more_and_the_rest_comp
     assert held(made) == ["2", "1"]
     made.take(shipped("LS-1", 2))
     assert statuses(made)[-1] == "completed"
+
+
+def shown_refunds(made: World) -> list[tuple[str, int | None, int | None]]:
+    asked = [one for one in of(made, WriteToShop) if one.kind is ShopWriteKind.REFUND]
+    return [(one.command_id, one.amount_minor, one.up_to_minor) for one in asked]
+
+
+def test_a_refund_of_paytrace_that_no_refund_of_the_shop_stands_for_is_shown_there_once() -> None:
+    part = replace(CAPTURED, revision=9, refunded_minor=500)
+    made = world(ORDER, CAPTURED, LINKED, part, part)
+    assert shown_refunds(made) == [("main/1203:refund:500:0", 500, 500)]
+    made = world(ORDER, CAPTURED, LINKED, replace(REFUND, amount_minor=500), part)
+    assert shown_refunds(made) == []
+    # The shop made it before it asked its gateway, which refused: it is gone, and PayTrace's is another one.
+    gone: ShopRefundGoneObserved = example("ShopRefundGoneObserved")
+    made.take(replace(gone, shop_refund_id=REFUND.shop_refund_id))
+    assert shown_refunds(made) == [("main/1203:refund:500:1", 500, 500)]
+
+
+def test_all_of_it_given_back_is_a_status_by_which_the_shop_writes_the_refund_itself() -> None:
+    assert shown_refunds(world(ORDER, CAPTURED, LINKED, REFUNDED)) == []
+    policy = replace(POLICY, statuses={**POLICY.statuses, "refunded": "cancelled"})
+    made = World(policy=policy)
+    for record in (ORDER, CAPTURED, LINKED, REFUNDED):
+        made.take(record)
+    assert [amount for _, amount, _ in shown_refunds(made)] == [7304]
 
 
 def test_who_was_refunded_and_pays_again_is_ordered_again() -> None:
