@@ -212,6 +212,8 @@ async def _live(
     await asyncio.to_thread(_put_on_account, watcher)
     await asyncio.to_thread(watcher.wait_until_applied, [payment for _, payment in late], timeout_s=LATE_TIMEOUT_S)
     await asyncio.to_thread(_rest, watcher, follow("pipeline, days later"))
+    if shop is not None:
+        await shop.ship()
     await asyncio.to_thread(_pay_out, stack, watcher, bank, processor, business_day(today, zone), ())
     return await asyncio.to_thread(_rest, watcher, follow("pipeline, at rest"))
 

@@ -18,6 +18,7 @@ class Visit(StrEnum):
     """How one order goes."""
 
     PAID = "paid"
+    SHIPPED = "paid, shipped in two parts and invoiced"
     DECLINED = "declined"
     AUTHORIZED = "authorized, not captured"
     CAPTURED_AT_TERMINAL = "authorized, captured in PayTrace alone"
@@ -38,6 +39,7 @@ class End:
 
 ENDS: Mapping[Visit, End] = {
     Visit.PAID: End("captured", "processing", True),
+    Visit.SHIPPED: End("captured", "completed", True),
     Visit.DECLINED: End("declined", "failed", False),
     Visit.AUTHORIZED: End("authorized", "on-hold", False),
     Visit.CAPTURED_AT_TERMINAL: End("captured", "processing", True),
@@ -58,6 +60,7 @@ BUYER = {
 }
 STRANGER = {"first_name": "Nora", "last_name": "Quill", "address_1": "9 Side Rd", "email": "nora@elsewhere.example"}
 REFUNDED_PART = "18.50"
+_LOOKS, _LOOK_EVERY_S = 60, 0.5
 
 
 @dataclass
@@ -92,6 +95,29 @@ class ShopMorning:
                 order = await _get(self.shop, number)
                 amount = order["total"] if visit is Visit.REFUNDED else REFUNDED_PART
                 await _post(self.shop, f"orders/{number}/refund", {"amount": amount})
+
+    async def ship(self) -> None:
+        """Ship in abas what is shipped, one thing first and then the rest, and invoice it."""
+        for key in (f"{SHOP}/{number}" for number, visit in self.orders if visit is Visit.SHIPPED):
+            order = await self._sales_order(key)
+            if order is None:
+                return  # it is missed at the end, by name
+            first = {"order": key, "quantities": {order["rows"][0]["row_key"]: "1"}}
+            await _post(self.erp, "deliveries", [first])
+            await _post(self.erp, "deliveries", [{"order": key}])
+            invoice = {"invoice_number": f"RE-{order['number']}", "order_number": order["number"]}
+            about = {"customer_number": order["customer"], "amount": order["gross"], "currency": order["currency"]}
+            await _post(self.erp, "open-items", [{**invoice, **about}])
+
+    async def _sales_order(self, key: str) -> Mapping[str, Any] | None:
+        """Return the sales order of an order as soon as abas has it; None where it does not come."""
+        for _ in range(_LOOKS):
+            held = (await self.erp.get("/_sandbox/books")).raise_for_status().json()["sales_orders"]
+            if found := [one for one in held if one["shop_reference"] == key]:
+                order: Mapping[str, Any] = found[0]
+                return order
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return None
 
     async def statuses(self) -> Mapping[str, str]:
         """Return the status of each order by its key, as the shop's own books have it."""
