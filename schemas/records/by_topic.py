@@ -180,7 +180,9 @@ from schemas.records.orders import (
     OrderPayerNamed,
     OrderPaymentAsked,
     OrderPaymentReported,
+    OrderPaymentRequested,
     OrderPlaced,
+    OrderRequestAnswered,
     OrderReviewEnded,
     OrderWaitEnded,
     OrderWaiting,
@@ -508,6 +510,8 @@ OrdersEvents: TypeAlias = (
     | OrderMoneyNamed
     | OrderMoneyReported
     | OrderDelivered
+    | OrderPaymentRequested
+    | OrderRequestAnswered
     | WriteToShop
     | ShopWritten
     | ShopWriteRefused
@@ -527,6 +531,7 @@ OrdersInbox: TypeAlias = (
     | OrderCustomerFound
     | OrderMoneyReported
     | OrderDeliveryObserved
+    | OrderRequestAnswered
     | RecordSaved
     | RecordRefused
     | ShopWritten

@@ -22,7 +22,9 @@ from schemas.records.orders import (
     OrderMoneyReported,
     OrderPaymentAsked,
     OrderPaymentReported,
+    OrderPaymentRequested,
     OrderPlaced,
+    OrderRequestAnswered,
     OrderReviewEnded,
     OrderWaitEnded,
     OrderWaiting,
@@ -52,6 +54,8 @@ STEPS: dict[type, str] = {
     OrderMoneyNamed: "money assigned",
     OrderMoneyReported: "money booked",
     OrderDelivered: "delivered",
+    OrderPaymentRequested: "PayTrace asked",
+    OrderRequestAnswered: "PayTrace answered",
     WriteToShop: "shop asked",
     ShopWritten: "shop written",
     ShopWriteRefused: "shop refused",
@@ -130,6 +134,10 @@ def _told(record: Any) -> tuple[str, str, int, str]:
         case OrderDelivered():
             quantities = ", ".join(f"{one.quantity} of line {one.line_id}" for one in record.delivered_lines)
             return "", record.delivery_number, 0, quantities
+        case OrderPaymentRequested():
+            return record.kind.value, record.payment_request_id, record.amount_minor, record.reason
+        case OrderRequestAnswered():
+            return record.status.value, record.result_transaction_id or record.payment_request_id, 0, record.message
         case WriteToShop():
             return record.shop_status or record.kind.value.lower(), "", 0, record.text
         case ShopWritten():

@@ -40,6 +40,7 @@ from streams.domain.orders.progress import (
     money_of,
     wait_of,
 )
+from streams.domain.orders.requests import due
 from streams.domain.orders.sales_order import Unmapped, rows_of, sales_order
 from streams.domain.orders.shipping import delivered, returned, rows_to_hold
 from streams.domain.orders.state import State
@@ -56,6 +57,8 @@ _FROM: dict[Milestone, tuple[str, ...]] = {
     "completed": ("pending", "on-hold", "processing", "failed"),
 }
 _NOTED: tuple[Milestone, ...] = ("declined", "returned", "voided")
+# What is refunded in the shop is asked of PayTrace though the order is cancelled there.
+_ASKS_ALL_THE_SAME = (OrderWaitReason.CANCELLED_BUT_PAID,)
 _WAITS_FOR_CUSTOMER = (OrderWaitReason.CUSTOMER_UNKNOWN, OrderWaitReason.CUSTOMER_CONTESTED)
 
 
@@ -174,6 +177,14 @@ def _money_named(state: State, now: _Now) -> Iterator[Event]:
             )
 
 
+def _requested(state: State, now: _Now) -> Iterator[Event]:
+    """Ask PayTrace to capture what abas ships, and to give back what the shop took back, as the rules say."""
+    order, customer = _ours(state), customer_of(state)
+    is_free = now.waits is None or now.waits.reason in _ASKS_ALL_THE_SAME
+    if order is not None and customer is not None and is_free and not state.is_left_out and not _is_in_doubt(now.money):
+        yield from due(state, order, customer, now.money, now.policy, now.at)
+
+
 def _written(state: State, now: _Now) -> Iterator[Event]:
     """Write into the shop how far the money is proved: the status once for each milestone, and why where it failed."""
     order = _ours(state)
@@ -284,5 +295,5 @@ def _ours(state: State) -> Order | None:
 
 _STEPS = (
     *(_asked, _customer_asked, _payer_named, _sales_order_asked, _money_named),
-    *(_written, _refund_shown, _waiting),
+    *(_requested, _written, _refund_shown, _waiting),
 )

@@ -19,6 +19,11 @@ class Policy:
     shipping, fee the product that shipping or a fee is booked with; empty: such an order waits
     tax_codes     tax code of abas by code of the shop's tax rate; where it names none, abas finds its own
     shows_refunds whether a refund of PayTrace is shown in the shop where no refund of it stands there
+    captures      who captures what is authorized: the shop, or PayTrace is asked to once abas has shipped the first or
+                  the last of it
+    lapses_after_days  an authorization that was older when abas shipped is not captured any more
+    takes_back    what the shop refunds without its gateway, or cancels while it is authorized: kept as a record, or
+                  asked of PayTrace
     statuses      status of the shop by what is proved; a milestone that is left out is not written
     """
 
@@ -31,3 +36,6 @@ class Policy:
     tax_codes: Mapping[str, str]
     statuses: Mapping[Milestone, str]
     shows_refunds: bool
+    captures: Literal["by_shop", "first_shipment", "last_shipment"]
+    lapses_after_days: int
+    takes_back: Literal["record", "request"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
+from schemas.records.gateway import PaymentRequestProgress
 from schemas.records.orders import (
     OrderChanged,
     OrderCustomerAsked,
@@ -13,7 +14,9 @@ from schemas.records.orders import (
     OrderMoneyReported,
     OrderPayerNamed,
     OrderPaymentReported,
+    OrderPaymentRequested,
     OrderPlaced,
+    OrderRequestAnswered,
     OrderReview,
     OrderWaiting,
     OrderWaitReason,
@@ -24,6 +27,10 @@ from schemas.records.orders import (
     WriteToShop,
 )
 
+# What PayTrace, its limits or a second person said no to.
+REFUSED = (PaymentRequestProgress.REFUSED, PaymentRequestProgress.CANCELLED)
+ENDED = (PaymentRequestProgress.DONE, *REFUSED)
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -33,7 +40,8 @@ class State:
             no union of two records; reviews say why a newer one can't be, of the order that reviewed names; refunds
             are those that the shop shows now, by their id, vanished counts those that it showed once; payments,
             payers and money are by transaction, customers by source, receipts by posting reference, deliveries by
-            the number of the delivery note, writes and what became of them by command id.
+            the number of the delivery note, requests to PayTrace and their answers by the id of the request, writes
+            and what became of them by command id; tried counts the requests that a person had made again.
             sales_order is what abas was asked for last, saved and refused its last answers; taken are reasons for
             waiting that a person passed over.
     """
@@ -57,6 +65,9 @@ class State:
     money: dict[str, OrderMoneyNamed] = field(default_factory=dict)
     receipts: dict[str, OrderMoneyReported] = field(default_factory=dict)
     deliveries: dict[str, OrderDelivered] = field(default_factory=dict)
+    requests: dict[str, OrderPaymentRequested] = field(default_factory=dict)
+    answers: dict[str, OrderRequestAnswered] = field(default_factory=dict)
+    tried: int = 0
     writes: dict[str, WriteToShop] = field(default_factory=dict)
     written: dict[str, ShopWritten] = field(default_factory=dict)
     unwritten: dict[str, ShopWriteRefused] = field(default_factory=dict)

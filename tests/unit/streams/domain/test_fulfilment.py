@@ -271,7 +271,8 @@ def test_a_price_has_the_digits_that_its_line_needs(net: int, quantity: str, cur
 def shipped(number: str, quantity: int = 3) -> OrderDeliveryObserved:
     """A delivery note with so many pumps of the order."""
     lines = (DeliveredLine(line_id=ORDER.lines[0].line_id, quantity=str(quantity)),)
-    return replace(example("OrderDeliveryObserved"), delivery_number=number, delivered_lines=lines)
+    note: OrderDeliveryObserved = example("OrderDeliveryObserved")
+    return replace(note, delivery_number=number, delivered_lines=lines)
 
 
 REFUND: ShopRefundObserved = example("ShopRefundObserved")
