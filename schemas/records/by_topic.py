@@ -318,9 +318,15 @@ from schemas.records.settlement import (
 from schemas.records.sources import SourceCursor
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    ContractFollowed,
+    ContractObserved,
+    DunningBlockChanged,
+    DunningBlockWanted,
+    DunningRunDecided,
     RecurrenceObserved,
     RunChargeAsked,
     RunChargeEnded,
+    RunDunning,
     SetSubscription,
     SubscriptionChanged,
     SubscriptionCommandRefused,
@@ -684,6 +690,10 @@ SubscriptionsEvents: TypeAlias = (
     | SubscriptionStatusChanged
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
+    | DunningRunDecided
+    | DunningBlockWanted
+    | DunningBlockChanged
+    | ContractFollowed
 )
 SubscriptionsInbox: TypeAlias = (
     RecurrenceObserved
@@ -694,6 +704,9 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionDayReached
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
+    | RunDunning
+    | DunningBlockWanted
+    | ContractObserved
 )
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged

@@ -240,6 +240,7 @@ class NextStepFound(Record):
     invoice_number: str | None = None
     amount_minor: int | None = None
     currency: str | None = None
+    pays_out: bool
     noticed_on: date
     occurred_at: datetime
 

@@ -111,6 +111,8 @@ CUSTOMER = TableDef(
         Column("ctryCode2", "staat2", Kind.STRING),
         Column("ypaytracecust", "ypaytracecust", Kind.STRING),
         Column("yshopref", "yshopref", Kind.STRING),
+        Column("ydunblock", "ymahnsperre", Kind.STRING),
+        Column("ydunreason", "ymahngrund", Kind.STRING),
     ),
     actions=("NEW", "UPDATE", "STORE", "VIEW", "GET"),
     indexed=frozenset({"idno", "swd", "ypaytracecust", "yshopref"}),
@@ -344,6 +346,24 @@ PAYMENT_METHOD = TableDef(
     number_prefix="ZM-",
     first_number=80001,
 )
+# What customers are to be charged again and again; which table of abas holds it is not known.
+CONTRACT = TableDef(
+    "900:9",
+    "Contract",
+    "Finance",
+    head=(
+        *_GENERIC,
+        Column("customer", "kunde", Kind.REFERENCE, "0:1"),
+        Column("amount", "betrag", Kind.DOUBLE),
+        Column("curr", "waehr", Kind.REFERENCE, "900:5"),
+        Column("yfrequency", "yrhythmus", Kind.STRING),
+        Column("ystart", "ybeginn", Kind.DATE),
+        Column("yend", "yende", Kind.DATE),
+        Column("ymerchant", "ymerchant", Kind.STRING),
+    ),
+    number_prefix="V-",
+    first_number=90001,
+)
 # General ledger: numbers and German names are proven, the English twins are not (reference, sections 1 and 7).
 ACCOUNT = TableDef(
     "5:1",
@@ -451,7 +471,7 @@ TABLES = {
     table.spec: table
     for table in (
         *(CUSTOMER, PRODUCT, SALES_ORDER, PACKING_SLIP, INVOICE, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
-        *(PAYMENT_STATUS, PAYMENT_METHOD, ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
+        *(PAYMENT_STATUS, PAYMENT_METHOD, CONTRACT, ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
         *(BRIDGE_DAY, WAITING_MONEY, DEPOSIT_EXPLANATION),
     )
 }

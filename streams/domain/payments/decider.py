@@ -291,11 +291,13 @@ _ACH_PAYMENT_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
     TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
     TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
 }
-# A refund that is only authorized has moved nothing and promises nothing, so it proves nothing.
+# A refund that is only authorized has moved nothing and promises nothing, so it proves nothing. What a bank books is a
+# part of a customer's transfer that it took back.
 _CARD_REFUND_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
     TransactionStatus.AUTHORIZED: frozenset(),
     TransactionStatus.PENDING_SETTLEMENT: frozenset({Fact.REFUND_ISSUED}),
     TransactionStatus.SETTLED: frozenset({Fact.REFUND_ISSUED, Fact.REFUND_SETTLED}),
+    TransactionStatus.BANK_BOOKED: frozenset({Fact.REFUND_ISSUED}),
     TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
     TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
     TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
@@ -686,7 +688,7 @@ def _to_subscriptions(state: State, event: PaymentsEvents) -> tuple[Output, ...]
             seen, on = PaymentSeen.REVERSED, _value_on(event)
         case PaymentStatusUnrecognized() if state.may_take_money:
             seen, on = PaymentSeen.UNCLEAR, business_day(event.occurred_at)
-        case NextStepFound() if event.code_kind in _FAILURES and Fact.REFUND_ISSUED not in state.facts:
+        case NextStepFound() if event.code_kind in _FAILURES and not event.pays_out:
             seen, on = _FAILURES[event.code_kind], event.noticed_on
             step, code, meaning, again_on = event.next_step, event.code, event.meaning, event.again_on
         case _:
@@ -747,8 +749,12 @@ def _next_step_shown(state: State, seen: TransactionObserved, policy: Policy) ->
         currency=seen.currency,
     )
     others = tuple(one for one in late if one.code_kind is not kind)
-    pays_out = seen.kind in _REFUNDS
-    return (*others, replace(found, stops_charges=False, most_entries=None, entries_days=None) if pays_out else found)
+    return (*others, _of_refund(found) if seen.kind in _REFUNDS else found)
+
+
+def _of_refund(found: NextStepFound) -> NextStepFound:
+    """Return what a code of money that goes out allows: it stops no charge, and is no try of one."""
+    return replace(found, pays_out=True, stops_charges=False, most_entries=None, entries_days=None)
 
 
 def _on_code(state: State, reported: ReportPaymentCode, policy: Policy) -> tuple[Event, ...]:
@@ -763,9 +769,7 @@ def _on_code(state: State, reported: ReportPaymentCode, policy: Policy) -> tuple
             amount_minor=state.captured_minor,
             currency=state.identity.currency,
         )
-    if Fact.REFUND_ISSUED in state.facts:
-        found = replace(found, stops_charges=False, most_entries=None, entries_days=None)
-    return (found,)
+    return (_of_refund(found) if Fact.REFUND_ISSUED in state.facts else found,)
 
 
 def _next_step(transaction_id: str, kind: CodeKind, code: str, on: date, policy: Policy, at: datetime) -> NextStepFound:
@@ -784,6 +788,7 @@ def _next_step(transaction_id: str, kind: CodeKind, code: str, on: date, policy:
         most_entries=says.most_entries,
         entries_days=says.entries_days,
         stops_charges=says.stops_charges,
+        pays_out=False,
         noticed_on=on,
         occurred_at=at,
     )
