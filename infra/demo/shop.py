@@ -40,7 +40,7 @@ class End:
 ENDS: Mapping[Visit, End] = {
     Visit.PAID: End("captured", "processing", True),
     Visit.SHIPPED: End("captured", "completed", True),
-    Visit.DECLINED: End("declined", "failed", False),
+    Visit.DECLINED: End("", "failed", False),  # a declined one leaves no transaction on the order
     Visit.AUTHORIZED: End("authorized", "on-hold", False),
     Visit.CAPTURED_AT_TERMINAL: End("captured", "processing", True),
     Visit.REFUNDED: End("captured", "refunded", True),
