@@ -36,6 +36,12 @@ class End:
     has_sales_order: bool
     waits_for: str = ""
 
+    def __str__(self) -> str:
+        """Say it in words."""
+        paper = "with a sales order" if self.has_sales_order else "without a sales order"
+        waits_for = f", waiting for {self.waits_for}" if self.waits_for else ""
+        return f"{self.payment or 'not paid'}, {self.shop_status} in the shop, {paper}{waits_for}"
+
 
 ENDS: Mapping[Visit, End] = {
     Visit.PAID: End("captured", "processing", True),
@@ -148,7 +154,7 @@ def wrong_orders(
         payment, waits_for = (str(row.get(name, "")) for name in ("payment", "waits_for"))
         is_now = End(payment, statuses.get(key, ""), bool(row.get("sales_order")), waits_for)
         if is_now != end:
-            wrong.append(f"order {key} ({visit}) is {is_now}, not {end}")
+            wrong.append(f"order {key} ({visit}) is {is_now}; it should be {end}")
     return wrong
 
 
