@@ -21,15 +21,13 @@ if TYPE_CHECKING:
     from infra.demo.bank import Bank
     from infra.demo.month import Trading
     from infra.demo.processor import Processor, Stage
-    from infra.demo.shop import ShopMorning
     from infra.demo.watch import PipelineStatus, Underway, Watcher
     from infra.demo.world import World
     from infra.installation.stack import Stack
 
 START_TIMEOUT_S = 180.0
 SETTLE_TIMEOUT_S = 240.0
-DEPOSIT_TIMEOUT_S = LATE_TIMEOUT_S = LEDGER_TIMEOUT_S = ORDERS_TIMEOUT_S = 20.0
-LOOK_AT_ORDERS_S = 0.5
+DEPOSIT_TIMEOUT_S = LATE_TIMEOUT_S = LEDGER_TIMEOUT_S = 20.0
 STOP_GRACE_S = 60.0
 # Many payments take longer on a slow machine; the least that a worker decides is ten a second.
 SETTLE_EACH_S = 0.1
@@ -100,7 +98,6 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from infra.demo.month import plan_month
-    from infra.demo.shop import open_shop
     from infra.demo.show import show_audit, show_day, show_deposits
     from infra.demo.watch import Watcher
     from infra.demo.world import open_world
@@ -129,21 +126,16 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
             bar = progress.add_task(title, total=total)
             return lambda _name: progress.advance(bar)
 
-        async def live() -> tuple[PipelineStatus | None, list[str]]:
-            parties = {"paytrace_url": stack.paytrace_sandbox_url, "abas_url": stack.abas_sandbox_url}
-            async with (
-                open_world(settings, **parties) as world,
-                open_shop(shop_url=stack.shop_sandbox_url, abas_url=stack.abas_sandbox_url) as shop,
-            ):
-                status = await _live(
-                    stack, world, shop if stack.has_shop_sandbox else None, watcher, month, step, follow
-                )
-                return status, await _wrong_orders(shop, watcher)
+        async def live() -> PipelineStatus | None:
+            async with open_world(
+                settings, paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url
+            ) as world:
+                return await _live(stack, world, watcher, month, step, follow)
 
-        status, wrong_orders = asyncio.run(live())
+        status = asyncio.run(live())
         days = watcher.deposit_days(timeout_s=DEPOSIT_TIMEOUT_S)
         _, wrong = watcher.ledger(timeout_s=LEDGER_TIMEOUT_S)
-        wrong += watcher.unbalanced() + wrong_orders
+        wrong += watcher.unbalanced()
     reader = open_reader(settings.projection)
     try:
         show_day(console, reader, settings)
@@ -159,7 +151,6 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
 async def _live(
     stack: Stack,
     world: World,
-    shop: ShopMorning | None,
     watcher: Watcher,
     month: Sequence[Trading],
     step: Callable[[str, int], Callable[[str], None]],
@@ -179,8 +170,6 @@ async def _live(
     processor.deposits(earlier, first)
     bank.statement(earlier, first)
     await world.prepare(month[0].day.customers)
-    if shop is not None:
-        await shop.prepare()
     for number, trading in enumerate(month):
         story, on = Story(), trading.noon.date()
         await world.move_to(trading.noon)
@@ -199,10 +188,6 @@ async def _live(
     today = datetime.now(UTC)
     await world.move_to(today)
     await world.close_month(first)
-    if shop is not None:
-        await shop.sell()
-        await world.settle()
-        await shop.refund()
     # Invoices of the first day that nobody had written: their payments waited, and are posted after their month.
     late = list(stories[0].of(Course.UNKNOWN_INVOICE))
     written = [Invoice(deal.invoice_number, deal.customer, deal.amount_minor) for deal, _ in late]
@@ -212,23 +197,8 @@ async def _live(
     await asyncio.to_thread(_put_on_account, watcher)
     await asyncio.to_thread(watcher.wait_until_applied, [payment for _, payment in late], timeout_s=LATE_TIMEOUT_S)
     await asyncio.to_thread(_rest, watcher, follow("pipeline, days later"))
-    if shop is not None:
-        await shop.ship()
     await asyncio.to_thread(_pay_out, stack, watcher, bank, processor, business_day(today, zone), ())
     return await asyncio.to_thread(_rest, watcher, follow("pipeline, at rest"))
-
-
-async def _wrong_orders(shop: ShopMorning, watcher: Watcher) -> list[str]:
-    """Return what is not as it should be of the shop's orders, once all is or time is up."""
-    from infra.demo.shop import wrong_orders
-
-    deadline = time.monotonic() + ORDERS_TIMEOUT_S
-    while True:
-        found = await asyncio.to_thread(watcher.orders) if shop.orders else ()
-        wrong = wrong_orders(shop.orders, found, await shop.statuses()) if shop.orders else []
-        if not wrong or time.monotonic() > deadline:
-            return wrong
-        await asyncio.sleep(LOOK_AT_ORDERS_S)
 
 
 def _pay_out(

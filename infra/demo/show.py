@@ -55,13 +55,11 @@ DAYS_SHOWN = 3
 _LEFT = frozenset(
     {"", "account", "kind", "rail", "state", "where", "what", "currency", "entry", "invoices"}
     | {"document", "dispute", "stage", "outcome", "answer by"}
-    | {"order", "in the shop", "payment", "sales order", "waits for"}
 )
 # Columns of the trial balance that are shown; what is not applied yet is why ledger and abas differ.
 TRIAL = ("ledger", "abas", "unapplied", "residual")
 
 DISPUTES = ("dispute", "stage", "outcome", "answer by", "disputed", "lost", "")
-ORDERS = ("order", "in the shop", "total", "", "payment", "sales order", "waits for")
 SUGGESTED = ("entry", "amount", "", "code", "invoices", "what")
 SHOWN = 5
 
@@ -86,7 +84,6 @@ def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
     documents = [(kind.replace("_", " "), *more) for kind, *more in documents]
     _print(console, "Which documents does abas have?", ("document", "state", "count", "amount", ""), documents)
     _print(console, "Where do disputes stand?", DISPUTES, map(_dispute, ask("disputes")))
-    _print(console, "Where do the shop's orders stand?", ORDERS, map(_order, ask("orders")))
     suggested = [row for row in ask("waiting_with_candidates") if row["suggestion_number"]]
     _print(console, "What is suggested to people? (the first few)", SUGGESTED, map(_suggested, suggested[:SHOWN]))
     for bridge in ask("bridge_by_currency"):
@@ -171,19 +168,6 @@ def _dispute(row: Mapping[str, Any]) -> tuple[str, ...]:
         _money(int(row["disputed_minor"]), currency),
         _money(int(row["lost_minor"]), currency),
         currency,
-    )
-
-
-def _order(row: Mapping[str, Any]) -> tuple[str, ...]:
-    currency = str(row["currency"])
-    return (
-        str(row["shop_order"]),
-        str(row["shop_status"]).lower(),
-        _money(int(row["total_minor"]), currency),
-        currency,
-        str(row["payment"]),
-        str(row["sales_order"]),
-        str(row["waits_for"]),
     )
 
 

@@ -188,14 +188,6 @@ class Watcher:
             if int(one["residual_minor"]) or int(one["unexplained_minor"] or 0)
         ]
 
-    def orders(self) -> tuple[dict[str, Any], ...]:
-        """Return where each order of the shop stands, as the read side knows it now."""
-        reader = open_reader(self._settings.projection)
-        try:
-            return questions.ask(reader, questions.load("orders"), {}).records
-        finally:
-            reader.close()
-
     def waiting(self, reason: str) -> list[str]:
         """Return the entries that wait for this reason, as the read side knows them now."""
         reader = open_reader(self._settings.projection)
