@@ -40,7 +40,7 @@ def serve(
     party: PartyArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     report_to_ingress: Annotated[
-        bool, typer.Option(help="Send PayTrace's hooks and Silent Posts to the ingress of `saldo up`.")
+        bool, typer.Option(help="Send hooks, and PayTrace's Silent Posts, to the ingress of `saldo up`.")
     ] = False,
     tls_cert: Annotated[
         Path | None, typer.Option(help="PEM file of a certificate; with --tls-key it speaks HTTPS.")
@@ -64,7 +64,7 @@ def serve(
 
         _serve_paytrace(port, home, Stack(settings).hooks if report_to_ingress else None, tls)
     elif party is Party.SHOP:
-        _serve_shop(port, home, settings)
+        _serve_shop(port, home, settings, report_to_ingress=report_to_ingress)
     else:
         _serve_abas(port, home, tls)
 
@@ -126,14 +126,16 @@ def _serve_paytrace(port: int, home: Path, hooks: dict[str, str] | None, tls: tu
     serve_paytrace("127.0.0.1", port, home, settings=settings)
 
 
-def _serve_shop(port: int, home: Path, settings: Settings) -> None:
+def _serve_shop(port: int, home: Path, settings: Settings, *, report_to_ingress: bool) -> None:
     from infra.installation.stack import Stack
     from infra.sandboxes.shop import ShopSandboxSettings
     from infra.sandboxes.shop import serve as serve_shop
 
     stack = Stack(settings)
-    pays = stack.paytrace_sandbox_url if stack.has_paytrace_sandbox else ""
-    serve_shop(port, ShopSandboxSettings(data_dir=home, paytrace_url=pays))
+    # Below `saldo up` the settings lead to the PayTrace sandbox already, as if it were live.
+    pays = stack.paytrace_sandbox_url if report_to_ingress or stack.has_paytrace_sandbox else ""
+    hooks: dict[str, Any] = stack.shop_hooks if report_to_ingress else {}
+    serve_shop(port, ShopSandboxSettings(data_dir=home, paytrace_url=pays, **hooks))
 
 
 def _serve_abas(port: int, home: Path, tls: tuple[Path, Path] | None) -> None:
@@ -164,7 +166,7 @@ def _call(party: Party, path: str, fields: Mapping[str, Any] | None = None) -> A
     base = {
         Party.PAYTRACE: stack.paytrace_sandbox_url,
         Party.ABAS: stack.abas_sandbox_url,
-        Party.SHOP: settings.shop.base_url.rstrip("/"),
+        Party.SHOP: stack.client_settings().shop.base_url.rstrip("/"),
     }[party]
     if not base:
         raise CannotRun("no shop is set; name its sandbox in SALDO_SHOP_BASE_URL (docs/shop.md)")

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -97,7 +97,7 @@ from streams.edges import erase_subjects, notify, post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.opening import save_opened
 from streams.edges.ports import Observation
-from streams.edges.shop_claims import ShopClaims
+from streams.edges.shop_claims import PATIENCE, ShopClaims
 from streams.edges.subject_keys import SubjectKeys
 from streams.log.cluster import Cluster
 from streams.log.credentials import (
@@ -352,7 +352,9 @@ class ShopSinks:
     def _rights(self) -> ShopClaims:
         if self._claims is None:
             edges = self._edges
-            self._claims = ShopClaims(edges.log(), edges.codec(), claimed_by=edges.process)
+            longest_s = max(one.connect_timeout_s + one.read_timeout_s for one in self._shops.each().values())
+            again_after = PATIENCE * timedelta(seconds=longest_s)
+            self._claims = ShopClaims(edges.log(), edges.codec(), claimed_by=edges.process, again_after=again_after)
         return self._claims
 
 

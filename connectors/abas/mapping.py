@@ -17,6 +17,7 @@ from connectors.abas.errors import AbasRecordUnreadable
 from connectors.abas.profile import (
     ContractTable,
     CustomerFields,
+    DeliveryTable,
     Formats,
     ItemFields,
     PaymentRequestTable,
@@ -30,6 +31,7 @@ from schemas.checks.sensitive import find_sensitive, mask_reference, mask_sensit
 from schemas.records.customers import ErpCustomerObserved
 from schemas.records.gateway import PaymentRequestKind, PaymentRequestObserved, PaymentRequestStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
+from schemas.records.orders import DeliveredLine, OrderDeliveryObserved
 from schemas.records.receivables import OpenItemObserved
 from schemas.records.subscriptions import ContractObserved, RecurrenceFrequency
 from schemas.values.money import Money, exponent, from_major
@@ -41,6 +43,7 @@ _DOUBLE_DIGITS = 15  # what abas' DOUBLE carries exactly; a longer number may be
 _NOISE = Decimal("1e-6")  # far below the smallest unit of any currency
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+|[+-]?[1-9]\d{0,2}(,\d{3})+")
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
+_YES = frozenset({"true", "1", "yes", "ja"})
 
 # The words of our own table of payment requests, in any case. A payment request moves money, so nothing is guessed:
 # others are UNKNOWN.
@@ -231,6 +234,34 @@ def to_order_referenced(order: ErpObject, fields: SalesOrderFields, *, observed_
     )
 
 
+def to_delivery_observed(
+    delivery: ErpObject, table: DeliveryTable, formats: Formats, *, observed_at: datetime
+) -> OrderDeliveryObserved | None:
+    """Read a delivery note; None for a draft, and for one of a sales order that no shop made.
+
+    Raises: AbasRecordUnreadable naming delivery note and field.
+    """
+    fields = table.fields
+    shop_order = read_text(delivery.head.get(fields.shop_order)).strip()
+    if not shop_order or not _says_yes(delivery.head.get(fields.posted)):
+        return None
+    lines = list[DeliveredLine]()
+    for row in delivery.rows:
+        quantity = read_number(row.get(table.rows.quantity), formats)
+        if quantity is None:
+            raise _unreadable(replace(delivery, head=row), table.rows.quantity, "is no number")
+        line_id = read_text(row.get(table.rows.line_id)).strip()
+        if line_id and quantity:
+            lines.append(DeliveredLine(line_id=line_id, quantity=f"{quantity.normalize():f}"))
+    return OrderDeliveryObserved(
+        shop_order=shop_order,
+        delivery_number=required_text(delivery, fields.number),
+        delivered_lines=tuple(lines),
+        observed_at=observed_at,
+        raw=to_raw(delivery),
+    )
+
+
 def to_payment_request_observed(
     payment_request: ErpObject, table: PaymentRequestTable, formats: Formats, *, observed_at: datetime
 ) -> PaymentRequestObserved:
@@ -322,6 +353,12 @@ def _parts(
         number = _safe_text(line, table.rows.invoice_number)
         if number or read_text(row.get(table.rows.amount)):
             yield number, minor_of(line, table.rows.amount, currency, formats)
+
+
+def _says_yes(entry: ErpField | None) -> bool:
+    """Return whether a yes/no field says yes: a boolean, or a word of it in either language."""
+    value = None if entry is None else entry.value
+    return value is True or read_text(entry).casefold() in _YES
 
 
 def _word(text: str) -> str:

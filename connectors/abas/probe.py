@@ -148,6 +148,17 @@ _TABLES: Mapping[str, _Wanted] = {
         {"number": _NUMBER, "customer_number": _CUSTOMER, "changed": ("stand",)},
         is_optional=True,
     ),
+    "delivery": _Wanted(
+        ("PackingSlip",),
+        {
+            "number": _NUMBER,
+            "shop_order": ("order^yshopref", "beleg^yshopref"),
+            "posted": ("posted", "ueb"),
+            "changed": ("stand",),
+        },
+        rows={"line_id": ("yrowkey",), "quantity": ("unitQty", "mge")},
+        is_optional=True,
+    ),
     "invoice": _Wanted(
         ("Invoice",),
         {"number": _NUMBER},

@@ -107,6 +107,22 @@ class SalesOrderFields(Entry):
     changed: FieldName
 
 
+class DeliveryFields(Entry):
+    """Fields of a delivery note: which sales order of a shop it delivers, and whether it is posted."""
+
+    number: FieldName
+    shop_order: FieldName
+    posted: FieldName
+    changed: FieldName
+
+
+class DeliveryRowFields(Entry):
+    """Fields of its rows: the key of the sales order's row, and how much of it."""
+
+    line_id: FieldName
+    quantity: FieldName
+
+
 class PaymentRequestFields(Entry):
     """Fields of a payment request: what somebody at abas asks of the gateway. A table of ours, made for this."""
 
@@ -213,6 +229,12 @@ class BalanceTable(Table[BalanceFields]):
     accounts: frozenset[str] = frozenset()
 
 
+class DeliveryTable(Table[DeliveryFields]):
+    """The delivery notes, which have rows."""
+
+    rows: DeliveryRowFields
+
+
 class PaymentRequestTable(Table[PaymentRequestFields]):
     """The payment requests; with rows, where a charge names several invoices."""
 
@@ -231,6 +253,7 @@ class Tables(Entry):
     customer: Table[CustomerFields]
     open_item: Table[OpenItemFields] | None = None
     sales_order: Table[SalesOrderFields] | None = None
+    delivery: DeliveryTable | None = None
     invoice: InvoiceTable | None = None
     payment_request: PaymentRequestTable | None = None
     account_balance: BalanceTable | None = None

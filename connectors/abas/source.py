@@ -20,6 +20,7 @@ from connectors.abas.mapping import (
     to_customer_observed,
     to_customer_referenced,
     to_date_text,
+    to_delivery_observed,
     to_open_item_observed,
     to_open_item_referenced,
     to_order_of_item_referenced,
@@ -34,12 +35,13 @@ from schemas.records.customers import ErpCustomerObserved
 from schemas.records.erp import AccountBalanceObserved
 from schemas.records.gateway import PaymentRequestObserved
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
+from schemas.records.orders import OrderDeliveryObserved
 from schemas.records.receivables import OpenItemObserved
 from schemas.records.subscriptions import ContractObserved
 from schemas.values.clock import utc_now
 from schemas.values.counting import counted
 
-Record = OpenItemObserved | OpenItemReferenced | CustomerReferenced
+Record = OpenItemObserved | OpenItemReferenced | CustomerReferenced | OrderDeliveryObserved
 Observation = tuple[str, tuple[Record, ...]]
 PaymentRequestObservation = tuple[str, tuple[PaymentRequestObserved, ...]]
 CustomerObservation = tuple[str, tuple[ErpCustomerObserved, ...]]
@@ -74,7 +76,7 @@ class _Unreadable:
 
 
 class AbasSource:
-    """Reads customers, open items and sales orders; satisfies the source runner's port by its shape."""
+    """Reads customers, open items, sales orders and delivery notes; satisfies the source runner's port by its shape."""
 
     name = "abas"
 
@@ -105,7 +107,8 @@ class AbasSource:
         listing = self._profile.open_item_list
         items = self._open_items(since, unreadable) if listing is None else self._listed_items(listing, unreadable)
         items = self._with_categories(items, unreadable)
-        for reader in (self._customers(unreadable), items, self._orders(since, unreadable)):
+        orders, deliveries = self._orders(since, unreadable), self._deliveries(since, unreadable)
+        for reader in (self._customers(unreadable), items, orders, deliveries):
             async for observation in reader:
                 yield observation
         unreadable.report()
@@ -290,6 +293,22 @@ class AbasSource:
                     unreadable.add(error)
                     continue
                 yield f"sales-order/{order.id}", (referenced,)
+
+    async def _deliveries(self, since: str | None, unreadable: _Unreadable) -> AsyncIterator[Observation]:
+        table = self._profile.tables.delivery
+        if table is None:
+            return
+        wanted = table.fields.model_dump(exclude={"changed"}).values()
+        of_rows = list(table.rows.model_dump().values())
+        for selection in _active_then_filed(table, table.fields.changed, since):
+            async for delivery in self._read(table, wanted, selection, of_rows):
+                try:
+                    observed = to_delivery_observed(delivery, table, self._profile.formats, observed_at=self._now())
+                except AbasRecordUnreadable as error:
+                    unreadable.add(error)
+                    continue
+                if observed is not None:
+                    yield f"delivery/{delivery.id}", (observed,)
 
     def _read(
         self, table: Table[FieldsT], wanted: Iterable[str], selection: Selection, of_rows: Sequence[str] = ()

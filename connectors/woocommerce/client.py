@@ -29,6 +29,7 @@ from connectors.woocommerce.errors import (
 )
 from connectors.woocommerce.wire import JsonObject, decode, text
 from schemas.checks.plausibility import plain_text
+from schemas.failures import ContractBroken
 from schemas.failures.retries import retry_context
 from schemas.failures.waiting import IN_PLACE_S, Pause
 from schemas.values.clock import monotonic_s, utc_now
@@ -58,10 +59,13 @@ class WooCommerceClient:
         self._pause = Pause(settings.longest_wait_s)
         self._skew = timedelta(0)
         self._once = itertools.count(int(utc_now().timestamp() * 1000))
+        secret = settings.consumer_secret.get_secret_value()
+        if not secret:
+            raise ContractBroken(f"shop {settings.label} has no consumer_secret; set it (WooCommerce, REST API)")
         self._http = httpx2.AsyncClient(
             **self._way.client_options(transport),
             base_url=settings.base_url.rstrip("/"),
-            auth=httpx2.BasicAuth(settings.consumer_key, settings.consumer_secret.get_secret_value()),
+            auth=httpx2.BasicAuth(settings.consumer_key, secret),
             timeout=httpx2.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
             limits=httpx2.Limits(max_connections=1),
             follow_redirects=False,

@@ -2,15 +2,16 @@
 
 WooCommerce has no idempotency key: two equal calls make two things. So a call is claimed before it is made, and each
 thing carries our reference, a note in its text, a refund and a status in `_saldo_ref`; what is there is not written
-again, and of two that a lost answer left behind the later one is deleted. A status needs no claim: set again, it is the
-same. Money moves in PayTrace alone: a refund says `api_refund: false`, and lines or addresses are never sent, since the
-shop would compute a paid order anew.
+again, and of two that a lost answer left behind the later one is deleted. A status is claimed like the others: one that
+a paused process sends late would undo what people did meanwhile. Money moves in PayTrace alone: a refund says
+`api_refund: false`, and lines or addresses are never sent, since the shop would compute a paid order anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from connectors.shop.settings import ShopSettings
@@ -21,11 +22,12 @@ from connectors.woocommerce.wire import JsonObject, items, text
 from schemas.failures import SaldoError
 from schemas.records.orders import ShopWriteKind, ShopWriteRefused, ShopWritten, WriteToShop
 from schemas.values.clock import utc_now
-from schemas.values.money import Money
+from schemas.values.money import Money, from_major
 
 WRITE_BACK_OFF: Final = "WRITE_BACK_OFF"
 INCOMPLETE: Final = "INCOMPLETE"
 MOVED_ON: Final = "STATUS_MOVED_ON"
+SHOWN_ALREADY: Final = "REFUND_SHOWN_ALREADY"
 
 
 class WriteRights(Protocol):
@@ -97,15 +99,17 @@ class WooCommerceSink:
         path = f"/orders/{command.order_id}/refunds"
 
         async def ours() -> Sequence[JsonObject]:
-            return [
-                one
-                async for one in self._client.pages(path)
-                if _reference(one) == command.command_id and one.get("refunded_payment") is not True
-            ]
+            return [one async for one in self._client.pages(path) if _is_of(command, one)]
 
         order = (await self._client.get(f"/orders/{command.order_id}", _fields="id,currency")).body
         if text(order.get("currency")).upper() != amount.currency:
             raise ShopRefused(f"order {command.order_id} is in {text(order.get('currency'))}", code="CURRENCY_DIFFERS")
+        if command.up_to_minor is not None:
+            others = [one async for one in self._client.pages(path) if not _is_of(command, one)]
+            shown_minor = sum(
+                from_major(Decimal(text(one.get("amount")) or "0"), amount.currency).minor for one in others
+            )
+            amount = Money(command.up_to_minor - shown_minor, amount.currency)
         body = {
             "amount": str(amount.major),
             "reason": command.text,
@@ -118,8 +122,10 @@ class WooCommerceSink:
     async def _once(self, command: WriteToShop, path: str, body: dict[str, Any], ours: Callable[[], Any]) -> str:
         """Write unless it is there; of several that bear our mark keep the first. Returns its id."""
         found = await ours()
+        if not found and Decimal(body.get("amount", "1")) <= 0:
+            raise ShopRefused("the shop shows all of it already", code=SHOWN_ALREADY)
         if not found:
-            await self._make(command, path, body)
+            await self._make(command, "POST", path, body)
             found = await ours()
         if not found:
             raise WriteOutcomeUnknown(f"{path}: it was written and does not show; it is looked up again")
@@ -128,14 +134,14 @@ class WooCommerceSink:
             await self._client.write("DELETE", f"{path}/{text(double.get('id'))}", {}, force="true")
         return text(first.get("id"))
 
-    async def _make(self, command: WriteToShop, path: str, body: dict[str, Any]) -> None:
+    async def _make(self, command: WriteToShop, method: str, path: str, body: dict[str, Any]) -> None:
         if self._rights is None:
-            await self._client.write("POST", path, body)
+            await self._client.write(method, path, body)
             return
         if not await self._rights.may_write(command):
             raise WriteOutcomeUnknown(f"{path}: it may be on its way from another process; it is looked up again")
         try:
-            await self._client.write("POST", path, body)
+            await self._client.write(method, path, body)
         except WriteOutcomeUnknown:
             raise
         except SaldoError:
@@ -154,7 +160,7 @@ class WooCommerceSink:
                 raise ShopRefused(f"order {command.order_id} is {held}; {status} is set from {may}", code=MOVED_ON)
             kept = " ".join([*references, command.command_id])
             body = {"status": status, "meta_data": [{"key": REFERENCE_META, "value": kept}]}
-            await self._client.write("PUT", path, body)
+            await self._make(command, "PUT", path, body)
         return command.order_id
 
 
@@ -170,6 +176,11 @@ def refused(command: WriteToShop, code: str, message: str) -> ShopWriteRefused:
         message=message,
         occurred_at=command.occurred_at,
     )
+
+
+def _is_of(command: WriteToShop, refund: JsonObject) -> bool:
+    """Return whether a refund that the shop shows is the one that this command made."""
+    return _reference(refund) == command.command_id and refund.get("refunded_payment") is not True
 
 
 def _reference(found: JsonObject) -> str:

@@ -1,7 +1,8 @@
 """The embedded installation: which processes make a whole Saldo on one machine, and how they find each other.
 
 Real broker, real worker, real projector, real ingress. PayTrace and abas are the sandboxes unless the settings name
-live systems; the PayTrace sandbox tells the ingress its changes, so a payment comes by all three ways.
+live systems; a sandbox shop sells where PayTrace is one and no shop is named. PayTrace's and the shop's report their
+changes to the ingress, so a payment comes by all three ways.
 `saldo up` keeps these processes alive, `saldo demo` runs a month through them, the kill test shoots at them.
 """
 
@@ -44,7 +45,7 @@ from streams.log.credentials import ADMIN, PROJECTOR, ROLES, SCHEDULES, credenti
 
 PORTS_FILE = "sandbox-ports.json"
 SECRETS_FILE = "ingress-secrets.json"
-PORTS = ("paytrace", "abas", "ingress")
+PORTS = ("paytrace", "abas", "shop", "ingress")
 SANDBOX_USER = "demo123"
 # Schedules run commands, and the projector's console takes decisions of the machine's owner.
 GIVES_COMMANDS = frozenset({PROJECTOR, SCHEDULES})
@@ -64,10 +65,16 @@ SECRETS_OF: Mapping[str, frozenset[str]] = {
 ALL_SECRETS = frozenset(secret_variables(Settings))
 SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the sandbox alone knows it
 ABAS_SANDBOX_PASSWORD = SecretStr("abas-sandbox")  # likewise
+SHOP_SANDBOX_KEY = "ck_0123456789abcdef0123456789abcdef01234567"  # likewise, as docs/shop.md has them
+SHOP_SANDBOX_SECRET = SecretStr("cs_fedcba9876543210fedcba9876543210fedcba98")
 QUICK_RESTARTS = RestartPolicy(first_delay_s=0.5, longest_delay_s=10.0)
 POLL_EVERY_S = 1.0
 # A trading day lasts a minute here, so its batches should not wait for the five minutes of a live account.
 FACTS_EVERY_S = 10.0
+# Hooks bring what is new, so the shop is asked for what they lost as seldom as a demo can wait for it.
+SHOP_POLL_EVERY_S, SHOP_LOOK_EVERY_S = 5.0, 0.5
+# What a killed worker left claimed is tried again ten times as late.
+SHOP_TIMEOUT_S = 4.0
 # The supervisor asks in its own loop, so an answer may not take long.
 _HEALTH_TIMEOUT_S = 0.3
 
@@ -97,6 +104,11 @@ class Stack:
         return not any(company.password.get_secret_value() or company.token_login for company in companies)
 
     @property
+    def has_shop_sandbox(self) -> bool:
+        """Whether a sandbox shop sells: no shop is set, and its buyers have a sandbox to pay in."""
+        return self.has_paytrace_sandbox and not self.settings.shop.is_used
+
+    @property
     def paytrace_sandbox_url(self) -> str:
         """Where the PayTrace sandbox listens."""
         return f"http://127.0.0.1:{self._ports()['paytrace']}"
@@ -105,6 +117,11 @@ class Stack:
     def abas_sandbox_url(self) -> str:
         """Where the abas sandbox listens, without the /mw of its API."""
         return f"http://127.0.0.1:{self._ports()['abas']}"
+
+    @property
+    def shop_sandbox_url(self) -> str:
+        """Where the sandbox shop listens."""
+        return f"http://127.0.0.1:{self._ports()['shop']}"
 
     @property
     def ingress_url(self) -> str:
@@ -121,6 +138,14 @@ class Stack:
             "url": f"{self.ingress_url}/hooks/paytrace",
             "secret": ingress.hook_secrets[0].get_secret_value(),
             "silent_post_url": f"{self.ingress_url}/silent-post/{ingress.silent_post_path.get_secret_value()}",
+        }
+
+    @property
+    def shop_hooks(self) -> dict[str, str]:
+        """Where the sandbox shop sends its hooks, in the words of its settings."""
+        return {
+            "hook_url": f"{self.ingress_url}/hooks/shop/{self.settings.shop.label}",
+            "hook_secret": str(self._secrets()["shop_hook_secret"]),
         }
 
     @property
@@ -144,6 +169,8 @@ class Stack:
             places["PayTrace's books"] = f"{self.paytrace_sandbox_url}/_sandbox/"
         if self.has_abas_sandbox:
             places["abas' books"] = f"{self.abas_sandbox_url}/_sandbox/"
+        if self.has_shop_sandbox:
+            places["the shop's books"] = f"{self.shop_sandbox_url}/_sandbox/books"
         places["ingress"] = f"{self.ingress_url}/docs"
         return [f"{name:18} {place}" for name, place in {**places, "logs": str(self.log_dir)}.items()]
 
@@ -207,6 +234,19 @@ class Stack:
         if self.has_abas_sandbox:
             fields["abas"] = {"base_url": f"{self.abas_sandbox_url}/mw", "password": ABAS_SANDBOX_PASSWORD}
             fields["polling"]["abas_every_s"] = POLL_EVERY_S
+        if self.has_shop_sandbox:
+            fields["shop"] = {
+                "base_url": self.shop_sandbox_url,
+                "consumer_key": SHOP_SANDBOX_KEY,
+                "consumer_secret": SHOP_SANDBOX_SECRET,
+                "hook_secret": SecretStr(self.shop_hooks["hook_secret"]),
+                "writes_back": True,
+                "poll_every_s": SHOP_POLL_EVERY_S,
+                "look_every_s": SHOP_LOOK_EVERY_S,
+                "max_requests_per_s": 100.0,
+                "connect_timeout_s": 1.0,
+                "read_timeout_s": SHOP_TIMEOUT_S,
+            }
         return fields
 
     def _ingress(self) -> IngressSettings:
@@ -268,6 +308,7 @@ class Stack:
         wanted = (
             ("paytrace", self.has_paytrace_sandbox, ("--report-to-ingress",)),
             ("abas", self.has_abas_sandbox, ()),
+            ("shop", self.has_shop_sandbox, ("--report-to-ingress",)),
         )
         return [self._sandbox(name, self._ports()[name], *more) for name, here, more in wanted if here]
 
@@ -284,6 +325,7 @@ class Stack:
             for number in range(1, self.workers + 1)
         ]
         to_abas = self.settings.polling.reports_to_abas
+        has_shop = self.has_shop_sandbox or self.settings.shop.is_used
         reports = [self._own("source-reports", "run", "source", "reports")] if to_abas else []
         return [
             *workers,
@@ -292,7 +334,7 @@ class Stack:
             *reports,
             self._own("source-paytrace", "run", "source", "paytrace"),
             *([self._own("source-rates", "run", "source", "rates")] if self.settings.rates.is_used else []),
-            *([self._own("source-shop", "run", "source", "shop")] if self.settings.shop.is_used else []),
+            *([self._own("source-shop", "run", "source", "shop")] if has_shop else []),
             self._own("watch", "run", "watch"),
             *([self._own("schedules", "run", "schedules")] if self.settings.schedules.named else []),
             self._own("ingress", "serve", "ingress", ready=_listening(self._ingress().port)),
@@ -374,6 +416,7 @@ class Stack:
         makers = {
             "hook_secret": lambda: SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode(),
             "silent_post_path": lambda: secrets.token_urlsafe(24),
+            "shop_hook_secret": lambda: secrets.token_hex(24),
         }
         return {name: str(value) for name, value in self._kept(SECRETS_FILE, makers).items()}
 

@@ -168,6 +168,8 @@ from schemas.records.orders import (
     OrderCustomerFound,
     OrderDecided,
     OrderDecisionRefused,
+    OrderDelivered,
+    OrderDeliveryObserved,
     OrderGone,
     OrderGoneObserved,
     OrderHinted,
@@ -178,7 +180,9 @@ from schemas.records.orders import (
     OrderPayerNamed,
     OrderPaymentAsked,
     OrderPaymentReported,
+    OrderPaymentRequested,
     OrderPlaced,
+    OrderRequestAnswered,
     OrderReviewEnded,
     OrderWaitEnded,
     OrderWaiting,
@@ -511,6 +515,9 @@ OrdersEvents: TypeAlias = (
     | RecordRefused
     | OrderMoneyNamed
     | OrderMoneyReported
+    | OrderDelivered
+    | OrderPaymentRequested
+    | OrderRequestAnswered
     | WriteToShop
     | ShopWritten
     | ShopWriteRefused
@@ -529,6 +536,8 @@ OrdersInbox: TypeAlias = (
     | OrderPaymentReported
     | OrderCustomerFound
     | OrderMoneyReported
+    | OrderDeliveryObserved
+    | OrderRequestAnswered
     | RecordSaved
     | RecordRefused
     | ShopWritten

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from schemas.records import Record
+from schemas.records.gateway import PaymentRequestKind, PaymentRequestProgress
 
 
 class OrderCustomerSource(StrEnum):
@@ -98,6 +99,8 @@ class OrderWaitReason(StrEnum):
     CUSTOMER_CONTESTED = "CUSTOMER_CONTESTED"
     ITEM_UNMAPPED = "ITEM_UNMAPPED"
     REFUSED_BY_ERP = "REFUSED_BY_ERP"
+    AUTHORIZATION_LAPSED = "AUTHORIZATION_LAPSED"
+    REQUEST_REFUSED = "REQUEST_REFUSED"
 
 
 class ShopHooksStatus(StrEnum):
@@ -150,6 +153,14 @@ class DecideOrderAgain(Record):
 
     shop_order: str
     occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredLine(Record):
+    """How much of one row of the sales order."""
+
+    line_id: str
+    quantity: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +270,27 @@ class OrderDecisionRefused(Record):
     reason: str
     approved_by: str | None = None
     occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDelivered(Record):
+    """abas delivered something of an order, or took it back. Key: shop_order."""
+
+    shop_order: str
+    delivery_number: str
+    delivered_lines: tuple[DeliveredLine, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDeliveryObserved(Record):
+    """A posted delivery note of abas for a sales order of the shop. Key: shop_order."""
+
+    shop_order: str
+    delivery_number: str
+    delivered_lines: tuple[DeliveredLine, ...]
+    observed_at: datetime
+    raw: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -440,6 +472,22 @@ class OrderPaymentReported(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPaymentRequested(Record):
+    """An order asks PayTrace for something, by the way of the requests of people at abas. Key: shop_order."""
+
+    shop_order: str
+    payment_request_id: str
+    kind: PaymentRequestKind
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    amount_minor: int
+    up_to_minor: int | None = None
+    currency: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPlaced(Record):
     """An order was seen for the first time, and it adds up. Key: shop_order."""
 
@@ -477,6 +525,18 @@ class OrderPlaced(Record):
     created_at: datetime | None = None
     paid_at: datetime | None = None
     completed_at: datetime | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequestAnswered(Record):
+    """What became of a request of an order to PayTrace. Key: shop_order."""
+
+    shop_order: str
+    payment_request_id: str
+    status: PaymentRequestProgress
+    result_transaction_id: str | None = None
+    message: str
     occurred_at: datetime
 
 
@@ -718,6 +778,7 @@ class WriteToShop(Record):
     shop_status: str | None = None
     from_statuses: tuple[str, ...]
     amount_minor: int | None = None
+    up_to_minor: int | None = None
     currency: str | None = None
     decided_by: str
     authenticated_by: str

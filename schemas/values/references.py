@@ -46,6 +46,9 @@ def card_token(settlement_account: str, last_four: str | None) -> str | None:
     return f"{CARD}{settlement_account}/{last_four}" if last_four else None
 
 
+_SHOP_REQUEST = "shop:"
+
+
 def payment_token(paytrace_transaction_id: str) -> str:
     """Return the key under which a payment decides whose it is; no reference, and never asked."""
     return f"payment:{paytrace_transaction_id}"
@@ -77,3 +80,15 @@ def tokens_of(
         refunded_card,
     )
     return tuple(dict.fromkeys(filter(None, tokens))) or (f"{NO_REFERENCE}{paytrace_transaction_id}",)
+
+
+def shop_request_id(shop_order: str, what: str) -> str:
+    """Return the id of a payment request that an order of a shop makes; no id of an ERP record begins so."""
+    return f"{_SHOP_REQUEST}{shop_order}:{what}"
+
+
+def order_of_request(payment_request_id: str) -> str | None:
+    """Return the order of a shop that made a payment request; None for one of people at abas."""
+    if not payment_request_id.startswith(_SHOP_REQUEST):
+        return None
+    return payment_request_id.removeprefix(_SHOP_REQUEST).partition(":")[0]

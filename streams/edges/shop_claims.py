@@ -23,8 +23,9 @@ from streams.edges.claim_topic import ClaimTopic
 from streams.log.ports import Log
 
 TOPIC = Topic.SHOP_CLAIMS
-# Ten times the minute that a call may take before we give it up, so one that a killed process sent is over.
-AGAIN_AFTER: Final = timedelta(minutes=10)
+# So many times as long as a call may take before we give it up: one that a killed process sent is over then.
+PATIENCE: Final = 10
+AGAIN_AFTER: Final = PATIENCE * timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,19 @@ class _Claim:
 class ShopClaims:
     """The claims of one process, held against those of all others. One per process, inside the loop that uses it."""
 
-    def __init__(self, log: Log, codec: Codec, *, claimed_by: str, now: Callable[[], datetime] = utc_now) -> None:
-        """Name the process as an operator would look for it."""
+    def __init__(
+        self,
+        log: Log,
+        codec: Codec,
+        *,
+        claimed_by: str,
+        again_after: timedelta = AGAIN_AFTER,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Name the process as an operator would look for it, and how long a call may be on its way."""
         self._topic = ClaimTopic(log, codec, TOPIC, source="saldo/write-to-shop")
         self._claimed_by = claimed_by
+        self._again_after = again_after
         self._now = now
         self._of: defaultdict[str, list[_Claim]] = defaultdict(list)
         self._free: set[str] = set()
@@ -48,7 +58,7 @@ class ShopClaims:
     async def may_write(self, command: WriteToShop) -> bool:
         """Claim a write, and say whether this process may make it now, once.
 
-        Ensures: of all processes that ask within AGAIN_AFTER, at most one hears yes, and hears it again only after
+        Ensures: of all processes that ask within again_after, at most one hears yes, and hears it again only after
                  `not_made`.
         Raises:  DeliveryFailed when the claim is not acknowledged (the process must end: it may be there all the same);
                  Unavailable when the claims can't be read; ContractBroken when one of them makes no sense.
@@ -60,7 +70,7 @@ class ShopClaims:
                 self._free.discard(name)
                 return True
             known, at = self._of[name], self._now()
-            if known and at - known[-1].claimed_at < AGAIN_AFTER:
+            if known and at - known[-1].claimed_at < self._again_after:
                 return False
             seen = len(known)
             claim = ShopWriteClaimed(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -131,12 +131,22 @@ _Word = Annotated[str, Field(max_length=60, pattern=r"^\S*$")]
 class _Orders(Entry):
     version: int = Field(ge=1, le=HIGHEST_VERSION)
     sales_orders: Literal["captured", "authorized", "never"]
+    shows_refunds: bool
+    captures: Literal["by_shop", "first_shipment", "last_shipment"]
+    lapses_after_days: int = Field(ge=1, le=365)
+    takes_back: Literal["record", "request"]
     sku: Literal["is_product", "by_products"]
     products: Mapping[_Word, _Word] = {}
     shipping: _Word = ""
     fee: _Word = ""
     tax_codes: Mapping[_Word, _Word] = {}
     statuses: Mapping[Milestone, Annotated[str, Field(pattern=r"^[a-z0-9-]{1,20}$")]] = {}
+
+    @model_validator(mode="after")
+    def _ships_what_is_authorized(self) -> Self:
+        if self.captures != "by_shop" and self.sales_orders != "authorized":
+            raise ValueError(f"captures: {self.captures} needs sales_orders: authorized, or abas ships nothing before")
+        return self
 
 
 class _Allowed(Entry):

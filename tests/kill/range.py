@@ -25,7 +25,7 @@ RESTART_DELAY_S = (0.2, 2.0)
 # the time between two shots, no worker would ever get to work otherwise.
 SHOTS_AT_STARTING = 0.2
 # What the others need until they have ended.
-_SERVERS = ("paytrace-sandbox", "abas-sandbox", "kafka")
+_SERVERS = ("paytrace-sandbox", "abas-sandbox", "shop-sandbox", "kafka")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from infra.sandboxes.abas.accounts import balances
 from infra.sandboxes.abas.books import read_books, show_page
+from infra.sandboxes.abas.deliveries import deliver
 from infra.sandboxes.abas.faults import ErpFault
 from infra.sandboxes.abas.ledger import add_open_item, currency_record
 from infra.sandboxes.abas.state import Sandbox
@@ -217,6 +218,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/company", handle(lambda raw: _set_company(sandbox, raw)), methods=["POST"]),
         Route("/balances", handle(lambda raw: _balances(sandbox, raw)), methods=["POST"]),
         Route("/sales-orders", handle(lambda raw: _seed_sales_orders(sandbox, raw)), methods=["POST"]),
+        Route("/deliveries", handle(lambda raw: deliver(sandbox, raw)), methods=["POST"]),
         Route("/master-data", handle(lambda raw: _seed_master_data(sandbox, raw)), methods=["POST"]),
         Route("/payment-requests", handle(lambda raw: _seed_payment_requests(sandbox, raw)), methods=["POST"]),
         Route("/contracts", handle(lambda raw: _seed_contracts(sandbox, raw)), methods=["POST"]),

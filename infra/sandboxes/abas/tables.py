@@ -150,6 +150,26 @@ SALES_ORDER = TableDef(
     number_prefix="AU-",
     first_number=30001,
 )
+PACKING_SLIP = TableDef(
+    "3:23",
+    "PackingSlip",
+    "Sales",
+    head=(
+        *_GENERIC,
+        Column("customer", "kunde", Kind.REFERENCE, "0:1"),
+        Column("order", "beleg", Kind.REFERENCE, "3:22"),
+        Column("posted", "ueb", Kind.BOOLEAN),
+        Column("docDate", "vom", Kind.DATE),
+    ),
+    rows=(
+        Column("product", "artikel", Kind.REFERENCE, "2:1"),
+        Column("unitQty", "mge", Kind.DOUBLE),
+        Column("yrowkey", "yrowkey", Kind.STRING),
+    ),
+    actions=("VIEW", "GET"),
+    number_prefix="LS-",
+    first_number=40001,
+)
 INVOICE = TableDef(
     "3:24",
     "Invoice",
@@ -450,7 +470,7 @@ TYPE_COMMANDS = (
 TABLES = {
     table.spec: table
     for table in (
-        *(CUSTOMER, PRODUCT, SALES_ORDER, INVOICE, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
+        *(CUSTOMER, PRODUCT, SALES_ORDER, PACKING_SLIP, INVOICE, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
         *(PAYMENT_STATUS, PAYMENT_METHOD, CONTRACT, ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
         *(BRIDGE_DAY, WAITING_MONEY, DEPOSIT_EXPLANATION),
     )

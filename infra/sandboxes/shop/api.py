@@ -153,7 +153,7 @@ class Api:
                 rows = store.rows("SELECT * FROM hook ORDER BY id")
                 return self._page(rows, query, lambda row: render.hook(store, row))
             case "POST", ["webhooks"]:
-                return self._make_hook(body), {}, 201
+                return self.make_hook(body), {}, 201
             case _, ["webhooks", number] if writes:
                 return self._change_hook(_number(number), body), {}, 200
             case "DELETE", ["webhooks", number]:
@@ -300,7 +300,8 @@ class Api:
             raise ShopRefuses(404, f"woocommerce_rest_order_{kind}_invalid_id", "Invalid ID.")
         return found
 
-    def _make_hook(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def make_hook(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a hook, by the fields of the REST call."""
         topic = str(body.get("topic", ""))
         if topic not in TOPICS:
             raise ShopRefuses(400, "woocommerce_rest_invalid_webhook_topic", "Webhook topic must be valid.")

@@ -19,6 +19,7 @@ from infra.sandboxes.shop.settings import ShopSandboxSettings
 from infra.sandboxes.shop.shop import Shop
 from infra.sandboxes.shop.store import Store
 
+_HOOKED = ("order.created", "order.updated", "order.deleted", "order.restored")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -30,6 +31,7 @@ def create_app(settings: ShopSandboxSettings) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        _have_hooks(api, shop, settings)
         delivering = asyncio.create_task(hooks.run())
         yield
         delivering.cancel()
@@ -43,6 +45,14 @@ def create_app(settings: ShopSandboxSettings) -> ASGIApp:
         Route("/", api.answer, methods=_METHODS),
     ]
     return FaultLayer(Starlette(routes=routes, lifespan=lifespan), faults, BASE)
+
+
+def _have_hooks(api: Api, shop: Shop, settings: ShopSandboxSettings) -> None:
+    """Make the hooks of orders that the settings ask for, unless an earlier start did."""
+    made = {row["topic"] for row in shop.store.rows("SELECT topic FROM hook WHERE url = ?", settings.hook_url)}
+    for topic in _HOOKED if settings.hook_url else ():
+        if topic not in made:
+            api.make_hook({"topic": topic, "delivery_url": settings.hook_url, "secret": settings.hook_secret})
 
 
 def serve(port: int, settings: ShopSandboxSettings) -> None:

@@ -16,7 +16,8 @@ from infra.sandboxes.shop.store import Store
 # The vendor's published test number; it goes to a sandbox on loopback and is kept nowhere.
 _CARD: Final[Mapping[str, Any]] = {
     "credit_card": {"number": "4012000098765439", "expiration_month": "12", "expiration_year": "2030"},
-    "billing_address": {"name": "Buyer", "street_address": "1 Main St", "zip": "94107"},
+    # The address at which the vendor's test card passes its check.
+    "billing_address": {"name": "Buyer", "street_address": "8320 E. West St.", "zip": "85284"},
 }
 _DECLINED: Final = 102
 

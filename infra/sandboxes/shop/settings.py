@@ -29,6 +29,7 @@ class ShopSandboxSettings(BaseModel):
     plugin          where the PayTrace plugin leaves the transaction: transaction_id, meta, notes or nothing
     failures_to_disable   which failure in a row switches a hook off; the source says the 7th, the docs the 5th
     honours_modified_filter   false plays a shop of before 5.8, which ignores modified_after in silence
+    hook_url        where hooks of its orders go from its start on, signed with hook_secret; empty: as they are made
     paytrace_url    a PayTrace sandbox in which buyers really pay; empty: the shop makes transactions up
     """
 
@@ -67,6 +68,8 @@ class ShopSandboxSettings(BaseModel):
 
     failures_to_disable: int = Field(default=7, ge=1)
     hook_timeout_s: float = Field(default=60.0, gt=0)
+    hook_url: str = ""
+    hook_secret: str = ""
     sees_refund_deletion: bool = False  # whether a deleted refund fires order.updated; since 11.2
 
     paytrace_url: str = ""

@@ -15,13 +15,16 @@ from schemas.records.orders import (
     OrderCustomerFound,
     OrderDecided,
     OrderDecisionRefused,
+    OrderDelivered,
     OrderGone,
     OrderInReview,
     OrderMoneyNamed,
     OrderMoneyReported,
     OrderPaymentAsked,
     OrderPaymentReported,
+    OrderPaymentRequested,
     OrderPlaced,
+    OrderRequestAnswered,
     OrderReviewEnded,
     OrderWaitEnded,
     OrderWaiting,
@@ -32,6 +35,7 @@ from schemas.records.orders import (
     WriteToShop,
 )
 from schemas.topic import Topic
+from schemas.values.counting import counted
 
 STEPS: dict[type, str] = {
     OrderPlaced: "placed in the shop",
@@ -49,6 +53,9 @@ STEPS: dict[type, str] = {
     RecordRefused: "sales order refused",
     OrderMoneyNamed: "money assigned",
     OrderMoneyReported: "money booked",
+    OrderDelivered: "delivered",
+    OrderPaymentRequested: "PayTrace asked",
+    OrderRequestAnswered: "PayTrace answered",
     WriteToShop: "shop asked",
     ShopWritten: "shop written",
     ShopWriteRefused: "shop refused",
@@ -113,7 +120,8 @@ def _told(record: Any) -> tuple[str, str, int, str]:
         case OrderCustomerFound():
             return record.source.value, record.abas_customer_id or "", 0, record.detail
         case SaveRecord():
-            return "", record.subject, 0, f"{len(record.rows)} rows"
+            left = sum(row.values.get("quantity") != "0" for row in record.rows)
+            return "" if left else "cancelled", record.subject, 0, f"{counted(left, 'row')} to deliver"
         case RecordSaved():
             return "", record.erp_number, 0, ""
         case RecordRefused():
@@ -123,6 +131,13 @@ def _told(record: Any) -> tuple[str, str, int, str]:
         case OrderMoneyReported():
             on = f"invoice {record.invoice_number}" if record.invoice_number else "on account"
             return record.document_kind, record.abas_document_number, record.amount_minor, on
+        case OrderDelivered():
+            quantities = ", ".join(f"{one.quantity} of line {one.line_id}" for one in record.delivered_lines)
+            return "", record.delivery_number, 0, quantities
+        case OrderPaymentRequested():
+            return record.kind.value, record.payment_request_id, record.amount_minor, record.reason
+        case OrderRequestAnswered():
+            return record.status.value, record.result_transaction_id or record.payment_request_id, 0, record.message
         case WriteToShop():
             return record.shop_status or record.kind.value.lower(), "", 0, record.text
         case ShopWritten():

@@ -35,9 +35,11 @@ from schemas.records.gateway import (
     ReleasePaymentRequest,
     RequestGatewayCall,
 )
+from schemas.records.orders import OrderRequestAnswered
 from schemas.records.receivables import PaymentAllocated, PaymentRequestDone
 from schemas.topic import Topic
 from schemas.values.money import Money
+from schemas.values.references import order_of_request
 from schemas.values.replacing import replace
 from schemas.wire.codec import to_json
 from streams.domain.gateway.policy import Policy
@@ -129,7 +131,7 @@ def route(state: State, event: GatewayEvents) -> tuple[Output, ...]:
 
     What a charge is to pay is known to the customer's account before the charge is made.
     """
-    written = Output(Topic.ERP_COMMANDS, write_back(event.payment_request_id, state, event.occurred_at))
+    written = _written(state, event)
     match event:
         case PaymentRequestAccepted():
             call = Output(Topic.GATEWAY_COMMANDS, _call(event))
@@ -147,6 +149,22 @@ def route(state: State, event: GatewayEvents) -> tuple[Output, ...]:
             return (Output(Topic.RECEIVABLES_INBOX, done), written)
         case _:
             return (written,)
+
+
+def _written(state: State, event: GatewayEvents) -> Output:
+    """Report where a request stands to whoever made it: on the request in abas, or to the order of a shop."""
+    order = order_of_request(event.payment_request_id)
+    if order is None:
+        return Output(Topic.ERP_COMMANDS, write_back(event.payment_request_id, state, event.occurred_at))
+    answered = OrderRequestAnswered(
+        shop_order=order,
+        payment_request_id=event.payment_request_id,
+        status=state.status,
+        result_transaction_id=state.result_transaction_id or None,
+        message=state.reason,
+        occurred_at=event.occurred_at,
+    )
+    return Output(Topic.ORDERS_INBOX, answered)
 
 
 def call_reference(payment_request_id: str) -> str:

@@ -27,6 +27,8 @@ from schemas.records.orders import (
     OrderDecided,
     OrderDecision,
     OrderDecisionRefused,
+    OrderDelivered,
+    OrderDeliveryObserved,
     OrderGone,
     OrderGoneObserved,
     OrderHinted,
@@ -38,7 +40,9 @@ from schemas.records.orders import (
     OrderPayerNamed,
     OrderPaymentAsked,
     OrderPaymentReported,
+    OrderPaymentRequested,
     OrderPlaced,
+    OrderRequestAnswered,
     OrderReview,
     OrderReviewEnded,
     OrderReviewReason,
@@ -60,8 +64,9 @@ from streams.domain.orders.evolving import Event, evolve
 from streams.domain.orders.fulfilment import AGENT, follow
 from streams.domain.orders.policy import Policy
 from streams.domain.orders.progress import Wait, wait_of
+from streams.domain.orders.requests import observed
 from streams.domain.orders.sales_order import KIND as SALES_ORDER
-from streams.domain.orders.state import INITIAL, State
+from streams.domain.orders.state import ENDED, INITIAL, REFUSED, State
 from streams.domain.output import Output
 
 __all__ = ["AGENT", "INITIAL", "Event", "State", "decide", "evolve", "reminder", "route"]
@@ -100,6 +105,8 @@ def route(_state: State, event: Event) -> tuple[Output, ...]:
             return (Output(Topic.IDENTIFICATION_INBOX, event),)
         case SaveRecord():
             return (Output(Topic.ERP_COMMANDS, event),)
+        case OrderPaymentRequested():
+            return (Output(Topic.GATEWAY_INBOX, observed(event)),)
         case OrderMoneyNamed():
             return (Output(Topic.RECEIVABLES_INBOX, event),)
         case WriteToShop():
@@ -130,6 +137,10 @@ def _on(state: State, record: OrdersInbox, policy: Policy) -> tuple[Event, ...]:
             return () if same else (record,)
         case OrderMoneyReported():
             return () if state.receipts.get(record.posting_reference) == record else (record,)
+        case OrderRequestAnswered():
+            return _answered(state, record)
+        case OrderDeliveryObserved():
+            return _delivered(state, record)
         case RecordSaved() | RecordRefused():
             known_one = state.saved if isinstance(record, RecordSaved) else state.refused
             is_ours = state.sales_order is not None and record.kind == SALES_ORDER
@@ -141,6 +152,27 @@ def _on(state: State, record: OrdersInbox, policy: Policy) -> tuple[Event, ...]:
             return () if record.command_id in state.command_ids else _decided(state, record, policy)
         case _:
             assert_never(record)
+
+
+def _answered(state: State, answer: OrderRequestAnswered) -> tuple[Event, ...]:
+    """Keep how a request stands; what is over stays over."""
+    known = state.answers.get(answer.payment_request_id)
+    is_news = known is None or (known.status not in ENDED and known != answer)
+    return (answer,) if answer.payment_request_id in state.requests and is_news else ()
+
+
+def _delivered(state: State, seen: OrderDeliveryObserved) -> tuple[Event, ...]:
+    known = state.deliveries.get(seen.delivery_number)
+    if known is not None and known.delivered_lines == seen.delivered_lines:
+        return ()
+    return (
+        OrderDelivered(
+            shop_order=seen.shop_order,
+            delivery_number=seen.delivery_number,
+            delivered_lines=seen.delivered_lines,
+            occurred_at=seen.observed_at,
+        ),
+    )
 
 
 def _at(record: OrdersInbox) -> datetime:
@@ -174,6 +206,7 @@ _MAY_BE_TAKEN = (
     OrderWaitReason.PAYMENT_SHARED,
     OrderWaitReason.CANCELLED_BUT_PAID,
     OrderWaitReason.PAYMENT_NOT_NAMED,
+    OrderWaitReason.AUTHORIZATION_LAPSED,
 )
 
 
@@ -200,7 +233,8 @@ def _against(state: State, waits: Wait | None, command: DecideOrder) -> str:
                 return f"order {name} waits for {said}, which can't be taken"
             return ""
         case OrderDecision.TRY_AGAIN:
-            return "" if state.refused is not None else f"abas has not refused the sales order of {name}"
+            is_refused = state.refused is not None or any(one.status in REFUSED for one in state.answers.values())
+            return "" if is_refused else f"nothing of {name} was refused, by abas or by PayTrace"
         case OrderDecision.LEAVE_OUT:
             return "" if waits is not None else f"order {name} waits for nothing"
         case _:

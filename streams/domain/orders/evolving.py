@@ -14,6 +14,7 @@ from schemas.records.orders import (
     OrderDecided,
     OrderDecision,
     OrderDecisionRefused,
+    OrderDelivered,
     OrderGone,
     OrderInReview,
     OrderMoneyNamed,
@@ -21,7 +22,9 @@ from schemas.records.orders import (
     OrderPayerNamed,
     OrderPaymentAsked,
     OrderPaymentReported,
+    OrderPaymentRequested,
     OrderPlaced,
+    OrderRequestAnswered,
     OrderReviewEnded,
     OrderWaitEnded,
     OrderWaiting,
@@ -33,7 +36,7 @@ from schemas.records.orders import (
     WriteToShop,
 )
 from schemas.values.replacing import replace
-from streams.domain.orders.state import State
+from streams.domain.orders.state import REFUSED, State
 
 Event: TypeAlias = OrdersEvents
 
@@ -55,7 +58,7 @@ def evolve(state: State, event: OrdersEvents) -> State:
             return replace(state, refunds={**state.refunds, event.shop_refund_id: event})
         case ShopRefundVanished():
             left = {one: refund for one, refund in state.refunds.items() if one != event.shop_refund_id}
-            return replace(state, refunds=left)
+            return replace(state, refunds=left, vanished=state.vanished + 1)
         case ShopHooksChanged():
             return replace(state, hooks=event)
         case OrderPaymentAsked():
@@ -78,6 +81,12 @@ def evolve(state: State, event: OrdersEvents) -> State:
             return replace(state, money={**state.money, event.paytrace_transaction_id: event})
         case OrderMoneyReported():
             return replace(state, receipts={**state.receipts, event.posting_reference: event})
+        case OrderDelivered():
+            return replace(state, deliveries={**state.deliveries, event.delivery_number: event})
+        case OrderPaymentRequested():
+            return replace(state, requests={**state.requests, event.payment_request_id: event})
+        case OrderRequestAnswered():
+            return replace(state, answers={**state.answers, event.payment_request_id: event})
         case WriteToShop():
             return replace(state, writes={**state.writes, event.command_id: event})
         case ShopWritten():
@@ -110,6 +119,10 @@ def _decided(state: State, event: OrderDecided) -> State:
         case OrderDecision.LEAVE_OUT:
             return replace(state, is_left_out=True)
         case OrderDecision.TRY_AGAIN:
-            return replace(state, refused=None, sales_order=None if state.saved is None else state.sales_order)
+            kept = {one: answer for one, answer in state.answers.items() if answer.status not in REFUSED}
+            asked = {one: request for one, request in state.requests.items() if one in kept or one not in state.answers}
+            tried = len(state.requests) - len(asked) + state.tried
+            again = replace(state, requests=asked, answers=kept, tried=tried, refused=None)
+            return replace(again, sales_order=None if state.saved is None else state.sales_order)
         case _:
             return state

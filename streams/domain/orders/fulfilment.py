@@ -26,10 +26,23 @@ from schemas.records.orders import (
 )
 from schemas.values.money import shown
 from schemas.values.references import payment_token
+from schemas.values.replacing import replace as replace_record
 from streams.domain.orders.evolving import Event, evolve
 from streams.domain.orders.policy import Milestone, Policy
-from streams.domain.orders.progress import Money, Order, Wait, customer_of, is_paid, milestone_of, money_of, wait_of
+from streams.domain.orders.progress import (
+    Money,
+    Order,
+    Wait,
+    customer_of,
+    is_over,
+    is_paid,
+    milestone_of,
+    money_of,
+    wait_of,
+)
+from streams.domain.orders.requests import due
 from streams.domain.orders.sales_order import Unmapped, rows_of, sales_order
+from streams.domain.orders.shipping import delivered, returned, rows_to_hold
 from streams.domain.orders.state import State
 
 AGENT = "fulfil-orders"
@@ -41,8 +54,11 @@ _FROM: dict[Milestone, tuple[str, ...]] = {
     "returned": ("pending", "on-hold", "processing", "completed"),
     "voided": ("pending", "on-hold", "processing", "failed"),
     "refunded": ("pending", "on-hold", "processing", "failed", "completed", "cancelled"),
+    "completed": ("pending", "on-hold", "processing", "failed"),
 }
 _NOTED: tuple[Milestone, ...] = ("declined", "returned", "voided")
+# What is refunded in the shop is asked of PayTrace though the order is cancelled there.
+_ASKS_ALL_THE_SAME = (OrderWaitReason.CANCELLED_BUT_PAID,)
 _WAITS_FOR_CUSTOMER = (OrderWaitReason.CUSTOMER_UNKNOWN, OrderWaitReason.CUSTOMER_CONTESTED)
 
 
@@ -53,7 +69,7 @@ def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
     """
     events: tuple[Event, ...] = ()
     now = _Now(policy, at, money_of(state), wait_of(state, policy))
-    for step in (_asked, _customer_asked, _payer_named, _sales_order_asked, _money_named, _written, _waiting):
+    for step in _STEPS:
         found = tuple(step(state, now))
         if found:
             events += found
@@ -120,18 +136,21 @@ def _payer_named(state: State, now: _Now) -> Iterator[Event]:
 
 
 def _sales_order_asked(state: State, now: _Now) -> Iterator[Event]:
-    """Ask abas for the sales order, or for what the shop changed of it since."""
+    """Ask abas for the sales order, or for what changed of it since: by the shop, by a refund, or its end."""
     order, customer = _ours(state), customer_of(state)
     if order is None or customer is None or state.is_left_out:
         return
     policy, money = now.policy, now.money
     is_amount_taken = OrderWaitReason.AMOUNT_DIFFERS in state.taken
-    is_wanted = is_paid(order, money, policy) or (is_amount_taken and money.captured_minor > 0)
+    is_ended = is_over(state, money)
+    is_wanted = not is_ended and (is_paid(order, money, policy) or (is_amount_taken and money.captured_minor > 0))
     if now.waits is not None or not (is_wanted or state.sales_order is not None) or policy.sales_orders == "never":
         return
     rows = rows_of(order, policy)
     if isinstance(rows, Unmapped):
         return
+    given_back = returned(state.refunds.values(), money.refunded_minor)
+    rows = rows_to_hold(rows, delivered(state.deliveries.values()), given_back, is_over=is_ended)
     known = state.sales_order
     wanted = sales_order(order, rows, customer, known, known.occurred_at if known is not None else now.at)
     if wanted != known:
@@ -141,7 +160,8 @@ def _sales_order_asked(state: State, now: _Now) -> Iterator[Event]:
 def _money_named(state: State, now: _Now) -> Iterator[Event]:
     """Tell the customer's account which money is of this order, once the sales order is there or none is to be."""
     order, customer = _ours(state), customer_of(state)
-    if order is None or customer is None or not (state.saved is not None or now.policy.sales_orders == "never"):
+    is_none_to_be = now.policy.sales_orders == "never" or (state.sales_order is None and is_over(state, now.money))
+    if order is None or customer is None or not (state.saved is not None or is_none_to_be):
         return
     number = state.saved.erp_number if state.saved is not None else None
     for payment in now.money.best:
@@ -157,13 +177,21 @@ def _money_named(state: State, now: _Now) -> Iterator[Event]:
             )
 
 
+def _requested(state: State, now: _Now) -> Iterator[Event]:
+    """Ask PayTrace to capture what abas ships, and to give back what the shop took back, as the rules say."""
+    order, customer = _ours(state), customer_of(state)
+    is_free = now.waits is None or now.waits.reason in _ASKS_ALL_THE_SAME
+    if order is not None and customer is not None and is_free and not state.is_left_out and not _is_in_doubt(now.money):
+        yield from due(state, order, customer, now.money, now.policy, now.at)
+
+
 def _written(state: State, now: _Now) -> Iterator[Event]:
     """Write into the shop how far the money is proved: the status once for each milestone, and why where it failed."""
     order = _ours(state)
     if order is None or state.is_left_out or state.is_gone:
         return
     money = now.money
-    milestone = milestone_of(money)
+    milestone = milestone_of(state, money)
     status = now.policy.statuses.get(milestone, "") if milestone is not None else ""
     if milestone is None or not status or _is_in_doubt(money):
         return
@@ -177,6 +205,28 @@ def _written(state: State, now: _Now) -> Iterator[Event]:
         yield _write(order, f"{name}:note", ShopWriteKind.NOTE, text, now.at)
 
 
+def _refund_shown(state: State, now: _Now) -> Iterator[Event]:
+    """Show in the shop what PayTrace gave back and no refund of the shop stands for; a status shows what is left.
+
+    The shop makes its own refund before it asks its gateway, so whoever writes looks what it shows by then. What it
+    shows and takes away again is asked for anew.
+    """
+    order = _ours(state)
+    money = now.money
+    if order is None or state.is_left_out or state.is_gone or _is_in_doubt(money) or not now.policy.shows_refunds:
+        return
+    shown_minor = sum(one.amount_minor or 0 for one in state.refunds.values())
+    left_minor = money.refunded_minor - shown_minor
+    name = f"{order.shop_order}:refund:{money.refunded_minor}:{state.vanished}"
+    is_shown_by_status = money.is_given_back and now.policy.statuses.get("refunded") == "refunded"
+    if left_minor <= 0 or is_shown_by_status or name in state.writes:
+        return
+    said = f"PayTrace {', '.join(one.paytrace_transaction_id for one in money.best)} refunded"
+    text = f"{said} {shown(money.refunded_minor, order.currency or '')}"
+    asked = _write(order, name, ShopWriteKind.REFUND, text, now.at)
+    yield replace_record(asked, amount_minor=left_minor, up_to_minor=money.refunded_minor, currency=order.currency)
+
+
 def _is_in_doubt(money: Money) -> bool:
     return not money.best or bool(money.foreign)
 
@@ -188,9 +238,11 @@ def _in_words(milestone: Milestone, money: Money, order: Order, detail: str) -> 
         "authorized": f" {shown(money.authorized_minor, currency)}",
         "captured": f" {shown(money.captured_minor, currency)}",
         "refunded": f" {shown(money.refunded_minor, currency)}",
+        "completed": f" {shown(money.captured_minor, currency)}; abas has shipped everything",
     }.get(milestone, "")
     because = f": {detail}" if detail and milestone in _NOTED else ""
-    return f"PayTrace {transactions} {milestone}{amount}{because}"
+    said = "captured" if milestone == "completed" else milestone
+    return f"PayTrace {transactions} {said}{amount}{because}"
 
 
 def _write(
@@ -239,3 +291,9 @@ def _ours(state: State) -> Order | None:
     """Return the order if it is paid by PayTrace."""
     order = state.order
     return order if order is not None and order.is_paytrace else None
+
+
+_STEPS = (
+    *(_asked, _customer_asked, _payer_named, _sales_order_asked, _money_named),
+    *(_requested, _written, _refund_shown, _waiting),
+)

@@ -7,11 +7,14 @@ proves of the transactions that the shop names; what the shop says of money is n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from schemas.records.gateway import PaymentRequestKind
 from schemas.records.orders import (
     OrderChanged,
     OrderCustomerSource,
     OrderPaymentReported,
+    OrderPaymentRequested,
     OrderPaymentStatus,
     OrderPlaced,
     OrderStatus,
@@ -20,7 +23,8 @@ from schemas.records.orders import (
 from schemas.values.money import shown
 from streams.domain.orders.policy import Milestone, Policy
 from streams.domain.orders.sales_order import Unmapped, rows_of
-from streams.domain.orders.state import State
+from streams.domain.orders.shipping import delivered, is_shipped, returned
+from streams.domain.orders.state import REFUSED, State
 
 Order = OrderPlaced | OrderChanged
 # The first that any transaction of the order has says where its money is.
@@ -41,9 +45,15 @@ _MILESTONES: dict[OrderPaymentStatus, Milestone] = {
     OrderPaymentStatus.DECLINED: "declined",
     OrderPaymentStatus.FAILED: "declined",
 }
-_ENDED = (OrderStatus.CANCELLED, OrderStatus.TRASHED)
+_WITHOUT_MONEY = (
+    OrderPaymentStatus.RETURNED,
+    OrderPaymentStatus.VOIDED,
+    OrderPaymentStatus.DECLINED,
+    OrderPaymentStatus.FAILED,
+)
+ENDED = (OrderStatus.CANCELLED, OrderStatus.TRASHED)
 # A buyer may still be at the checkout.
-_UNFINISHED = (OrderStatus.PENDING, OrderStatus.FAILED, *_ENDED)
+_UNFINISHED = (OrderStatus.PENDING, OrderStatus.FAILED, *ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,11 @@ class Money:
     shared: tuple[OrderPaymentReported, ...]
     foreign: tuple[OrderPaymentReported, ...]
 
+    @property
+    def is_given_back(self) -> bool:
+        """Whether all of it was refunded."""
+        return 0 < self.captured_minor <= self.refunded_minor
+
 
 def money_of(state: State) -> Money:
     """Return where the money of an order is, by all transactions that it names now and PayTrace shows."""
@@ -81,6 +96,8 @@ def money_of(state: State) -> Money:
     own = [one for one in known if one not in foreign and (one not in shared or _SHARED in state.taken)]
     status = next((one for one in _FURTHEST if any(p.status is one for p in own)), OrderPaymentStatus.UNKNOWN)
     best = tuple(one for one in own if one.status is status)
+    # A buyer who was refunded may pay again: then the first payment is over, and the second is the order's money.
+    best = tuple(one for one in best if one.refunded_minor < one.captured_minor) or best
     return Money(
         status=status,
         best=best,
@@ -95,11 +112,43 @@ def money_of(state: State) -> Money:
 _SHARED = OrderWaitReason.PAYMENT_SHARED
 
 
-def milestone_of(money: Money) -> Milestone | None:
-    """Return what is proved of the money, in the words of the policy; None for nothing that the shop must hear."""
-    if money.captured_minor and money.refunded_minor >= money.captured_minor:
+def milestone_of(state: State, money: Money) -> Milestone | None:
+    """Return what is proved of money and goods, in words of the policy; None where the shop must hear nothing."""
+    if money.is_given_back:
         return "refunded"
-    return _MILESTONES.get(money.status)
+    milestone = _MILESTONES.get(money.status)
+    return "completed" if milestone == "captured" and is_all_shipped(state, money) else milestone
+
+
+def capture_due(state: State, money: Money, policy: Policy) -> datetime | None:
+    """Return when abas shipped what a capture waits for; None where none is due."""
+    if policy.captures == "by_shop" or money.status is not OrderPaymentStatus.AUTHORIZED or not state.deliveries:
+        return None
+    shipped_at = [one.occurred_at for one in state.deliveries.values()]
+    if policy.captures == "first_shipment":
+        return min(shipped_at)
+    return max(shipped_at) if is_all_shipped(state, money) else None
+
+
+def lapsed(payment: OrderPaymentReported, shipped_at: datetime, after: timedelta) -> bool:
+    """Return whether an authorization was too old to be captured when the goods left."""
+    return shipped_at - payment.occurred_at > after
+
+
+def is_all_shipped(state: State, money: Money) -> bool:
+    """Return whether abas has shipped everything that was not refunded before."""
+    order = state.order
+    given_back = returned(state.refunds.values(), money.refunded_minor)
+    return order is not None and is_shipped(order, delivered(state.deliveries.values()), given_back)
+
+
+def is_over(state: State, money: Money) -> bool:
+    """Return whether nothing more of the order is to be shipped: its money went back or never came.
+
+    An order that the shop cancelled while its money is captured is not: somebody decides (CANCELLED_BUT_PAID).
+    """
+    is_cancelled = state.is_gone or (state.order is not None and state.order.status in ENDED)
+    return money.is_given_back or money.status in _WITHOUT_MONEY or (is_cancelled and not money.captured_minor)
 
 
 def customer_of(state: State) -> str | None:
@@ -135,6 +184,7 @@ def wait_of(state: State, policy: Policy) -> Wait | None:
         return None
     money = money_of(state)
     waits = _of_payment(state, order, money) or _of_amount(state, order, money)
+    waits = waits or _of_requests(state, money, policy)
     if waits is None and (is_paid(order, money, policy) or state.sales_order is not None):
         waits = _of_customer(state) or _of_sales_order(state, order, policy)
     return None if waits is not None and waits.reason in state.taken else waits
@@ -167,7 +217,7 @@ def _of_payment(state: State, order: Order, money: Money) -> Wait | None:
 def _of_amount(state: State, order: Order, money: Money) -> Wait | None:
     total, currency = order.total_minor or 0, order.currency or ""
     left = money.captured_minor - money.refunded_minor
-    if left > 0 and (order.status in _ENDED or state.is_gone):
+    if left > 0 and (order.status in ENDED or state.is_gone):
         how = "gone from the shop" if state.is_gone else order.raw_status
         detail = f"order is {how}, and {shown(left, currency)} of it is captured; refund it in PayTrace, or take it"
         return Wait(OrderWaitReason.CANCELLED_BUT_PAID, detail)
@@ -177,6 +227,30 @@ def _of_amount(state: State, order: Order, money: Money) -> Wait | None:
         detail = f"order comes to {shown(total, currency)}, {what} is {shown(proved, currency)}"
         return Wait(OrderWaitReason.AMOUNT_DIFFERS, f"{detail}; put it right in PayTrace or the shop, or take it")
     return None
+
+
+def _of_requests(state: State, money: Money, policy: Policy) -> Wait | None:
+    for name, request in sorted(state.requests.items()):
+        answer = state.answers.get(name)
+        if answer is not None and answer.status in REFUSED and _is_wanted(request, state, money):
+            detail = f"the {request.kind.lower()} was refused: {answer.message}; do it in PayTrace, or try again"
+            return Wait(OrderWaitReason.REQUEST_REFUSED, detail)
+    shipped_at = capture_due(state, money, policy)
+    after = timedelta(days=policy.lapses_after_days)
+    for payment in money.best if shipped_at is not None else ():
+        if shipped_at is not None and lapsed(payment, shipped_at, after):
+            since = f"{payment.occurred_at:%Y-%m-%d}, and abas shipped at {shipped_at:%Y-%m-%d}"
+            detail = f"payment {payment.paytrace_transaction_id} is authorized since {since}"
+            remedy = "take the money anew and enter its transaction in the shop, or take it to capture it all the same"
+            return Wait(OrderWaitReason.AUTHORIZATION_LAPSED, f"{detail}; {remedy}")
+    return None
+
+
+def _is_wanted(request: OrderPaymentRequested, state: State, money: Money) -> bool:
+    """Return whether what was asked for has not come about otherwise."""
+    if request.kind is PaymentRequestKind.REFUND:
+        return money.refunded_minor < sum(one.amount_minor or 0 for one in state.refunds.values())
+    return money.status is OrderPaymentStatus.AUTHORIZED
 
 
 def _of_customer(state: State) -> Wait | None:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from connectors.abas.source import AbasSource
 from schemas.documents import kinds
 from schemas.failures import Transient
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, RecordRefused, RecordSaved, SaveRecord
+from schemas.records.orders import OrderDeliveryObserved
 from schemas.records.receivables import OpenItemObserved
 from tests.support.abas_commands import on_account, post_receipt, reverse_receipt, with_strategy
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
@@ -608,6 +610,22 @@ async def test_a_change_decided_on_another_version_is_refused(sandbox: AbasSandb
     assert isinstance(outcome, RecordRefused)
     assert outcome.code == "VERSION_DIFFERS"
     assert [held["town"] for held in customers(sandbox, key)] == ["Ettlingen"]
+
+
+async def test_what_was_delivered_of_a_sales_order_is_seen_note_by_note_and_no_draft(
+    sandbox: AbasSandboxProcess, sink: AbasSink, abas: AbasClient, either: Profile
+) -> None:
+    key = fresh("WC")
+    await sink.post(sales_order(key, {"a": ("10001", "3", "45.00"), "b": ("10002", "1.5", "9.95")}))
+    parts: list[dict[str, Any]] = [{"quantities": {"a": "1"}}, {"posted": False}, {}, {"quantities": {"a": "-1"}}]
+    sandbox.admin("POST", "deliveries", [{"order": key, **part} for part in parts])
+    seen = [
+        {line.line_id: line.quantity for line in record.delivered_lines}
+        async for _, records in AbasSource(abas, either, sandbox.settings()).poll()
+        for record in records
+        if isinstance(record, OrderDeliveryObserved) and record.shop_order == key
+    ]
+    assert seen == [{"a": "1"}, {"a": "2", "b": "1.5"}, {"a": "-1"}]
 
 
 async def test_a_sales_order_has_its_rows_by_key_and_keeps_those_of_others(

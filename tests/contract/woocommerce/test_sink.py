@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -210,7 +210,7 @@ async def test_a_process_killed_between_claim_call_and_answer_leaves_it_written_
         with pytest.raises(Killed):
             await process(first, "first").write(command)
         sister = process(second, "second")
-        if dies == "before" and command.kind is not ShopWriteKind.STATUS:
+        if dies == "before":
             with pytest.raises(WriteOutcomeUnknown):  # it may be on its way
                 await sister.write(command)
             assert held(shop) == (0, "processing", 0)
@@ -219,6 +219,28 @@ async def test_a_process_killed_between_claim_call_and_answer_leaves_it_written_
         # The first was only paused, and asks again.
         assert isinstance(await process(second, "first, awake").write(command), ShopWritten)
     assert held(shop) == expected(wanted)
+
+
+@pytest.mark.parametrize(
+    ("others", "made"),
+    [((), ["5.00"]), (("2.00",), ["2.00", "3.00"]), (("5.00",), ["5.00"]), (("4.00", "2.00"), ["2.00", "4.00"])],
+)
+async def test_a_refund_of_paytrace_is_shown_but_for_what_the_shop_shows_by_then(
+    shop: Shop, others: Sequence[str], made: list[str]
+) -> None:
+    order = shop.order(pay="approve")
+    for amount in others:
+        shop.act(order["id"], "refund", amount=amount, by="manual")
+    command = replace(
+        asked(order, kind=ShopWriteKind.REFUND, text="x", amount_minor=500, currency="USD"), up_to_minor=500
+    )
+    async with writing(shop) as sink:
+        outcomes = [await sink.write(command) for _ in range(2)]
+    [books] = shop.admin("books")["orders"]
+    assert sorted(one["amount"] for one in books["refunds"]) == made
+    is_shown = len(made) > len(others)
+    assert {type(one) for one in outcomes} == {ShopWritten if is_shown else ShopWriteRefused}
+    assert shop.admin("books")["money_sent_by_refunds"] == "0"
 
 
 async def test_of_two_processes_at_once_one_writes(shop: Shop) -> None:

@@ -20,14 +20,15 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_sandboxes_stand_in_for_what_is_not_live_and_every_process_is_led_there(tmp_path: Path) -> None:
     stack = Stack(Settings(data_dir=tmp_path), workers=2)
-    assert [spec.name for spec in stack.sandboxes()] == ["paytrace-sandbox", "abas-sandbox"]
+    assert [spec.name for spec in stack.sandboxes()] == ["paytrace-sandbox", "abas-sandbox", "shop-sandbox"]
     names = [spec.name for spec in stack.pipeline()]
     assert names[:3] == ["worker-1", "worker-2", "projector"]
-    assert {"source-paytrace", "source-abas"} <= set(names)
+    assert {"source-paytrace", "source-abas", "source-shop"} <= set(names)
     for spec in stack.pipeline():
         assert spec.env is not None
         assert spec.env["SALDO_PAYTRACE_BASE_URL"] == stack.paytrace_sandbox_url
         assert spec.env["SALDO_ABAS_BASE_URL"] == f"{stack.abas_sandbox_url}/mw"
+        assert spec.env["SALDO_SHOP_BASE_URL"] == stack.shop_sandbox_url
         assert spec.env["SALDO_DATA_DIR"] == str(tmp_path)
     workers = [spec.env["SALDO_WORKER_NAME"] for spec in stack.pipeline() if spec.env and "worker" in spec.name]
     assert workers == ["worker-1", "worker-2"]
@@ -44,6 +45,7 @@ def test_what_the_processes_see_is_what_a_client_of_this_process_sees(
     assert theirs.abas == ours.abas
     assert theirs.polling == ours.polling
     assert theirs.ingress == ours.ingress
+    assert theirs.shop == ours.shop
 
 
 def test_live_systems_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +78,7 @@ def test_the_sandbox_reports_its_changes_where_the_ingress_expects_them(tmp_path
     assert stack.hooks["url"] == f"http://127.0.0.1:{ingress.port}/hooks/paytrace"
     assert stack.hooks["secret"] == ingress.hook_secrets[0].get_secret_value()
     assert stack.hooks["silent_post_url"].endswith(f"/silent-post/{ingress.silent_post_path.get_secret_value()}")
-    [reported] = [spec.argv for spec in stack.sandboxes() if "--report-to-ingress" in spec.argv]
+    reported = [word for spec in stack.sandboxes() if "--report-to-ingress" in spec.argv for word in spec.argv]
     assert "paytrace" in reported
     assert stack.hooks["secret"] not in " ".join(reported)
     assert (tmp_path / "ingress-secrets.json").stat().st_mode & 0o077 == 0
@@ -126,3 +128,11 @@ def test_a_process_gets_only_the_secrets_that_it_uses(tmp_path: Path, monkeypatc
     }.items():  # fmt: skip
         kept = {word.split("_")[1][0].lower() for word in given if word in specs[name]}
         assert kept == set(letters), name
+
+
+def test_every_process_can_read_the_settings_that_it_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for spec in Stack(Settings(data_dir=tmp_path)).pipeline():
+        with monkeypatch.context() as own:
+            for name, value in (spec.env or {}).items():
+                own.setenv(name, value)
+            assert Settings().shop.is_used, spec.name

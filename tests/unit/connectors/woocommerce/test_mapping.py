@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from connectors.shop.settings import OneShop, ShopSettings
 from connectors.woocommerce import wire
+from connectors.woocommerce.client import WooCommerceClient
 from connectors.woocommerce.errors import UnreadableOrder
 from connectors.woocommerce.mapping import to_hooks_observed, to_order_observed
 from infra.sandboxes.shop.settings import ShopSandboxSettings, TaxRate
 from infra.sandboxes.shop.totals import compute
+from schemas.failures import ContractBroken
 from schemas.records.orders import OrderObserved, OrderReviewReason, ShopHooksStatus, ShopSeenBy
 from schemas.values.money import exponent
 from streams.edges.publishing import content_digest
@@ -176,6 +178,9 @@ def test_settings_refuse_what_would_give_the_keys_away() -> None:
             ShopSettings(**{**good, **changes})
     assert ShopSettings(**{**good, "base_url": "http://127.0.0.1:9"}).is_used
     assert not ShopSettings().is_used
+    # Most processes have the settings without secrets; whoever calls the shop needs its own.
+    with pytest.raises(ContractBroken, match="consumer_secret"):
+        WooCommerceClient(ShopSettings(**{**good, "consumer_secret": ""}))
     several = ShopSettings(
         consumer_key="ck",
         consumer_secret="cs",  # type: ignore[arg-type]

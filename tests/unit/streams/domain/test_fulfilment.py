@@ -14,11 +14,13 @@ from schemas.records.by_topic import OrdersInbox
 from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from schemas.records.orders import (
     DecideOrder,
+    DeliveredLine,
     OrderCustomerFound,
     OrderCustomerSource,
     OrderDecided,
     OrderDecision,
     OrderDecisionRefused,
+    OrderDeliveryObserved,
     OrderLine,
     OrderMoneyNamed,
     OrderObserved,
@@ -29,11 +31,14 @@ from schemas.records.orders import (
     OrderStatus,
     OrderTransaction,
     OrderWaitReason,
+    ShopRefundGoneObserved,
+    ShopRefundObserved,
     ShopWriteKind,
     ShopWritten,
     WriteToShop,
 )
 from streams.domain.orders import INITIAL, Event, State, decide, evolve
+from streams.domain.orders.policy import Policy
 from streams.domain.orders.progress import wait_of
 from streams.domain.orders.sales_order import rows_of
 from tests.support.examples import example
@@ -46,6 +51,8 @@ LINKED: OrderCustomerFound = example("OrderCustomerFound")
 SAVED: RecordSaved = replace(example("RecordSaved"), kind="sales_order")
 WRITTEN: ShopWritten = example("ShopWritten")
 Status = OrderPaymentStatus
+OTHER = "395970003"
+TWO = (*ORDER.transactions, OrderTransaction(paytrace_transaction_id=OTHER, found_in="transaction_id"))
 
 
 def payment(status: Status, revision: int = 1, of: str = "395970002", **more: Any) -> OrderPaymentReported:
@@ -62,13 +69,14 @@ class World:
     """An order's saga with an abas and a shop that answer it; answers wait in `due` until they are delivered."""
 
     state: State = INITIAL
+    policy: Policy = POLICY
     told: list[Event] = field(default_factory=list)
     due: list[OrdersInbox] = field(default_factory=list)
     shop_status: str = "pending"
     sales_orders: dict[str, SaveRecord] = field(default_factory=dict)
 
     def take(self, record: OrdersInbox) -> tuple[Event, ...]:
-        events = decide(self.state, record, POLICY)
+        events = decide(self.state, record, self.policy)
         self.state = reduce(evolve, events, self.state)
         self.told += events
         for event in events:
@@ -94,7 +102,8 @@ class World:
     def outcome(self) -> tuple[Any, ...]:
         """What is true at the end, without when and in which order."""
         waits = wait_of(self.state, POLICY)
-        orders = {key: (one.subject, one.values, set_of(one)) for key, one in self.sales_orders.items()}
+        # A sales order of nothing is as good as none.
+        orders = {key: (one.subject, one.values, set_of(one)) for key, one in self.sales_orders.items() if set_of(one)}
         money = sorted(self.state.money)
         return self.shop_status, orders, money, waits and waits.reason, self.state.waits and self.state.waits.reason
 
@@ -259,12 +268,109 @@ def test_a_price_has_the_digits_that_its_line_needs(net: int, quantity: str, cur
     assert rows[0].values["price"] == price
 
 
+def shipped(number: str, quantity: int = 3) -> OrderDeliveryObserved:
+    """A delivery note with so many pumps of the order."""
+    lines = (DeliveredLine(line_id=ORDER.lines[0].line_id, quantity=str(quantity)),)
+    note: OrderDeliveryObserved = example("OrderDeliveryObserved")
+    return replace(note, delivery_number=number, delivered_lines=lines)
+
+
+REFUND: ShopRefundObserved = example("ShopRefundObserved")
+REFUNDED = replace(CAPTURED, revision=9, refunded_minor=7304)
+
+
+def held(made: World) -> list[str]:
+    """The quantities of the sales order as abas was asked to hold it last."""
+    return [row.values["quantity"] for row in of(made, SaveRecord)[-1].rows]
+
+
+def test_the_shop_gets_completed_once_abas_has_shipped_everything() -> None:
+    made = world(ORDER, CAPTURED, LINKED, shipped("LS-1", 1), shipped("LS-1", 1))
+    assert statuses(made) == ["processing"]
+    made.take(shipped("LS-2", 2))
+    made.end()
+    assert statuses(made) == ["processing", "completed"]
+    assert held(made) == ["3", "1"]
+    assert len(of(made, SaveRecord)) == 1
+
+
+@pytest.mark.parametrize(
+    ("gone", "left"), [((), ["0", "0"]), ((shipped("LS-1", 1),), ["1", "0"]), ((shipped("LS-1"),), ["3", "0"])]
+)
+def test_what_is_refunded_in_whole_is_cancelled_in_abas_but_for_what_was_shipped(
+    gone: Sequence[OrderDeliveryObserved], left: list[str]
+) -> None:
+    made = world(ORDER, CAPTURED, LINKED, *gone, REFUNDED)
+    assert held(made) == left
+    assert statuses(made)[-1] == "refunded"
+
+
+def test_what_is_refunded_before_it_was_ordered_is_never_ordered_and_its_money_goes_to_the_customer() -> None:
+    made = world(ORDER, REFUNDED, LINKED)
+    assert not of(made, SaveRecord)
+    assert [one.order_number for one in of(made, OrderMoneyNamed)] == [None]
+
+
+def test_a_voided_authorization_cancels_the_sales_order() -> None:
+    policy = replace(POLICY, sales_orders="authorized")
+    made = World(policy=policy)
+    for record in (ORDER, LINKED, payment(Status.AUTHORIZED), payment(Status.VOIDED, 2)):
+        made.take(record)
+        made.end()
+    assert held(made) == ["0", "0"]
+    assert statuses(made) == ["on-hold", "cancelled"]
+
+
+def test_a_line_that_paytrace_refunded_is_not_shipped_any_more_and_the_rest_completes_the_order() -> None:
+    made = world(ORDER, CAPTURED, LINKED, REFUND)
+    assert held(made) == ["3", "1"]  # the shop's refund is a claim until PayTrace shows it
+    made.take(replace(CAPTURED, revision=9, refunded_minor=2164))
+    made.end()
+    assert held(made) == ["2", "1"]
+    made.take(shipped("LS-1", 2))
+    assert statuses(made)[-1] == "completed"
+
+
+def shown_refunds(made: World) -> list[tuple[str, int | None, int | None]]:
+    asked = [one for one in of(made, WriteToShop) if one.kind is ShopWriteKind.REFUND]
+    return [(one.command_id, one.amount_minor, one.up_to_minor) for one in asked]
+
+
+def test_a_refund_of_paytrace_that_no_refund_of_the_shop_stands_for_is_shown_there_once() -> None:
+    part = replace(CAPTURED, revision=9, refunded_minor=500)
+    made = world(ORDER, CAPTURED, LINKED, part, part)
+    assert shown_refunds(made) == [("main/1203:refund:500:0", 500, 500)]
+    made = world(ORDER, CAPTURED, LINKED, replace(REFUND, amount_minor=500), part)
+    assert shown_refunds(made) == []
+    # The shop made it before it asked its gateway, which refused: it is gone, and PayTrace's is another one.
+    gone: ShopRefundGoneObserved = example("ShopRefundGoneObserved")
+    made.take(replace(gone, shop_refund_id=REFUND.shop_refund_id))
+    assert shown_refunds(made) == [("main/1203:refund:500:1", 500, 500)]
+
+
+def test_all_of_it_given_back_is_a_status_by_which_the_shop_writes_the_refund_itself() -> None:
+    assert shown_refunds(world(ORDER, CAPTURED, LINKED, REFUNDED)) == []
+    policy = replace(POLICY, statuses={**POLICY.statuses, "refunded": "cancelled"})
+    made = World(policy=policy)
+    for record in (ORDER, CAPTURED, LINKED, REFUNDED):
+        made.take(record)
+    assert [amount for _, amount, _ in shown_refunds(made)] == [7304]
+
+
+def test_who_was_refunded_and_pays_again_is_ordered_again() -> None:
+    made = world(ORDER, CAPTURED, LINKED, REFUNDED, replace(ORDER, transactions=TWO))
+    made.take(payment(Status.CAPTURED, of=OTHER))
+    made.end()
+    assert held(made) == ["3", "1"]
+    assert made.state.waits is None
+
+
 # -- any order, any repetition -----------------------------------------------------------------------------------------
 
-OTHER = "395970003"
-TWO = (*ORDER.transactions, OrderTransaction(paytrace_transaction_id=OTHER, found_in="transaction_id"))
 PROCESSING = replace(ORDER, status=OrderStatus.PROCESSING, raw_status="processing")
 BY_PAYMENT = replace(LINKED, source=OrderCustomerSource.PAYMENT)
+
+
 # Facts of one story; those of the shop come in their order, as its source sees them, all others as they like.
 STORIES: dict[str, tuple[Sequence[OrderObserved], Sequence[OrdersInbox]]] = {
     "sale": ([ORDER, PROCESSING], [CAPTURED, LINKED, BY_PAYMENT]),
@@ -278,7 +384,16 @@ STORIES: dict[str, tuple[Sequence[OrderObserved], Sequence[OrdersInbox]]] = {
             BY_PAYMENT,
         ],
     ),
-    "refunded": ([ORDER, PROCESSING], [CAPTURED, replace(CAPTURED, revision=9, refunded_minor=7304), LINKED]),
+    "refunded": ([ORDER, PROCESSING], [CAPTURED, REFUNDED, LINKED]),
+    "shipped in parts": ([ORDER, PROCESSING], [CAPTURED, LINKED, shipped("LS-1", 1), shipped("LS-2", 2)]),
+    "shipped before it was refunded": (
+        [ORDER, PROCESSING],
+        [REFUNDED, LINKED, shipped("LS-1", 1)],
+    ),
+    "refunded in part before it was shipped": (
+        [ORDER, PROCESSING],
+        [replace(CAPTURED, revision=9, refunded_minor=2164), LINKED, REFUND, shipped("LS-1", 2)],
+    ),
     "voided": ([ORDER], [payment(Status.AUTHORIZED), payment(Status.VOIDED, 2), LINKED]),
     "line changed": ([ORDER, replace(ORDER, lines=ORDER.lines[:1])], [CAPTURED, LINKED]),
     "wrong amount": ([ORDER], [replace(CAPTURED, captured_minor=1), LINKED]),
