@@ -65,7 +65,7 @@ class Policy:
             return None
         kinds = "+".join(sorted(kind.lower() for kind in entry.kinds))
         day = business_day(request.observed_at)
-        # A key stands where names must not: a digest tells one requester from another.
+        # A key stands where names must not: a digest distinguishes requesters.
         who = hashlib.sha256(_plain(request.requester).encode()).hexdigest()[:12]
         name = f"{who} {kinds} {request.currency} {day}"
         return name, entry.most_per_day_minor.get(request.currency, 0)

@@ -453,9 +453,9 @@ def test_a_rejected_proposal_says_so_to_its_request() -> None:
     )
     [rejected] = approvals.decide(state, rejection)
     [output] = approvals.route(approvals.evolve(state, rejected), rejected)
-    told = as_a(PaymentRequestNotReleased, output.record)
-    assert (output.topic, told.payment_request_id) == (Topic.GATEWAY_INBOX, REFUND.payment_request_id)
-    assert told.message == "dana rejected it: no goods came back"
+    reported = as_a(PaymentRequestNotReleased, output.record)
+    assert (output.topic, reported.payment_request_id) == (Topic.GATEWAY_INBOX, REFUND.payment_request_id)
+    assert reported.message == "dana rejected it: no goods came back"
 
 
 def test_an_outcome_of_what_was_never_asked_is_silent() -> None:
