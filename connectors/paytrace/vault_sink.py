@@ -124,9 +124,6 @@ def _changed(command: ChangeVaultCustomer) -> VaultCustomerChanged:
 
 
 def _not(command: ChangeVaultCustomer, code: str, message: str) -> VaultCustomerNotChanged:
-    for text in command.person.values():
-        if len(text) >= _SHORTEST_HIDDEN:
-            message = message.replace(text, "<value>")
     return VaultCustomerNotChanged(
         data_subject=command.data_subject,
         vault_customer_id=command.vault_customer_id,
@@ -135,7 +132,3 @@ def _not(command: ChangeVaultCustomer, code: str, message: str) -> VaultCustomer
         message=message,
         occurred_at=command.occurred_at,
     )
-
-
-# A shorter value is a code or a number, and taking it out of a text would tear words apart.
-_SHORTEST_HIDDEN = 4

@@ -102,6 +102,7 @@ from schemas.records.gateway import (
     CarryOutGatewayCall,
     ChargesHeld,
     ChargesReleased,
+    CountPaymentRequest,
     GatewayCallBegun,
     GatewayCallClaimed,
     GatewayCallDone,
@@ -111,6 +112,7 @@ from schemas.records.gateway import (
     HoldRefunds,
     PaymentRequestAccepted,
     PaymentRequestClosed,
+    PaymentRequestCounted,
     PaymentRequestHeld,
     PaymentRequestNotReleased,
     PaymentRequestObserved,
@@ -428,6 +430,7 @@ GatewayEvents: TypeAlias = (
     | PaymentRequestProgressed
     | PaymentRequestClosed
     | PaymentRequestPosted
+    | PaymentRequestCounted
 )
 GatewayInbox: TypeAlias = (
     PaymentRequestObserved
@@ -438,6 +441,8 @@ GatewayInbox: TypeAlias = (
     | PaymentRequestPosted
     | ReleasePaymentRequest
     | PaymentRequestNotReleased
+    | CountPaymentRequest
+    | PaymentRequestCounted
 )
 GatewayOutcomes: TypeAlias = (
     GatewayCallBegun | GatewayCallDone | GatewayCallRefused | RefundsHeld | ChargesHeld | ChargesReleased

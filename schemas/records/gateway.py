@@ -106,6 +106,18 @@ class ChargesReleased(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountPaymentRequest(Record):
+    """A payment request is counted with those of its requester and day before it may be made."""
+
+    budget: str
+    payment_request_id: str
+    amount_minor: int
+    currency: str
+    most_per_day_minor: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayCallBegun(Record):
     """The gateway was looked at before the call; the call may have been made from now on."""
 
@@ -256,6 +268,20 @@ class PaymentRequestClosed(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRequestCounted(Record):
+    """Whether a payment request is within the limit of its day. If so it counts, whatever becomes of it."""
+
+    budget: str
+    payment_request_id: str
+    amount_minor: int
+    currency: str
+    most_per_day_minor: int
+    counted_minor: int
+    is_within: bool
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRequestHeld(Record):
     """A payment request that needs a second person; nothing is asked of the gateway before."""
 
@@ -274,6 +300,9 @@ class PaymentRequestHeld(Record):
     requester: str
     message: str
     reason: str
+    budget: str
+    most_per_day_minor: int
+    needs_approval: bool
     occurred_at: datetime
 
 

@@ -30,8 +30,8 @@ async def save_opened(ledger: Ledger, command: SaveRecord, keys: SubjectKeys) ->
     await keys.refresh()
     plain = replace(
         command,
-        values=_opened(command.values, keys),
-        rows=tuple(replace(row, values=_opened(row.values, keys)) for row in command.rows),
+        values=open_values(command.values, keys),
+        rows=tuple(replace(row, values=open_values(row.values, keys)) for row in command.rows),
     )
     for role, text in _texts(plain):
         if ERASED in text:
@@ -47,15 +47,22 @@ async def save_opened(ledger: Ledger, command: SaveRecord, keys: SubjectKeys) ->
     outcome = await ledger.post(plain)
     if not isinstance(outcome, RecordRefused):
         return outcome
-    message = outcome.message
-    for (role, sealed), (_, text) in zip(_texts(command), _texts(plain), strict=True):
-        if sealed != text and len(text) >= _SHORTEST_HIDDEN:
-            message = message.replace(text, f"<{role}>")
-    return replace(outcome, message=message)
+    pairs = zip(_texts(command), _texts(plain), strict=True)
+    shown = {text: role for (role, sealed), (_, text) in pairs if sealed != text}
+    return replace(outcome, message=without_values(outcome.message, shown))
 
 
-def _opened(values: Mapping[str, str], keys: SubjectKeys) -> dict[str, str]:
+def open_values(values: Mapping[str, str], keys: SubjectKeys) -> dict[str, str]:
+    """Return values with those opened that are sealed; one whose key is destroyed says so."""
     return {role: opened(text, keys.key_of) for role, text in values.items()}
+
+
+def without_values(message: str, shown: Mapping[str, str]) -> str:
+    """Return a text of another system with the role in place of each opened value; `shown` has the role of each."""
+    for text, role in shown.items():
+        if len(text) >= _SHORTEST_HIDDEN:
+            message = message.replace(text, f"<{role}>")
+    return message
 
 
 def _texts(command: SaveRecord) -> Iterator[tuple[str, str]]:

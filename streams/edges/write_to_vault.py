@@ -12,12 +12,12 @@ from functools import cache
 from operator import attrgetter
 from typing import TypeAlias
 
-from schemas.checks.sealing import ERASED, opened
+from schemas.checks.sealing import ERASED
 from schemas.records.by_topic import VaultCommands, VaultOutcomes
 from schemas.records.customers import VaultCustomerNotChanged
 from schemas.topic import Topic
 from streams.domain.output import Output
-from streams.edges.opening import SUBJECT_ERASED
+from streams.edges.opening import SUBJECT_ERASED, open_values, without_values
 from streams.edges.ports import VaultWriter
 from streams.edges.stateless import Stateless, stateless
 from streams.edges.subject_keys import SubjectKeys
@@ -38,7 +38,7 @@ def write_to_vault(writer: VaultWriter, open_keys: Callable[[], SubjectKeys]) ->
     async def perform(_state: Stateless, command: VaultCommands) -> tuple[VaultOutcomes, ...]:
         keys = opened_once()
         await keys.refresh()
-        plain = {role: opened(text, keys.key_of) for role, text in command.person.items()}
+        plain = open_values(command.person, keys)
         if any(ERASED in text for text in plain.values()):
             refused = VaultCustomerNotChanged(
                 data_subject=command.data_subject,
@@ -49,7 +49,11 @@ def write_to_vault(writer: VaultWriter, open_keys: Callable[[], SubjectKeys]) ->
                 occurred_at=command.occurred_at,
             )
             return (refused,)
-        return (await writer.change(replace(command, person=plain)),)
+        outcome = await writer.change(replace(command, person=plain))
+        if isinstance(outcome, VaultCustomerNotChanged):
+            shown = {text: role for role, text in plain.items()}
+            outcome = replace(outcome, message=without_values(outcome.message, shown))
+        return (outcome,)
 
     return stateless(
         AGENT,

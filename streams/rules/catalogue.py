@@ -154,15 +154,17 @@ class _Allowed(Entry):
     requesters: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
     most_minor: Mapping[str, int] | None = None
     approve_above_minor: Mapping[str, int] | None = None
+    most_per_day_minor: Mapping[str, int] | None = None
 
-    @field_validator("most_minor", "approve_above_minor")
+    @field_validator("most_minor", "approve_above_minor", "most_per_day_minor")
     @classmethod
     def _are_money(cls, limits: Mapping[str, int] | None) -> Mapping[str, int] | None:
         return None if limits is None else limits_of_money(limits)
 
     def value(self) -> Allowed:
         kinds = frozenset(PaymentRequestKind(one.upper()) for one in self.kinds)
-        return Allowed(kinds, frozenset(self.requesters), self.most_minor, self.approve_above_minor)
+        limits = self.most_minor, self.approve_above_minor, self.most_per_day_minor
+        return Allowed(kinds, frozenset(self.requesters), *limits)
 
 
 class _Requests(Entry):

@@ -14,7 +14,7 @@ from typing import Any
 
 from schemas import catalog
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
-from schemas.records.erp import PostDocument
+from schemas.records.erp import PostDocument, RecordSaved, SaveRecord
 from schemas.wire.codec import Codec, from_json, to_json
 from schemas.wire.envelope import header_text, source_position
 from schemas.wire.highwater import HighWater
@@ -54,8 +54,22 @@ class Books:
 
     async def post(self, command: ErpCommands) -> ErpOutcomes:
         """See streams.edges.ports.Ledger."""
+        if isinstance(command, SaveRecord):
+            return _saved(command)
         document = as_a(PostDocument, command)
         return self.documents.setdefault(document.posting_reference, done(document))
+
+
+def _saved(command: SaveRecord) -> RecordSaved:
+    return RecordSaved(
+        kind=command.kind,
+        natural_key=command.natural_key,
+        subject=command.subject,
+        erp_id=command.natural_key,
+        erp_number=command.natural_key,
+        erp_version=1,
+        occurred_at=command.occurred_at,
+    )
 
 
 @dataclass(frozen=True)

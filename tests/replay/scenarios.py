@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.records.approvals import ApproveProposal, ProposeCommand
 from schemas.records.disputes import DayBegan, DisputeFact
+from schemas.records.gateway import PaymentRequestKind, PaymentRequestObserved, PaymentRequestStatus
 from schemas.records.identification import AssignCustomer, CustomerReferenced, OpenItemReferenced, RememberReference
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
@@ -43,7 +44,7 @@ PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbo
 SETTLEMENT, APPROVALS, RULES_INBOX = "settlement.inbox.v1", "approvals.inbox.v1", "rules.inbox.v1"
 DISPUTES = "disputes.inbox.v1"
 RATES = "rates.inbox.v1"
-SUBSCRIPTIONS = "subscriptions.inbox.v1"
+SUBSCRIPTIONS, GATEWAY = "subscriptions.inbox.v1", "gateway.inbox.v1"
 TODAY = (NOON.date() - FIRST).days  # the day of the observations, as the settlement story counts days
 
 
@@ -361,6 +362,54 @@ def write_off_that_a_second_person_approves() -> Sequence[Reported]:
         approved("maria", 7),
         approved("dkim", 8),
         approved("dkim", 9),
+    ]
+
+
+def refund_requested_at_abas_that_a_second_person_approves() -> Sequence[Reported]:
+    """Counted with its day, proposed, approved once and again: one call; a second request is above the day's limit."""
+    limits = (
+        "{version: 2, allow: [{kinds: [refund], most_per_day_minor: {USD: 15000}, approve_above_minor: {USD: 5000}}]}"
+    )
+
+    def asked(number: int, amount_minor: int, minute: int) -> Reported:
+        return GATEWAY, PaymentRequestObserved(
+            payment_request_id=f"({number},900,0)",
+            payment_request_number=f"ZW-{number}",
+            kind=PaymentRequestKind.REFUND,
+            raw_kind="refund",
+            status=PaymentRequestStatus.OPEN,
+            raw_status="OPEN",
+            abas_customer_id=CUSTOMER,
+            amount_minor=amount_minor,
+            currency="USD",
+            paytrace_transaction_id=PAYMENT,
+            vault_customer_id="acme",
+            allocated_invoices=(),
+            allocated_amounts=(),
+            requester="M. Muster",
+            reason="Goods came back damaged.",
+            observed_at=at(minute),
+            raw="{}",
+        )
+
+    def approved(minute: int) -> Reported:
+        return APPROVALS, ApproveProposal(
+            command_id=f"approve-{minute}",
+            proposal_id="SALDO-R-1-900-0",
+            reason="goods looked at",
+            decided_by="dkim",
+            authenticated_by="session",
+            approved_on=at(minute).date(),
+            occurred_at=at(minute),
+        )
+
+    return [
+        adopted("payment-requests", 1, limits, 2),
+        asked(1, 100_00, 2),
+        asked(2, 50_01, 3),
+        approved(4),
+        approved(5),
+        asked(1, 100_00, 6),
     ]
 
 
@@ -695,6 +744,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     short_payment_confirmed_and_rest_written_off,
     write_off_reversed,
     write_off_that_a_second_person_approves,
+    refund_requested_at_abas_that_a_second_person_approves,
     rules_adopted_between_two_decisions,
     divided_by_hand_and_put_on_account,
     money_on_account_by_rule,

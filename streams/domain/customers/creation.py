@@ -1,7 +1,7 @@
 """Customers that abas is asked to create: when, with what, and what comes of it. Pure.
 
 A creation is asked for once by rule, and again only by a person. abas is searched before it writes, by our reference
-and by what else tells that a customer is there already (profile: records.customer.duplicates), so an answer that got
+and by what else shows that a customer is there already (profile: records.customer.duplicates), so an answer that got
 lost, a crash or a customer that nobody has read yet makes no second one.
 """
 

@@ -17,12 +17,14 @@ from schemas.operator_commands import same_person
 from schemas.records.approvals import AskForApproval
 from schemas.records.by_topic import GatewayEvents, GatewayInbox
 from schemas.records.gateway import (
+    CountPaymentRequest,
     GatewayCallBegun,
     GatewayCallDone,
     GatewayCallParked,
     GatewayCallRefused,
     PaymentRequestAccepted,
     PaymentRequestClosed,
+    PaymentRequestCounted,
     PaymentRequestHeld,
     PaymentRequestKind,
     PaymentRequestNotReleased,
@@ -76,6 +78,10 @@ def decide(state: State, record: GatewayInbox, policy: Policy) -> tuple[Event, .
             return _on_payment_request(state, record, policy)
         case ReleasePaymentRequest():
             return _on_release(state, record)
+        case CountPaymentRequest():
+            return _on_count(state, record)
+        case PaymentRequestCounted():
+            return _on_counted(state, record)
         case PaymentRequestNotReleased():
             held = state.held
             return () if held is None else (_not_released(held, "not-approved", record.message, record.occurred_at),)
@@ -108,7 +114,11 @@ def evolve(state: State, event: GatewayEvents) -> State:
             return replace(waits, reason=event.message, decided_at=event.occurred_at)
         case PaymentRequestRejected():
             reason = f"{event.code}: {event.message}"
-            return replace(state, status=PaymentRequestProgress.REFUSED, reason=reason, decided_at=event.occurred_at)
+            refused = replace(state, stage=Stage.UNSEEN, status=PaymentRequestProgress.REFUSED, held=None)
+            return replace(refused, reason=reason, decided_at=event.occurred_at)
+        case PaymentRequestCounted():
+            counted = {event.payment_request_id: event.amount_minor} if event.is_within else {}
+            return replace(state, counted={**state.counted, **counted})
         case PaymentRequestProgressed():
             return replace(state, status=event.status, reason=event.message)
         case PaymentRequestClosed() if event.is_done:
@@ -131,11 +141,15 @@ def route(state: State, event: GatewayEvents) -> tuple[Output, ...]:
 
     What a charge is to pay is known to the customer's account before the charge is made.
     """
+    if isinstance(event, PaymentRequestCounted):
+        return (Output(Topic.GATEWAY_INBOX, event),)
     written = _written(state, event)
     match event:
         case PaymentRequestAccepted():
             call = Output(Topic.GATEWAY_COMMANDS, _call(event))
             return (*_allocation(event), call, written)
+        case PaymentRequestHeld() if event.budget:
+            return (Output(Topic.GATEWAY_INBOX, _count(event)), written)
         case PaymentRequestHeld():
             return (Output(Topic.APPROVALS_INBOX, _proposal(event)), written)
         case PaymentRequestClosed() if event.is_done and state.result_transaction_id:
@@ -243,23 +257,18 @@ def _proposal(held: PaymentRequestHeld) -> AskForApproval:
 def _on_release(state: State, release: ReleasePaymentRequest) -> tuple[Event, ...]:
     """Accept a held request that a second person approved; whoever asked for it can't."""
     held = state.held
-    if held is None:
+    if held is None or held.budget:
         return ()
     by = release.approved_by or release.decided_by
     if same_person(by, held.requester):
-        return (_progress_of(held, f"{by} asked for it; another person approves it", release.occurred_at),)
+        of = replace(held, occurred_at=release.occurred_at)
+        return (_progress(of, PaymentRequestProgress.WAITING, f"{by} asked for it; another person approves it"),)
+    return (_accepted(held, release.occurred_at),)
+
+
+def _accepted(held: PaymentRequestHeld, at: datetime) -> PaymentRequestAccepted:
     fields = {name: getattr(held, name) for name in PaymentRequestAccepted.__dataclass_fields__}
-    return (PaymentRequestAccepted(**{**fields, "occurred_at": release.occurred_at}),)
-
-
-def _progress_of(held: PaymentRequestHeld, message: str, at: datetime) -> PaymentRequestProgressed:
-    return PaymentRequestProgressed(
-        payment_request_id=held.payment_request_id,
-        abas_customer_id=held.abas_customer_id,
-        status=PaymentRequestProgress.WAITING,
-        message=message,
-        occurred_at=at,
-    )
+    return PaymentRequestAccepted(**{**fields, "occurred_at": at})
 
 
 def _not_released(held: PaymentRequestHeld, code: str, message: str, at: datetime) -> PaymentRequestClosed:
@@ -314,15 +323,64 @@ def _on_payment_request(state: State, request: PaymentRequestObserved, policy: P
         currency=request.currency,
         occurred_at=request.observed_at,
     )
-    why = policy.needs_approval(request)
-    if not why:
+    why, (budget, most_minor) = policy.needs_approval(request), policy.budget(request) or ("", 0)
+    if not why and not budget:
         return (accepted,)
     fields = {name: getattr(accepted, name) for name in PaymentRequestAccepted.__dataclass_fields__}
     remedy = f"another person approves it: saldo approvals approve {accepted.call_reference}"
     held = PaymentRequestHeld(
-        **fields, requester=policy.asked_by(request), message=f"{why}; {remedy}", reason=request.reason
+        **fields,
+        requester=policy.asked_by(request),
+        message=f"{why}; {remedy}" if why else "",
+        reason=request.reason,
+        budget=budget,
+        most_per_day_minor=most_minor,
+        needs_approval=bool(why),
     )
     return (held,)
+
+
+def _count(held: PaymentRequestHeld) -> CountPaymentRequest:
+    return CountPaymentRequest(
+        budget=held.budget,
+        payment_request_id=held.payment_request_id,
+        amount_minor=held.amount_minor,
+        currency=held.currency,
+        most_per_day_minor=held.most_per_day_minor,
+        occurred_at=held.occurred_at,
+    )
+
+
+def _on_count(state: State, asked: CountPaymentRequest) -> tuple[Event, ...]:
+    """Count a request with those of its budget, once; it counts where all of them stay within the limit."""
+    if asked.payment_request_id in state.counted:
+        return ()
+    fields = {name: getattr(asked, name) for name in CountPaymentRequest.__dataclass_fields__}
+    counted = sum(state.counted.values())
+    is_within = counted + asked.amount_minor <= asked.most_per_day_minor
+    return (PaymentRequestCounted(**fields, counted_minor=counted, is_within=is_within),)
+
+
+def _on_counted(state: State, counted: PaymentRequestCounted) -> tuple[Event, ...]:
+    """Go on with a request that is within the limit of the day; refuse one that is above it."""
+    held = state.held
+    if held is None or held.budget != counted.budget:
+        return ()
+    if not counted.is_within:
+        most, known = (Money(minor, held.currency) for minor in (counted.most_per_day_minor, counted.counted_minor))
+        message = f"{Money(held.amount_minor, held.currency)} is above what may be asked for in a day, {most}"
+        return (
+            PaymentRequestRejected(
+                payment_request_id=held.payment_request_id,
+                abas_customer_id=held.abas_customer_id,
+                code="not-allowed",
+                message=f"{message}: {known} was asked for already (rules payment-requests)",
+                occurred_at=held.occurred_at,
+            ),
+        )
+    if held.needs_approval:
+        return (replace(held, budget=""),)
+    return (_accepted(held, held.occurred_at),)
 
 
 def allocation(request: PaymentRequestObserved) -> tuple[tuple[str, int], ...]:
@@ -382,7 +440,9 @@ def _progressed(
 
 
 def _progress(
-    of: PaymentRequestObserved | GatewayCallBegun | GatewayCallParked, status: PaymentRequestProgress, message: str
+    of: PaymentRequestObserved | PaymentRequestHeld | GatewayCallBegun | GatewayCallParked,
+    status: PaymentRequestProgress,
+    message: str,
 ) -> PaymentRequestProgressed:
     return PaymentRequestProgressed(
         payment_request_id=of.payment_request_id,

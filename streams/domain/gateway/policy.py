@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.records.gateway import PaymentRequestKind, PaymentRequestObserved
+from schemas.values.business_day import business_day
 from schemas.values.money import Money
 
 
@@ -24,6 +26,7 @@ class Allowed:
     requesters: frozenset[str] = frozenset()
     most_minor: Mapping[str, int] | None = None
     approve_above_minor: Mapping[str, int] | None = None
+    most_per_day_minor: Mapping[str, int] | None = None
 
     def fits(self, request: PaymentRequestObserved) -> bool:
         """Return whether this entry is about a request; names are compared without case and extra blanks."""
@@ -51,6 +54,21 @@ class Policy:
         """Return why a second person must approve a request that may be made; empty where none must."""
         entry = self._entry(request)
         return "" if entry is None else _above(request, entry.approve_above_minor, "alone up to", self.version)
+
+    def budget(self, request: PaymentRequestObserved) -> tuple[str, int] | None:
+        """Return with whose requests of the day it is counted, and what they may come to; None where nothing is.
+
+        Units: minor units of the currency of the request; 0 for a currency that the limit does not list.
+        """
+        entry = self._entry(request)
+        if entry is None or entry.most_per_day_minor is None or not request.amount_minor:
+            return None
+        kinds = "+".join(sorted(kind.lower() for kind in entry.kinds))
+        day = business_day(request.observed_at)
+        # A key stands where names must not: a digest distinguishes requesters.
+        who = hashlib.sha256(_plain(request.requester).encode()).hexdigest()[:12]
+        name = f"{who} {kinds} {request.currency} {day}"
+        return name, entry.most_per_day_minor.get(request.currency, 0)
 
     def asked_by(self, request: PaymentRequestObserved) -> str:
         """Return who asks: the login, where one is known."""

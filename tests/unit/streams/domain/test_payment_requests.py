@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from schemas.records.approvals import AskForApproval, CommandProposed, RejectProposal
 from schemas.records.erp import SaveRecord
 from schemas.records.gateway import (
+    CountPaymentRequest,
     GatewayCallBegun,
     GatewayCallDone,
     GatewayCallParked,
     GatewayCallRefused,
     PaymentRequestAccepted,
     PaymentRequestClosed,
+    PaymentRequestCounted,
     PaymentRequestHeld,
     PaymentRequestKind,
     PaymentRequestNotReleased,
@@ -290,6 +292,103 @@ def test_rules_say_who_may_ask_for_what_and_what_a_second_person_approves(
     assert said in getattr(event, "message", "")
 
 
+BY_DAY = requests_policy(
+    "{version: 3, allow: [{kinds: [refund, capture], requesters: [M. Muster, Dana], most_per_day_minor: {USD: 3000}, "
+    "approve_above_minor: {USD: 2000}}, {kinds: [charge]}], people: {M. Muster: maria}}"
+)
+
+
+class Requests:
+    """Payment requests and the budgets that they are counted with, as the agent keeps them: a state for each key."""
+
+    def __init__(self, policy: Policy = BY_DAY) -> None:
+        self.policy = policy
+        self.states: dict[str, gateway.State] = {}
+        self.events: list[Any] = []
+        self.proposed: list[AskForApproval] = []
+
+    def take(self, *records: Any) -> str:
+        """Decide records and all that follows from them; return what the last event of a request is."""
+        waiting, last = list(records), ""
+        while waiting:
+            record = waiting.pop(0)
+            is_budget = isinstance(record, CountPaymentRequest)
+            key = record.budget if is_budget else record.payment_request_id
+            state = self.states.get(key, gateway.INITIAL)
+            for event in gateway.decide(state, record, self.policy):
+                state = gateway.evolve(state, event)
+                self.events.append(event)
+                last = last if is_budget else type(event).__name__
+                for output in gateway.route(state, event):
+                    if output.topic == Topic.GATEWAY_INBOX:
+                        waiting.append(output.record)
+                    if isinstance(output.record, AskForApproval):
+                        self.proposed.append(output.record)
+            self.states[key] = state
+        return last
+
+    def ask(self, number: int, amount_minor: int, at: datetime = NOW, **changes: Any) -> str:
+        request = replace(REFUND, payment_request_id=f"({number},900,0)", amount_minor=amount_minor, observed_at=at)
+        return self.take(replace(request, **changes))
+
+
+def test_what_a_requester_asks_for_in_a_day_stays_within_the_limit_of_the_day() -> None:
+    here = Requests()
+    assert here.ask(1, 1900) == "PaymentRequestAccepted"
+    assert here.ask(2, 1101) == "PaymentRequestRejected"
+    rejected = here.events[-1]
+    assert rejected.code == "not-allowed"
+    assert "11.01 USD is above what may be asked for in a day, 30.00 USD: 19.00 USD was asked" in rejected.message
+    assert here.ask(2, 1100, NOW + timedelta(minutes=5)) == "PaymentRequestAccepted"  # put right, as much as is left
+    assert here.ask(3, 1, requester="m.  MUSTER") == "PaymentRequestRejected"
+    assert here.ask(4, 1900, requester="Dana") == "PaymentRequestAccepted"
+    assert here.ask(5, 1900, NOW + timedelta(days=1)) == "PaymentRequestAccepted"
+    assert here.ask(6, 10**6, kind=PaymentRequestKind.CHARGE) == "PaymentRequestAccepted"
+    assert here.ask(7, 100, requester="Dana", currency="EUR") == "PaymentRequestRejected"
+
+
+def test_a_request_of_a_day_that_a_second_person_approves_is_counted_first_and_once() -> None:
+    here = Requests()
+    assert here.ask(1, 2001) == "PaymentRequestHeld"
+    (proposal,) = here.proposed
+    assert here.ask(2, 1000) == "PaymentRequestRejected"
+    assert here.take(replace(release("dana"), payment_request_id="(1,900,0)")) == "PaymentRequestAccepted"
+    assert proposal.amount_minor == 2001
+
+
+def test_nobody_releases_what_is_not_counted_yet_and_an_answer_that_comes_again_changes_nothing() -> None:
+    request = replace(REFUND, payment_request_id="(1,900,0)", amount_minor=1500)
+    (held,) = gateway.decide(gateway.INITIAL, request, BY_DAY)
+    state = gateway.evolve(gateway.INITIAL, held)
+    assert gateway.decide(state, replace(release("dana"), payment_request_id="(1,900,0)"), BY_DAY) == ()
+    count = as_a(CountPaymentRequest, gateway.route(state, held)[0].record)
+    (counted,) = gateway.decide(gateway.INITIAL, count, BY_DAY)
+    budget = gateway.evolve(gateway.INITIAL, counted)
+    assert gateway.decide(budget, count, BY_DAY) == ()
+    answer = as_a(PaymentRequestCounted, counted)
+    (accepted,) = gateway.decide(state, answer, BY_DAY)
+    assert isinstance(accepted, PaymentRequestAccepted)
+    assert gateway.decide(gateway.evolve(state, accepted), answer, BY_DAY) == ()
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 6), st.integers(1, 2500), st.sampled_from(["M. Muster", "Dana"])), max_size=20)
+)
+def test_no_order_or_repetition_of_requests_gets_more_than_the_limit_of_the_day(
+    asked: list[tuple[int, int, str]],
+) -> None:
+    here = Requests()
+    for minute, (number, amount, who) in enumerate(asked):
+        here.ask(number, amount, NOW + timedelta(minutes=minute), requester=who)
+    made: dict[str, int] = {}
+    owner = {one.call_reference: one for one in here.events if isinstance(one, PaymentRequestHeld)}
+    for one in here.events:
+        if isinstance(one, PaymentRequestAccepted) or (isinstance(one, PaymentRequestHeld) and not one.budget):
+            who = owner[one.call_reference].requester
+            made[who] = made.get(who, 0) + one.amount_minor
+    assert all(total <= 3000 for total in made.values())
+
+
 def release(by: str | None, decided_by: str = "maria") -> ReleasePaymentRequest:
     return ReleasePaymentRequest(
         command_id="SALDO-R-4712-900-0",
@@ -354,9 +453,9 @@ def test_a_rejected_proposal_says_so_to_its_request() -> None:
     )
     [rejected] = approvals.decide(state, rejection)
     [output] = approvals.route(approvals.evolve(state, rejected), rejected)
-    told = as_a(PaymentRequestNotReleased, output.record)
-    assert (output.topic, told.payment_request_id) == (Topic.GATEWAY_INBOX, REFUND.payment_request_id)
-    assert told.message == "dana rejected it: no goods came back"
+    reported = as_a(PaymentRequestNotReleased, output.record)
+    assert (output.topic, reported.payment_request_id) == (Topic.GATEWAY_INBOX, REFUND.payment_request_id)
+    assert reported.message == "dana rejected it: no goods came back"
 
 
 def test_an_outcome_of_what_was_never_asked_is_silent() -> None:

@@ -15,6 +15,7 @@ from app.sources.polling import Publisher
 from schemas import catalog
 from schemas.checks.sealing import ERASED, is_sealed, opened
 from schemas.failures import ContractBroken, Unreadable
+from schemas.records.customers import ChangeVaultCustomer, VaultCustomerNotChanged
 from schemas.records.erp import RecordRefused, SaveRecord
 from schemas.records.privacy import EraseSubject, ErasureRefused, ReadmitSubject, SubjectErased, SubjectReadmitted
 from schemas.topic import Topic
@@ -22,8 +23,11 @@ from schemas.wire.codec import Codec, from_json
 from schemas.wire.envelope import header_text
 from streams.edges.erase_subjects import erase_subjects
 from streams.edges.opening import save_opened
+from streams.edges.stateless import Stateless
 from streams.edges.subject_keys import KEYS, SubjectKeys
+from streams.edges.write_to_vault import write_to_vault
 from streams.log.memory import MemoryLog
+from tests.support.examples import example
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CODEC = Codec()
@@ -209,3 +213,37 @@ async def test_a_sealed_value_is_opened_for_the_erp_and_stays_out_of_what_comes_
     assert isinstance(refused, RecordRefused)
     assert refused.code == "SUBJECT_ERASED"
     assert len(books.saved) == 1
+
+
+class Vault:
+    """A vault that quotes in its answer what it was asked to keep."""
+
+    def __init__(self) -> None:
+        self.asked: list[ChangeVaultCustomer] = []
+
+    async def change(self, command: ChangeVaultCustomer) -> VaultCustomerNotChanged:
+        self.asked.append(command)
+        return VaultCustomerNotChanged(
+            data_subject=command.data_subject,
+            vault_customer_id=command.vault_customer_id,
+            fields=command.fields,
+            code="NOT_KEPT",
+            message=f"{command.person['name']} is too long",
+            occurred_at=command.occurred_at,
+        )
+
+
+async def test_values_are_opened_for_the_vault_alone_and_never_come_back_in_its_answer() -> None:
+    log = a_log()
+    keys = keys_on(log)
+    vault, sealed = Vault(), await sealed_by(keys)
+    agent = write_to_vault(vault, lambda: keys_on(log))
+    command = example("ChangeVaultCustomer", person={"name": sealed}, erp_subject=ADA, fields=["name"])
+    (refused,) = await agent.perform(Stateless(), command)
+    assert vault.asked[0].person == {"name": PERSON}
+    assert isinstance(refused, VaultCustomerNotChanged)
+    assert refused.message == "<name> is too long"
+    await keys.destroy(ADA, NOW)
+    (erased,) = await agent.perform(Stateless(), command)
+    assert isinstance(erased, VaultCustomerNotChanged)
+    assert (erased.code, len(vault.asked)) == ("SUBJECT_ERASED", 1)
