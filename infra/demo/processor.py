@@ -93,15 +93,16 @@ class Processor:
         return _table(_DEPOSITS, rows), kept
 
     def keep_more(self, kept: Mapping[int, Kept]) -> Mapping[int, Kept]:
-        """Keep a fee of the first deposit that its report does not say; it is told the next time.
+        """Keep a fee of the largest deposit that its report does not say; it is told the next time.
 
         So the bank brings less than what is reported: the rest stands open until the fee explains it.
         """
-        for number in sorted(kept)[:1]:
-            shortened = replace(kept[number], late_minor=LATE_FEE_MINOR)
-            self.late.append(shortened)
-            return {**kept, number: shortened}
-        return kept
+        if not kept:
+            return kept
+        number = max(kept, key=lambda one: kept[one].fees_minor)
+        shortened = replace(kept[number], late_minor=LATE_FEE_MINOR)
+        self.late.append(shortened)
+        return {**kept, number: shortened}
 
     def dispute(self, payments: Iterable[tuple[str, int, str]]) -> None:
         """Remember disputes of payments: each with its transaction, minor units and currency."""
