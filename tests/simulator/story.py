@@ -120,7 +120,6 @@ class People:
         self._directory = settings.data_dir
         self._day: Day | None = None
         self._story = Story()
-        self._transfers: Transfers | None = None
         self.reported = Reported()
 
     async def live(self, payments: int, customers: int) -> None:
@@ -128,12 +127,12 @@ class People:
         rng = self._rng
         day = self._day = plan_day(rng.getrandbits(30), payments, customers=customers, label="S")
         await self._world.prepare(day.customers)
-        self._transfers = Transfers("5A", day.customers)
+        transfers = Transfers("5A", day.customers)
         await self._bad_days(day)
         late = [invoice for invoice in day.invoices if rng.random() < 0.2]
         early = [invoice for invoice in day.invoices if invoice not in late]
         parts: list[Callable[[], Any]] = [
-            lambda: self._world.invoice([*early, *self._transfers.invoices]),
+            lambda: self._world.invoice([*early, *transfers.invoices]),
             lambda: self._world.morning(day.deals, self._story),
             lambda: self._world.afternoon(self._story),
             lambda: self._late(day, late),
@@ -143,7 +142,7 @@ class People:
             lambda: self._adopt(),
             lambda: self._world.returns(self._story),
             lambda: self._decide(day),
-            self._pay_into_bank,
+            lambda: self._pay_into_bank(transfers),
             self._pay_out,
             lambda: self._decide(day),
         ]
@@ -218,26 +217,26 @@ class People:
         for record in (*found.lines, *found.ended):
             await self._commands.ask(Topic.SETTLEMENT_INBOX, record, wait_s=0)
 
-    async def _pay_into_bank(self) -> None:
+    async def _pay_into_bank(self, transfers: Transfers) -> None:
         """Customers pay into the bank account, in dollars and euros; a rate may come before the money, or after it."""
-        assert self._transfers is not None
         rng, today = self._rng, business_day(utc_now())
         rate = (Topic.RATES_INBOX, rate_of(today, utc_now()))
         days: list[tuple[int, ...]] = [(0, 1, 2)] if rng.random() < 0.5 else [(0,), (1,), (2,)]
-        records = [(Topic.SETTLEMENT_INBOX, line) for some in days for line in self._paid_in(some, today)]
+        records: list[tuple[Topic, Any]] = [
+            (Topic.SETTLEMENT_INBOX, line) for some in days for line in self._paid_in(transfers, some, today)
+        ]
         records.insert(rng.randrange(len(records) + 1), rate)
         for topic, record in records:
             for _ in range(2 if rng.random() < 0.2 else 1):
                 await self._commands.ask(topic, record, wait_s=0)
 
-    def _paid_in(self, days: tuple[int, ...], today: date) -> Sequence[BankLineObserved]:
-        assert self._transfers is not None
+    def _paid_in(self, transfers: Transfers, days: tuple[int, ...], today: date) -> Sequence[BankLineObserved]:
         path = self._directory / "transfers.csv"
-        path.write_text(self._transfers.statement(days, today), "utf-8")
+        path.write_text(transfers.statement(days, today), "utf-8")
         given = GivenFile.of(path, Accounts({self._merchant: CURRENCY}), utc_now(), origin="command")
         found = read_bank_lines(given, Selection(self._merchant, BANK_ACCOUNT, CURRENCY), ends_days=False)
-        self._transfers.book(found.lines)
-        self.reported.transfers = self._transfers.held
+        transfers.book(found.lines)
+        self.reported.transfers = transfers.held
         return found.lines
 
     async def _adopt(self) -> None:
