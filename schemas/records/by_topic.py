@@ -314,6 +314,8 @@ from schemas.records.settlement import (
 from schemas.records.sources import SourceCursor
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    ContractFollowed,
+    ContractObserved,
     DunningBlockChanged,
     DunningBlockWanted,
     DunningRunDecided,
@@ -682,6 +684,7 @@ SubscriptionsEvents: TypeAlias = (
     | DunningRunDecided
     | DunningBlockWanted
     | DunningBlockChanged
+    | ContractFollowed
 )
 SubscriptionsInbox: TypeAlias = (
     RecurrenceObserved
@@ -694,6 +697,7 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionWatchAsked
     | RunDunning
     | DunningBlockWanted
+    | ContractObserved
 )
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged
