@@ -77,7 +77,7 @@ LEAST_SHOTS = 10
 PAYMENT_REQUESTS = "gateway.events.v1"
 CALLS = "gateway.commands.v1"
 # What every run must have booked besides documents of customers.
-LEDGER_KINDS = frozenset({"deposit", "fee", "reserve_held", "chargeback", "chargeback_reversal", "adjustment"})
+LEDGER_KINDS = frozenset({"deposit", "fee", "reserve_held", "chargeback", "chargeback_reversal"})
 # And of those of customers: on account by a person's decision, the difference of an invoice in euros.
 CUSTOMERS_KINDS = frozenset({"cash_receipt", "cash_receipt_reversal", "on_account_receipt", "exchange_difference"})
 # Test numbers of the reference, as people type them into a payment.
