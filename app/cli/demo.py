@@ -7,6 +7,7 @@ import secrets
 import time
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from infra.demo.bank import Bank
     from infra.demo.month import Trading
     from infra.demo.processor import Processor, Stage
+    from infra.demo.transfers import Transfers
     from infra.demo.watch import PipelineStatus, Underway, Watcher
     from infra.demo.world import World
     from infra.installation.stack import Stack
@@ -31,6 +33,11 @@ STOP_GRACE_S = 60.0
 # Many payments take longer on a slow machine; the least that a worker decides is ten a second.
 SETTLE_EACH_S = 0.1
 DAYS_READ = 40
+# Of each of these kinds abas must hold documents at the end; the second are there where customers pay by transfer.
+KINDS = frozenset(
+    ("cash_receipt", "cash_receipt_reversal", "deposit", "fee", "reserve_held", "chargeback", "chargeback_reversal")
+)
+OF_TRANSFERS = frozenset({"exchange_difference"})
 
 
 def register(app: typer.Typer) -> None:
@@ -60,6 +67,9 @@ def demo(
     extra_env = {"SALDO_POLLING_RECENT_DAYS": str(DAYS_READ)}
     if settings.rules.account_mapping_path is None:
         extra_env["SALDO_RULES_ACCOUNT_MAPPING_PATH"] = str(_mapping(settings.data_dir))
+    takes_transfers = settings.rules.deposit_matching_path is None
+    if takes_transfers:
+        extra_env["SALDO_RULES_DEPOSIT_MATCHING_PATH"] = str(_deposit_rules(settings.data_dir))
     stack = Stack(settings, workers=workers, extra_env=extra_env)
     if not (stack.has_paytrace_sandbox and stack.has_abas_sandbox):
         raise CannotRun("a demo plays with both sandboxes, and the settings name a live system; unset it to play")
@@ -68,7 +78,8 @@ def demo(
     if runs:
         console.print(f"playing through the `saldo up` of {stack.data_dir}")
     with nullcontext() if runs else _running(stack, console):
-        audit = _play(stack, console, payments, seed)
+        # The rules in force elsewhere know no customers who pay into this bank account.
+        audit = _play(stack, console, payments, seed, has_transfers=takes_transfers and not runs)
     console.print(f"took {time.monotonic() - began:.0f} s; logs in {stack.log_dir}")
     if audit is None:
         console.print("[red]The month did not come to rest in time.[/red]")
@@ -92,7 +103,17 @@ def _mapping(data_dir: Path) -> Path:
     return path
 
 
-def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | None:
+def _deposit_rules(data_dir: Path) -> Path:
+    """Write the rules for deposits, with the bank account into which customers pay."""
+    from infra.demo.transfers import rules_text
+
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir.absolute() / "demo-deposit-matching.yaml"
+    path.write_text(rules_text(), "utf-8")
+    return path
+
+
+def _play(stack: Stack, console: object, payments: int, seed: int, *, has_transfers: bool) -> Audit | None:
     import asyncio
 
     from rich.console import Console
@@ -100,6 +121,7 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
 
     from infra.demo.month import plan_month
     from infra.demo.show import show_audit, show_day, show_deposits
+    from infra.demo.transfers import Transfers
     from infra.demo.watch import Watcher
     from infra.demo.world import open_world
     from projections.serving.reader import open_reader
@@ -111,6 +133,7 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
     # Invoice numbers of this run are its own, so a second demo in the same data directory is a second month.
     label, zone = secrets.token_hex(2).upper(), settings.paytrace.zone
     month = plan_month(seed, payments, now=datetime.now(UTC), zone=zone, label=label)
+    transfers = Transfers(label, month[0].day.customers) if has_transfers else None
     columns = (TextColumn("{task.description:42}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
 
@@ -131,12 +154,13 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
             async with open_world(
                 settings, paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url
             ) as world:
-                return await _live(stack, world, watcher, month, step, follow)
+                return await _live(stack, world, watcher, month, transfers, step, follow)
 
         status = asyncio.run(live())
         days = watcher.deposit_days(timeout_s=DEPOSIT_TIMEOUT_S)
         _, wrong = watcher.ledger(timeout_s=LEDGER_TIMEOUT_S)
-        wrong += watcher.unbalanced()
+        wanted = KINDS if transfers is None else KINDS | OF_TRANSFERS
+        wrong += watcher.documents(wanted, timeout_s=LEDGER_TIMEOUT_S) + watcher.unbalanced()
     reader = open_reader(settings.projection)
     try:
         show_day(console, reader, settings)
@@ -154,6 +178,7 @@ async def _live(
     world: World,
     watcher: Watcher,
     month: Sequence[Trading],
+    transfers: Transfers | None,
     step: Callable[[str, int], Callable[[str], None]],
     follow: Callable[[str], Callable[[Underway], None]],
 ) -> PipelineStatus | None:
@@ -161,7 +186,7 @@ async def _live(
     import asyncio
 
     from infra.demo.bank import Bank
-    from infra.demo.month import DISPUTED, STAGES
+    from infra.demo.month import DISPUTED, FOREIGN_DAY, STAGES
     from infra.demo.plan import CURRENCY, Course, Invoice
     from infra.demo.processor import Processor
     from infra.demo.world import Story
@@ -173,6 +198,9 @@ async def _live(
     processor.deposits(earlier, first)
     bank.statement(earlier, first)
     await world.prepare(month[0].day.customers)
+    if transfers is not None:
+        await world.invoice(transfers.invoices, first)
+        watcher.transfers = transfers.held
     for number, trading in enumerate(month):
         story, on = Story(), trading.noon.date()
         await world.move_to(trading.noon)
@@ -183,7 +211,10 @@ async def _live(
         await world.evening(story)
         await asyncio.to_thread(_rest, watcher, follow(f"{on}: pipeline, evening"))
         stories.append(story)
-        await asyncio.to_thread(_pay_out, stack, watcher, bank, processor, on, STAGES.get(number, ()))
+        if transfers is not None and number == FOREIGN_DAY:
+            await asyncio.to_thread(_publish_rate, on)
+        paid = partial(_pay_out, stack, watcher, bank, processor, on, STAGES.get(number, ()), transfers)
+        await asyncio.to_thread(paid, number)
         if number == 0:
             disputed = list(story.of(Course.VAULT_SALE))[:DISPUTED]
             processor.dispute((payment, deal.amount_minor, CURRENCY) for deal, payment in disputed)
@@ -200,23 +231,33 @@ async def _live(
     await asyncio.to_thread(_put_on_account, watcher)
     await asyncio.to_thread(watcher.wait_until_applied, [payment for _, payment in late], timeout_s=LATE_TIMEOUT_S)
     await asyncio.to_thread(_rest, watcher, follow("pipeline, days later"))
-    await asyncio.to_thread(_pay_out, stack, watcher, bank, processor, business_day(today, zone), ())
+    await asyncio.to_thread(_pay_out, stack, watcher, bank, processor, business_day(today, zone), (), None)
     return await asyncio.to_thread(_rest, watcher, follow("pipeline, at rest"))
 
 
 def _pay_out(
-    stack: Stack, watcher: Watcher, bank: Bank, processor: Processor, today: date, reached: Sequence[tuple[int, Stage]]
+    stack: Stack,
+    watcher: Watcher,
+    bank: Bank,
+    processor: Processor,
+    today: date,
+    reached: Sequence[tuple[int, Stage]],
+    transfers: Transfers | None,
+    number: int = -1,
 ) -> None:
-    """Pay out what settled; import the processor's reports and the bank's statement like any other."""
+    """Pay out what settled; import the processor's reports and the bank's statements like any other."""
     from app.cli.connection import connect
     from app.files.reading import INBOXES
     from app.topics import writing
     from infra.demo.payout import pay_out
+    from infra.demo.transfers import BANK_ACCOUNT
     from schemas.records.settlement import BankLineObserved
     from schemas.topic import Topic
     from streams.log.credentials import IMPORT
 
-    paid = pay_out(stack.client_settings(), watcher.charges(), bank, processor, today, reached)
+    words = "" if transfers is None else transfers.statement((number,), today)
+    settings, charges = stack.client_settings(), watcher.charges()
+    paid = pay_out(settings, charges, bank, processor, today, reached, transfers=words)
     connection = connect(role=IMPORT)
     with connection.codec() as codec:
         if paid.entries:
@@ -224,7 +265,23 @@ def _pay_out(
         for file in paid.files:
             writing.send(connection.kafka, Topic.FILES, file.received, codec)
             writing.send(connection.kafka, INBOXES[file.purpose], file.facts, codec)
-            watcher.paid_out.update(one.bank_line_id for one in file.facts if isinstance(one, BankLineObserved))
+            lines = [one for one in file.facts if isinstance(one, BankLineObserved)]
+            watcher.paid_out.update(one.bank_line_id for one in lines if one.bank_account != BANK_ACCOUNT)
+            if transfers is not None:
+                transfers.book(one for one in lines if one.bank_account == BANK_ACCOUNT)
+
+
+def _publish_rate(on: date) -> None:
+    """Publish what a euro is worth on a day, as the source of rates does."""
+    from app.cli.connection import connect
+    from app.topics import writing
+    from infra.demo.transfers import rate_of
+    from schemas.topic import Topic
+    from streams.log.credentials import SOURCE_RATES
+
+    connection = connect(role=SOURCE_RATES)
+    with connection.codec() as codec:
+        writing.send(connection.kafka, Topic.RATES_INBOX, (rate_of(on, datetime.now(UTC)),), codec)
 
 
 def _put_on_account(watcher: Watcher) -> None:

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from schemas.values.counting import counted
 
-# PT<id>, and behind it for each step that made the document: V (void), N (return), C (correction), S (a part),
-# U (unmatched), A (waits again).
-_REFERENCE = re.compile(r"^PT(?P<transaction>.+?)(?:[VN](?:-\d+)?|[CSUA]\d+)*$")
+# PT<id> (of a payment into the bank account: BT and letters), and behind it for each step that made the document: V
+# (void), N (return), C (correction), S (a part), U (unmatched), A (waits again).
+_REFERENCE = re.compile(r"^PT(?P<transaction>BT[A-P]{14}|.+?)(?:[VN](?:-\d+)?|[CSUA]\d+)*$")
 RECEIPT_KINDS = frozenset({"receipt", "on_account"})
 # Documents that are none of PayTrace's money, and neither is what reverses them.
 NO_MONEY = frozenset({"write_off", "application"})
 MONEY_IN = frozenset({"PENDING", "SETTLED"})
-REFUND_KINDS = frozenset({"REFUND", "ACH_REFUND"})
+REFUND_KINDS = frozenset({"REFUND", "ACH_REFUND", "TRANSFER_REFUND"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ def audit(
     open_money: Sequence[OpenMoney],
     netted: Sequence[OpenMoney] = (),
 ) -> Audit:
-    """Hold PayTrace's books against abas' books.
+    """Hold the books of PayTrace, and of the bank where customers pay into it, against abas' books.
 
-    Shapes:  charges are PayTrace's book entries (n,), documents abas' (m,), open_money what waits or is parked; netted
+    Shapes:  charges are their entries (n,), documents abas' (m,), open_money what waits or is parked; netted
              are sales and refunds that cancelled out before either was posted, which must come to 0.
     Ensures: every difference is a problem that names the transaction; a difference of one transaction that another
              one makes up for is still found, because each is held to its own sum.
@@ -103,7 +103,7 @@ def audit(
         for currency, minor in _total((money.currency, money.signed_minor) for money in netted).items()
         if minor
     ]
-    problems += [f"abas holds a document of {owner}, which PayTrace does not know" for owner in booked.keys() - known]
+    problems += [f"abas holds a document of {owner}, which no other books know" for owner in booked.keys() - known]
     return Audit(
         charges=len(charges),
         documents=len(documents),
@@ -141,6 +141,23 @@ def ledger_problems(asked: Sequence[LedgerDocument], entries: Sequence[Mapping[s
         for one in asked
         if held[one.posting_reference] != (one.state == "posted")
     ]
+
+
+def document_problems(
+    posted: Sequence[tuple[str, str]], wanted: Collection[str], books: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[str]:
+    """Hold every document that is posted by our read side against the books of abas.
+
+    Shapes:  posted are (n,), reference and kind; wanted are kinds of which there must be one at least.
+    Ensures: each stands there once.
+    """
+    held = Counter(str(one["posting_reference"]) for name in ("documents", "entries") for one in books[name])
+    problems = [
+        f"abas holds {counted(held[reference], 'document')} of {kind} {reference}"
+        for reference, kind in posted
+        if held[reference] != 1
+    ]
+    return problems + [f"no {kind} was posted" for kind in sorted(set(wanted) - {kind for _, kind in posted})]
 
 
 def _effect(charge: Mapping[str, Any]) -> int:

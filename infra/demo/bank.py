@@ -29,17 +29,21 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the processor keeps of a batch, and its name of the deposit that brings the rest. Units: minor units."""
+    """What the processor keeps of a batch, and its name of the deposit that brings the rest.
+
+    Units: minor units. late_minor is a fee that its report does not say.
+    """
 
     deposit_id: str
     fees_minor: int
     reserve_minor: int
     currency: str
+    late_minor: int = 0
 
     @property
     def minor(self) -> int:
         """All of it."""
-        return self.fees_minor + self.reserve_minor
+        return self.fees_minor + self.reserve_minor + self.late_minor
 
 
 @dataclass

@@ -75,12 +75,16 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An open item in abas. Units: amount_minor in cents of its currency."""
+    """An open item in abas.
+
+    Units: amount_minor in cents of its currency; booked_minor in cents of the books, as which it is booked, where said.
+    """
 
     number: str
     customer: Customer
     amount_minor: int
     currency: str = CURRENCY
+    booked_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
@@ -22,6 +22,7 @@ from schemas.values.money import Money
 FEE_BASIS_POINTS = 290
 FEE_EACH_MINOR = 30
 RESERVE_BASIS_POINTS = 100
+LATE_FEE_MINOR = 4_50
 RESPOND_WITHIN = timedelta(days=20)
 _DEPOSITS = ("Deposit ID", "Deposit Date", "Batch", "Gross", "Refunds", "Fees", "Reserve", "Net", "Currency")
 _DISPUTES = ("Case Number", "Stage", "Event Date", "Amount", "Currency", "Reason Code", "Respond By", "Transaction ID")
@@ -55,9 +56,10 @@ class Dispute:
 
 @dataclass
 class Processor:
-    """Which batches it has reported, and which disputes there are."""
+    """Which batches it has reported, which disputes there are, and of which deposits it is to tell a fee yet."""
 
     reported: set[int] = field(default_factory=set)
+    late: list[Kept] = field(default_factory=list)
     disputes: list[Dispute] = field(default_factory=list)
 
     def deposits(self, charges: Sequence[Mapping[str, Any]], today: date) -> tuple[str, Mapping[int, Kept]]:
@@ -89,6 +91,18 @@ class Processor:
             rows.append((name, paid_on, number, *(_text(minor, currency) for minor in amounts), currency))
         self.reported |= batches.keys()
         return _table(_DEPOSITS, rows), kept
+
+    def keep_more(self, kept: Mapping[int, Kept]) -> Mapping[int, Kept]:
+        """Keep a fee of the largest deposit that its report does not say; it is told the next time.
+
+        So the bank brings less than what is reported: the rest stands open until the fee explains it.
+        """
+        if not kept:
+            return kept
+        number = max(kept, key=lambda one: kept[one].fees_minor)
+        shortened = replace(kept[number], late_minor=LATE_FEE_MINOR)
+        self.late.append(shortened)
+        return {**kept, number: shortened}
 
     def dispute(self, payments: Iterable[tuple[str, int, str]]) -> None:
         """Remember disputes of payments: each with its transaction, minor units and currency."""

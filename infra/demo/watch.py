@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from app.settings.settings import Settings
-from infra.demo.audit import Audit, LedgerDocument, OpenMoney, audit, ledger_problems
+from infra.demo.audit import Audit, LedgerDocument, OpenMoney, audit, document_problems, ledger_problems
 from projections.reports import questions
 from projections.serving.reader import open_reader
 from projections.store.client import SqlReader
@@ -30,6 +30,7 @@ SELECT paytrace_transaction_id, groupUniqArray(status) FROM fct_observations FIN
 GROUP BY paytrace_transaction_id
 """
 IN_PROGRESS = "SELECT count() FROM fct_waiting WHERE reason IN ('POSTING_IN_PROGRESS', 'RECEIPT_NOT_POSTED')"
+POSTED_DOCUMENTS = "SELECT posting_reference, kind FROM rpt_documents_now WHERE state = 'posted'"
 LEDGER_DOCUMENTS = "SELECT posting_reference, kind, state FROM rpt_ledger_documents_now"
 WAITING_FOR = "SELECT posting_reference FROM fct_waiting WHERE reason = '{reason}' ORDER BY posting_reference"
 STILL_WAITING = "SELECT count() FROM fct_waiting WHERE paytrace_transaction_id IN ({payments})"
@@ -46,6 +47,7 @@ _SEEN_AS = {
     "VOIDED_BY_RULE": "VOIDED",
     "DECLINED": "DECLINED",
 }
+_TRANSFER_SEEN_AS = {"SETTLED": "BANK_BOOKED", "RETURNED": "BANK_RETURNED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,13 @@ class Watcher:
     def __init__(self, settings: Settings, *, paytrace_url: str, abas_url: str) -> None:
         self._settings = settings
         self._urls = {"paytrace": paytrace_url, "abas": abas_url}
-        self.paid_out: set[str] = set()  # bank lines that were imported
+        self.paid_out: set[str] = set()  # bank lines of the processor that were imported
+        self.transfers: Mapping[str, Mapping[str, Any]] = {}  # the bank's entries of customers, by their names
         self.patience_s = 0.0
 
     def status(self) -> PipelineStatus:
         """Look once. Raises StoreBusy or httpx2 errors while a process is away."""
-        charges = self.charges()
+        charges = [*self.charges(), *self.transfers.values()]
         documents = self._books("abas")["documents"]
         reader = open_reader(self._settings.projection)
         try:
@@ -110,7 +113,7 @@ class Watcher:
 
     def underway(self) -> Underway:
         """Look at what costs little: what waits is asked for once all was seen. Raises as status."""
-        charges = self.charges()
+        charges = [*self.charges(), *self.transfers.values()]
         reader = open_reader(self._settings.projection)
         try:
             seen = _count_seen(charges, dict(rows(reader, STATES_SEEN)))
@@ -174,6 +177,20 @@ class Watcher:
         finally:
             reader.close()
 
+    def documents(self, wanted: Collection[str], *, timeout_s: float) -> list[str]:
+        """Return what is wrong with the posted documents once there are some of each wanted kind, or time is up."""
+        deadline = time.monotonic() + timeout_s
+        reader = open_reader(self._settings.projection)
+        try:
+            while True:
+                posted = [(str(reference), str(kind)) for reference, kind in rows(reader, POSTED_DOCUMENTS)]
+                problems = document_problems(posted, wanted, self._books("abas"))
+                if not problems or time.monotonic() > deadline:
+                    return problems
+                time.sleep(POLL_S)
+        finally:
+            reader.close()
+
     def unbalanced(self) -> list[str]:
         """Return the accounts of the trial balance on which ledger and abas differ by more than what waits."""
         reader = open_reader(self._settings.projection)
@@ -232,6 +249,8 @@ def _is_seen(charge: Mapping[str, Any], statuses: Collection[str]) -> bool:
     state = str(charge["state"])
     if str(charge["kind"]).startswith("ACH"):
         expected = {"SETTLED": "ACH_CLEARED", "RETURNED": "ACH_RETURNED"}.get(state)
+    elif str(charge["kind"]).startswith("TRANSFER"):
+        expected = _TRANSFER_SEEN_AS[state]
     else:
         expected = _SEEN_AS.get(state)
     return bool(statuses) and (expected is None or expected in statuses)

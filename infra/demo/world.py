@@ -100,6 +100,9 @@ class World:
                 "amount": str(Money(invoice.amount_minor, invoice.currency).major),
                 "currency": invoice.currency,
                 "due_on": None if due is None else (today + timedelta(days=due)).isoformat(),
+                "base_amount": None
+                if invoice.booked_minor is None
+                else str(Money(invoice.booked_minor, CURRENCY).major),
             }
             for invoice, due in zip(invoices, cycle(DUE_IN_DAYS), strict=False)
         ]

@@ -2,7 +2,7 @@
 -- One row for each currency and role, a debit above zero. ledger is the sum of the journal, abas that of the documents
 -- that abas holds. The difference is what is asked for and not answered yet, what waits for an account, what abas refused,
 -- and what is unapplied: money that PayTrace proved and no document of a customer has applied yet. It is in clearing here
--- and on no account in abas. residual, what is left over, must be 0.
+-- (on bank where a customer paid into the bank account) and on no account in abas. residual, what is left over, must be 0.
 -- shown is what abas itself shows on the accounts of a role, as of its last read, null where it was not read or an account
 -- plays several roles. It is abas plus what stood there before us (opening), what others post there, what was
 -- posted since the read, and unexplained, which must be 0 (saldo report account_balances).
@@ -41,9 +41,24 @@ open AS
     WHERE lines.is_asked_for AND documents.state IN ('asked', 'waiting', 'refused')
     GROUP BY currency, role
 ),
+-- Money that customers paid into the bank account is on bank, all other on clearing.
+transfers AS
+(
+    SELECT paytrace_transaction_id
+    FROM fct_journal_lines FINAL
+    WHERE paytrace_transaction_id != '' AND posting_reference = '' AND role IN ('bank', 'unapplied')
+    GROUP BY paytrace_transaction_id, entry_id
+    HAVING uniqExact(role) = 2
+),
 unapplied AS
 (
-    SELECT currency, minor FROM ledger WHERE role = 'unapplied'
+    SELECT
+        toString(currency) AS currency,
+        sum(toInt128(amount_minor)) AS minor,
+        sumIf(toInt128(amount_minor), paytrace_transaction_id IN (SELECT paytrace_transaction_id FROM transfers)) AS of_bank
+    FROM fct_journal_lines FINAL
+    WHERE role = 'unapplied'
+    GROUP BY currency
 ),
 shown AS
 (
@@ -73,7 +88,12 @@ SELECT
     open.asked_minor AS asked_minor,
     open.waiting_minor AS waiting_minor,
     open.refused_minor AS refused_minor,
-    multiIf(roles.role = 'clearing', -unapplied.minor, roles.role = 'unapplied', unapplied.minor, 0) AS unapplied_minor,
+    multiIf(
+        roles.role = 'clearing', unapplied.of_bank - unapplied.minor,
+        roles.role = 'bank', -unapplied.of_bank,
+        roles.role = 'unapplied', unapplied.minor,
+        0
+    ) AS unapplied_minor,
     difference_minor - asked_minor - waiting_minor - refused_minor - unapplied_minor AS residual_minor,
     if(shown.role = '', NULL, shown.minor) AS shown_minor,
     if(shown.role = '', NULL, shown.opening_minor) AS opening_minor,

@@ -24,7 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -46,6 +46,7 @@ from infra.demo.bank import Bank
 from infra.demo.payout import pay_out
 from infra.demo.plan import CURRENCY, Course, Day, plan_day
 from infra.demo.processor import Processor, Stage
+from infra.demo.transfers import BANK_ACCOUNT, Transfers, rate_of, rules_text
 from infra.demo.watch import PipelineStatus, Watcher, rows
 from infra.demo.world import TEST_CARD, Story, World, open_world
 from infra.installation.stack import Stack
@@ -53,6 +54,7 @@ from projections.serving.reader import open_reader
 from schemas import catalog
 from schemas.failures import SaldoError
 from schemas.records.gateway import PaymentRequestAccepted, PaymentRequestClosed
+from schemas.records.settlement import BankLineObserved
 from schemas.records.tasks import ParkedReplayRequested
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
@@ -76,6 +78,8 @@ PAYMENT_REQUESTS = "gateway.events.v1"
 CALLS = "gateway.commands.v1"
 # What every run must have booked besides documents of customers.
 LEDGER_KINDS = frozenset({"deposit", "fee", "reserve_held", "chargeback", "chargeback_reversal"})
+# And of those of customers: on account by a person's decision, the difference of an invoice in euros.
+CUSTOMERS_KINDS = frozenset({"cash_receipt", "cash_receipt_reversal", "on_account_receipt", "exchange_difference"})
 # Test numbers of the reference, as people type them into a payment.
 TYPED = (
     "card 4012 0000 9876 5439 of Mr. Smith",
@@ -160,6 +164,7 @@ class Feeder(threading.Thread):
         self.days = 0
         self.payment_requests: list[PaymentRequest] = []
         self._bank, self._processor = Bank(), Processor()
+        self.transfers: dict[str, dict[str, Any]] = {}  # the bank's entries of customers
         self.played = Played()
         self.error: BaseException | None = None
 
@@ -191,6 +196,7 @@ class Feeder(threading.Thread):
                 await self._live(world, day, troubles)
                 self.days += 1
             await troubles.end()
+            await asyncio.to_thread(self._import, (), None)  # the fee of the last deposit
 
     async def _type_numbers(self, till: PayTraceClient) -> None:
         """Sales whose texts hold what must not get further: PayTrace keeps and exports them as they were typed."""
@@ -202,7 +208,8 @@ class Feeder(threading.Thread):
         story = Story()
         await self._seed(lambda: world.prepare(day.customers))
         await troubles.begin(day)
-        await self._seed(lambda: world.invoice(day.invoices))
+        transfers = Transfers(f"A{self.days}", day.customers)
+        await self._seed(lambda: world.invoice([*day.invoices, *transfers.invoices]))
         locking = asyncio.create_task(troubles.lock(day))
         await world.morning(day.deals, story)
         await locking
@@ -212,20 +219,34 @@ class Feeder(threading.Thread):
         await world.evening(story)
         await self._seed(lambda: self._payment_request(day, story))
         await world.returns(story)
-        await asyncio.to_thread(self._pay_out, story)
+        await asyncio.to_thread(self._pay_out, story, transfers)
 
-    def _pay_out(self, story: Story) -> None:
+    def _pay_out(self, story: Story, transfers: Transfers) -> None:
         """Pay the day out, less fees and a reserve; each day a payment is disputed, and the last dispute ends."""
-        settings, number = self._stack.client_settings(), len(self._processor.disputes)
+        number = len(self._processor.disputes)
         reached = [(number, Stage.OPENED)]
         if number:
             won = [(number - 1, Stage.WON), (number - 1, Stage.CREDITED)]
             reached += won if number % 2 else [(number - 1, Stage.LOST)]
         [(deal, payment), *_] = story.of(Course.VAULT_SALE)
         self._processor.dispute([(payment, deal.amount_minor, CURRENCY)])
+        self._import(reached, transfers)
+
+    def _import(self, reached: Sequence[tuple[int, Stage]], transfers: Transfers | None) -> None:
+        """Import what processor and bank write today; a fee of each day's deposit is told with the next one's."""
+        settings = self._stack.client_settings()
         today = business_day(datetime.now(UTC), settings.paytrace.zone)
         charges = _books(self._stack.paytrace_sandbox_url)
-        paid = pay_out(settings, charges, self._bank, self._processor, today, reached)
+        words = "" if transfers is None else transfers.statement((0, 1, 2), today)
+        paid = pay_out(
+            settings, charges, self._bank, self._processor, today, reached, transfers=words, keeps_more=bool(words)
+        )
+        if transfers is not None:
+            rate = rate_of(today, datetime.now(UTC))
+            writing.send(settings.kafka_options, Topic.RATES_INBOX, (rate,), Codec())
+            lines = [one for file in paid.files for one in file.facts if isinstance(one, BankLineObserved)]
+            transfers.book(one for one in lines if one.bank_account == BANK_ACCOUNT)
+            self.transfers.update(transfers.held)
         writing.send(settings.kafka_options, Topic.SETTLEMENT_INBOX, paid.entries, Codec())
         for file in paid.files:
             writing.send(settings.kafka_options, Topic.FILES, file.received, Codec())
@@ -285,6 +306,7 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
     front = TlsFront(ports, authority.issue(HOST))
     extra_env = {
         **SCALED,
+        "SALDO_RULES_DEPOSIT_MATCHING_PATH": str(_deposit_rules(data_dir)),
         # A short session, so that a pause of some seconds costs the worker its partitions.
         "SALDO_KAFKA_SESSION_TIMEOUT_S": "6",
         "SALDO_PAYTRACE_BASE_URL": front.url("paytrace"),
@@ -347,6 +369,12 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
     return outcome
 
 
+def _deposit_rules(data_dir: Path) -> Path:
+    path = data_dir / "deposit-matching.yaml"
+    path.write_text(rules_text(), "utf-8")
+    return path
+
+
 def _rebuild(data_dir: Path) -> tuple[str, bool]:
     """What `saldo rebuild` says with the broker that still runs, and whether everything came back identical."""
     rebuilt = subprocess.run(
@@ -390,6 +418,7 @@ def _hold_ledger(stack: Stack) -> tuple[dict[str, int], list[str]]:
     """Hold what the ledger asked of abas against abas' own entries; return the documents by kind, and problems."""
     watcher = Watcher(stack.client_settings(), paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url)
     asked, problems = watcher.ledger(timeout_s=SETTLE_TIMEOUT_S / 5)
+    problems += watcher.documents(CUSTOMERS_KINDS, timeout_s=SETTLE_TIMEOUT_S / 5)
     kinds = Counter(one.kind for one in asked if one.state == "posted")
     return dict(kinds), [*problems, *(f"no {kind} was posted" for kind in sorted(LEDGER_KINDS - kinds.keys()))]
 
@@ -416,6 +445,8 @@ def _settle(stack: Stack, shooting: Range, feeder: Feeder, outcome: Outcome) -> 
             ):
                 time.sleep(0.5)
             _look_again(stack)
+        watcher.transfers = feeder.transfers
+        _put_on_account(stack, watcher)
         found.append(watcher.wait_until(lambda status: status.is_settled, timeout_s=SETTLE_TIMEOUT_S))
         if found == [None]:
             found[:] = [watcher.status()]
@@ -426,6 +457,25 @@ def _settle(stack: Stack, shooting: Range, feeder: Feeder, outcome: Outcome) -> 
         shooting.tick(shoot=False)
         time.sleep(0.05)
     return found[0] if found else None
+
+
+def _put_on_account(stack: Stack, watcher: Watcher) -> None:
+    """Put a payment that is more than its invoice on account, as a person does by the command line."""
+    waiting: list[str] = []
+    deadline = time.monotonic() + SETTLE_TIMEOUT_S / 5
+    while not waiting and time.monotonic() < deadline:
+        with suppress(SaldoError):
+            waiting = watcher.waiting("AMOUNT_DIFFERS")
+        time.sleep(0.5)
+    for reference in waiting[:1]:  # without any, the audit misses its document
+        subprocess.run(
+            [sys.executable, "-m", "app.cli", "decide", "on-account", reference, "--why", "for the next invoice"],
+            env={**os.environ, "SALDO_DATA_DIR": str(stack.settings.data_dir)},
+            cwd=ROOT,
+            timeout=SETTLE_TIMEOUT_S / 5,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
 
 @dataclass

@@ -78,11 +78,15 @@ async def problems(
     charges: Sequence[Any],
     documents: Sequence[Any],
     requests: Sequence[Request],
+    transfers: Sequence[Any] = (),
 ) -> list[str]:
-    """Everything on which the sides do not agree; empty when nothing was lost or doubled."""
+    """Everything on which the sides do not agree; empty when nothing was lost or doubled.
+
+    Shapes: charges are PayTrace's entries, transfers the bank's of customers, documents those of abas.
+    """
     by_name = {processor.name: processor for processor in processors}
     open_money, netted, found = await _open_money(by_name, log)
-    result = audit(charges, documents, open_money, netted)
+    result = audit([*charges, *transfers], documents, open_money, netted)
     found += result.problems
     found += [f"residual of {currency} is {minor}" for currency, minor in result.residual_minor.items() if minor]
     still_parked = await parked(log)

@@ -41,6 +41,7 @@ from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.facts import PayTraceFacts
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import PayTraceSource
+from infra.demo.transfers import rules_text
 from infra.demo.world import World
 from infra.sandboxes.abas.app import create_app as create_abas
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
@@ -51,6 +52,7 @@ from schemas.records.tasks import ParkedReplayRequested
 from schemas.topic import Topic
 from schemas.values.clock import utc_now
 from streams.agents import DECIDERS
+from streams.rules.settings import RulesSettings
 from streams.tasks.processor import AnyProcessor
 from tests.simulator import books
 from tests.simulator.broker import Broker, Group, ProcessLog
@@ -93,8 +95,9 @@ class Result:
     story_s: float = 0.0
     steps: int = 0
     struck: Counter[str] = field(default_factory=Counter)
-    # The other sides' own books at the end: PayTrace's charges, abas' documents.
+    # The other sides' own books at the end: PayTrace's charges, the bank's entries of customers, abas' documents.
     charges: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    transfers: list[dict[str, Any]] = field(default_factory=list, repr=False)
     documents: list[dict[str, Any]] = field(default_factory=list, repr=False)
     commands: int = 0
     requests: int = 0
@@ -180,13 +183,19 @@ class Simulation:
             self.trace.say("calm")
             await self._rest(result, till)
             result.charges = (await desk.get("/_sandbox/books")).json()
+            result.transfers = [*people.reported.transfers.values()]
             result.documents = (await erp.get("/_sandbox/books")).json()["documents"]
         result.commands, result.requests = people.reported.commands, len(people.reported.requests)
         result.records = self.broker.kept.acknowledged.total()
         result.log_problems += self.broker.kept.broken_promises()
         try:
             result.problems += await books.problems(
-                self.processors, self.broker.kept, result.charges, result.documents, people.reported.requests
+                self.processors,
+                self.broker.kept,
+                result.charges,
+                result.documents,
+                people.reported.requests,
+                result.transfers,
             )
         except Exception as error:  # whatever keeps the books from being compared is what is wrong with them
             result.problems.append(f"{type(error).__name__}: {error}")
@@ -200,8 +209,7 @@ class Simulation:
             erp,
             CommandClient(ProcessLog(self.broker, self.people, is_acknowledged=True), books.CODEC),
             lambda: books.states(by_name["match-open-items"], self.broker.kept),
-            self.settings.paytrace.merchant,
-            self.settings.data_dir,
+            self.settings,
             self.broker.kept.partition_count(Topic.RECEIVABLES_INBOX),
         )
 
@@ -281,11 +289,22 @@ def settings_of(directory: Path, rng: random.Random) -> Settings:
         update={
             "data_dir": directory,
             "worker": _BASE.worker.model_copy(update={"marker_every": marker_every}),
+            "rules": RulesSettings(deposit_matching_path=deposit_rules()),
             "abas": _BASE.abas.model_copy(
                 update={"profile_path": profile, "variable_language": "de" if profile.stem.endswith("_de") else "en"}
             ),
         }
     )
+
+
+@functools.cache
+def deposit_rules() -> Path:
+    """The rules for deposits, with the bank account into which customers pay."""
+    directory = tempfile.TemporaryDirectory(prefix="saldo-simulator-rules-")
+    atexit.register(directory.cleanup)
+    path = Path(directory.name) / "deposit-matching.yaml"
+    path.write_text(rules_text(), "utf-8")
+    return path
 
 
 @functools.cache

@@ -12,14 +12,16 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import date
 from typing import Any
 
 import httpx2
 
 from app.operators.decisions import CommandClient
+from app.settings.settings import Settings
 from infra.demo.bank import Bank
 from infra.demo.plan import CURRENCY, Course, Day, Invoice, plan_day
+from infra.demo.transfers import BANK_ACCOUNT, Transfers, rate_of
 from infra.demo.world import Story, World
 from reconcile.files.bank_lines import Selection, read_bank_lines
 from reconcile.files.received import Accounts, GivenFile
@@ -38,6 +40,7 @@ from schemas.records.receivables import (
     WriteOffRest,
 )
 from schemas.records.rules import AdoptRules
+from schemas.records.settlement import BankLineObserved
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.clock import new_uuid, utc_now
@@ -88,6 +91,7 @@ class Reported:
 
     requests: list[Request] = field(default_factory=list)
     commands: int = 0
+    transfers: Mapping[str, dict[str, Any]] = field(default_factory=dict)  # what the bank's books hold of customers
 
 
 class People:
@@ -101,19 +105,19 @@ class People:
         erp: httpx2.AsyncClient,
         commands: CommandClient,
         entries: Callable[[], Any],
-        merchant: str,
-        directory: Path,
+        settings: Settings,
         partitions: int,
     ) -> None:
         self._partitions = partitions
+        self._rules = settings.rules
         self._rng = rng
         self._world = world
         self._paytrace = paytrace
         self._erp = erp
         self._commands = commands
         self._entries = entries
-        self._merchant = merchant
-        self._directory = directory
+        self._merchant = settings.paytrace.merchant
+        self._directory = settings.data_dir
         self._day: Day | None = None
         self._story = Story()
         self.reported = Reported()
@@ -123,11 +127,12 @@ class People:
         rng = self._rng
         day = self._day = plan_day(rng.getrandbits(30), payments, customers=customers, label="S")
         await self._world.prepare(day.customers)
+        transfers = Transfers("5A", day.customers)
         await self._bad_days(day)
         late = [invoice for invoice in day.invoices if rng.random() < 0.2]
         early = [invoice for invoice in day.invoices if invoice not in late]
         parts: list[Callable[[], Any]] = [
-            lambda: self._world.invoice(early),
+            lambda: self._world.invoice([*early, *transfers.invoices]),
             lambda: self._world.morning(day.deals, self._story),
             lambda: self._world.afternoon(self._story),
             lambda: self._late(day, late),
@@ -137,6 +142,7 @@ class People:
             lambda: self._adopt(),
             lambda: self._world.returns(self._story),
             lambda: self._decide(day),
+            lambda: self._pay_into_bank(transfers),
             self._pay_out,
             lambda: self._decide(day),
         ]
@@ -211,12 +217,34 @@ class People:
         for record in (*found.lines, *found.ended):
             await self._commands.ask(Topic.SETTLEMENT_INBOX, record, wait_s=0)
 
+    async def _pay_into_bank(self, transfers: Transfers) -> None:
+        """Customers pay into the bank account, in dollars and euros; a rate may come before the money, or after it."""
+        rng, today = self._rng, business_day(utc_now())
+        rate = (Topic.RATES_INBOX, rate_of(today, utc_now()))
+        days: list[tuple[int, ...]] = [(0, 1, 2)] if rng.random() < 0.5 else [(0,), (1,), (2,)]
+        records: list[tuple[Topic, Any]] = [
+            (Topic.SETTLEMENT_INBOX, line) for some in days for line in self._paid_in(transfers, some, today)
+        ]
+        records.insert(rng.randrange(len(records) + 1), rate)
+        for topic, record in records:
+            for _ in range(2 if rng.random() < 0.2 else 1):
+                await self._commands.ask(topic, record, wait_s=0)
+
+    def _paid_in(self, transfers: Transfers, days: tuple[int, ...], today: date) -> Sequence[BankLineObserved]:
+        path = self._directory / "transfers.csv"
+        path.write_text(transfers.statement(days, today), "utf-8")
+        given = GivenFile.of(path, Accounts({self._merchant: CURRENCY}), utc_now(), origin="command")
+        found = read_bank_lines(given, Selection(self._merchant, BANK_ACCOUNT, CURRENCY), ends_days=False)
+        transfers.book(found.lines)
+        self.reported.transfers = transfers.held
+        return found.lines
+
     async def _adopt(self) -> None:
         """People change the rules while money is on its way: the same text, as a version that follows."""
         for name, kind in KINDS.items():
             if self._rng.random() < 0.5:
                 continue
-            text = text_of(kind.shipped)
+            text = text_of(self._rules.path_of(name) or kind.shipped)
             version = kind.version_of(text, name)
             wanted = re.sub(rf'(?m)^version: "?{version}"?$', f"version: {version + 1}", text)
             command = AdoptRules(

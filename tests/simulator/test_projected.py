@@ -83,5 +83,5 @@ def test_the_tables_of_a_story_close_at_zero_however_they_were_projected(store: 
     )
     handed_over = "SELECT paytrace_transaction_id, minor, currency, detail FROM rpt_money WHERE term = 'handed_over'"
     open_money += [OpenMoney(str(w), int(m), str(c), str(d)) for w, m, c, d in store.rows(handed_over)]
-    compared = audit(result.charges, result.documents, open_money, netted)
+    compared = audit([*result.charges, *result.transfers], result.documents, open_money, netted)
     assert compared.is_clean, compared.problems

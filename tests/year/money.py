@@ -55,6 +55,7 @@ class Rates:
     without_invoice: float = 0.005
     paid_into_bank: float = 0.03  # customers who pay into the bank account
     bank_returned: float = 0.02  # of these
+    bank_returned_in_part: float = 0.3  # of those that come back
     paid_twice: float = 0.001
     short_paid: float = 0.002
     fee_basis_points: int = 290
@@ -149,7 +150,9 @@ class Year:
         words = f"ACME pays {invoice}"
         self._bank(number, minor, words, None, account=BANK_ACCOUNT)
         if self._rng.random() < self._rates.bank_returned:
-            self._bank(number + self._rng.randint(3, 9), -minor, f"RETURN {words}", None, account=BANK_ACCOUNT)
+            is_part = self._rng.random() < self._rates.bank_returned_in_part
+            back = self._rng.randint(1, minor - 1) if is_part else minor
+            self._bank(number + self._rng.randint(3, 9), -back, f"RETURN {words}", None, account=BANK_ACCOUNT)
 
     def _make(self, number: int, sale: Sale) -> None:
         rng, rates = self._rng, self._rates

@@ -85,7 +85,7 @@ def test_a_write_off_and_what_takes_it_back_are_none_of_paytraces_money() -> Non
         ([charge("1")], [document("PT1", 90)], [], "SALE 1 (SETTLED) is worth 100, abas holds 90, 0 waits"),
         ([charge("1")], [document("PT1")], [OpenMoney("1", 100, "USD", "TIE")], "abas holds 100, 100 waits"),
         ([charge("1", state="VOIDED")], [document("PT1")], [], "SALE 1 (VOIDED) is worth 0, abas holds 100"),
-        ([], [document("PT9")], [], "abas holds a document of 9, which PayTrace does not know"),
+        ([], [document("PT9")], [], "abas holds a document of 9, which no other books know"),
         ([charge("1", kind="ACH_SALE", state="PENDING")], [document("PT1")], [], "is worth 0, abas holds 100"),
         ([charge("4", kind="REFUND")], [document("PT4")], [], "REFUND 4 (SETTLED) is worth -100, abas holds 100"),
     ],

@@ -12,7 +12,7 @@ from infra.demo.audit import LedgerDocument, ledger_problems
 from infra.demo.bank import Bank, Kept
 from infra.demo.month import DISPUTED, STAGES, plan_month
 from infra.demo.plan import Course
-from infra.demo.processor import Processor, Stage
+from infra.demo.processor import LATE_FEE_MINOR, Processor, Stage
 from schemas.records.disputes import DisputeFact
 from schemas.values.business_day import PAYTRACE_ZONE
 from tests.unit.infra.test_demo_bank import charge
@@ -82,3 +82,13 @@ def test_a_document_of_the_ledger_stands_in_abas_once_or_is_a_problem() -> None:
     assert ledger_problems(asked, [*entries, entries[0]]) == ["abas holds 2 entries of deposit D1"]
     waits = [LedgerDocument("D1", "deposit", "waiting")]
     assert ledger_problems(waits, []) == ["deposit D1 is waiting"]
+
+
+def test_a_fee_that_is_told_late_is_missing_in_the_bank_line_of_the_largest_deposit_alone() -> None:
+    charges = [charge("1", 100_00, 17), charge("2", 900_00, 18)]
+    processor = Processor()
+    _, kept = processor.deposits(charges, TODAY)
+    shortened = processor.keep_more(kept)
+    assert {number: one.minor - kept[number].minor for number, one in shortened.items()} == {17: 0, 18: LATE_FEE_MINOR}
+    assert [one.deposit_id for one in processor.late] == [kept[18].deposit_id]
+    assert processor.keep_more({}) == {}

@@ -8,6 +8,8 @@ from dataclasses import replace
 from projections.store.client import Store
 from schemas.records.erp import DocumentPosted
 from schemas.records.identification import Movement
+from schemas.records.ledger import MoneyMoved
+from schemas.records.payments import PaymentMethod
 from schemas.records.settlement import SettlementLineKind
 from schemas.topic import Topic
 from tests.support.abas_commands import post_receipt
@@ -60,6 +62,26 @@ def test_the_trial_balance_closes_and_names_what_explains_the_difference(store: 
     assert sum(int(str(row["abas_minor"])) for row in balance.values()) == 0
     names = ("ledger", "abas", "asked", "waiting", "refused", "unapplied")
     assert [balance["clearing"][f"{name}_minor"] for name in names] == [28_00, 3_00, -7_00, -3_00, -5_00, 40_00]
+
+
+def test_what_customers_paid_into_the_bank_account_and_waits_is_on_bank(store: Store) -> None:
+    def transferred(name: str, movement: Movement, minor: int) -> MoneyMoved:
+        return replace(moved(name, movement, minor), method=PaymentMethod.BANK_TRANSFER)
+
+    ledger, script = Ledger(), Script()
+    ledger.hears(transferred("BTA", Movement.CAPTURED, 50_00), transferred("BTB", Movement.CAPTURED, 30_00))
+    ledger.hears(transferred("BTC", Movement.REFUNDED, 4_01), moved("1", Movement.CAPTURED, 7_00))
+    ledger.hears(receipt("BTB", 30_00))
+    posted = posted_receipt("BTB", 30_00)
+    lines = tuple(replace(one, role="bank") if one.role == "clearing" else one for one in posted.lines)
+    script.write(OUTCOMES, replace(posted, lines=lines))
+    for event in ledger.events:
+        script.write(Topic.LEDGER_ENTRIES, event)
+    project(store, script.messages)
+    balance = {str(row["role"]): row for row in asked(store, "trial_balance")}
+    assert {role: row["residual_minor"] for role, row in balance.items()} == dict.fromkeys(balance, 0)
+    unapplied = {role: row["unapplied_minor"] for role, row in balance.items() if row["unapplied_minor"]}
+    assert unapplied == {"bank": 45_99, "clearing": 7_00, "unapplied": -52_99}
 
 
 def test_what_has_no_account_needs_a_person_and_is_listed(store: Store) -> None:
