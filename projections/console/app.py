@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -28,12 +29,15 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from projections.console import deposits, lists, payment, shell, today, waiting
+from projections.console import deposits, lists, shell, today, waiting
 from projections.console.asking import Asking
 from projections.console.decisions import Decisions, Door, Person, Result
 from projections.console.grid import grid
+from projections.console.language import _, _n
 from projections.console.shown import initials, money
 from projections.console.story import person
+from projections.console.subjects import bank_line, customer, dispute, invoice, order, payment, subscription
+from projections.console.subjects.page import Subject
 from projections.console.waiting import Case
 from projections.reports import for_people, questions
 from projections.reports.words import in_words
@@ -97,6 +101,7 @@ class Workbench:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.globals |= {"_": _, "_n": _n}
         self._templates.filters |= {"money": money, "in_words": in_words, "initials": initials}
 
     # -- pages ---------------------------------------------------------------------------------------------------------
@@ -132,17 +137,47 @@ class Workbench:
 
     def payment(self, request: Request) -> Response:
         """Return one payment's page."""
-        payment_id = str(request.path_params["payment_id"])
-        found = payment.page(self._asking, payment_id)
+        return self._subject(request, payment.page, "payment_id")
+
+    def invoice(self, request: Request) -> Response:
+        """Return one invoice's page."""
+        return self._subject(request, invoice.page, "number")
+
+    def customer(self, request: Request) -> Response:
+        """Return the page of one customer of abas."""
+        return self._subject(request, customer.page, "number")
+
+    def order(self, request: Request) -> Response:
+        """Return the page of one order of a shop."""
+        return self._subject(request, lambda asking, *parts: order.page(asking, "/".join(parts)), "shop", "order_id")
+
+    def subscription(self, request: Request) -> Response:
+        """Return one subscription's page."""
+        return self._subject(
+            request, lambda asking, *parts: subscription.page(asking, "/".join(parts)), "vault_customer", "name"
+        )
+
+    def dispute(self, request: Request) -> Response:
+        """Return one dispute's page."""
+        return self._subject(request, partial(dispute.page, account=request.query_params.get("account", "")), "dispute_id")
+
+    def bank_line(self, request: Request) -> Response:
+        """Return one bank line's page."""
+        return self._subject(request, partial(bank_line.page, account=request.query_params.get("account", "")), "bank_line_id")
+
+    def _subject(self, request: Request, page: Callable[..., Subject | None], *names: str) -> Response:
+        """Return the page of what the address names; where nobody knows it, say so."""
+        named = [str(request.path_params[name]) for name in names]
+        found = page(self._asking, *named)
         if found is None:
             return self._message(
                 request,
-                "/payments",
-                "Nobody knows this payment",
-                f"No record is about {payment_id!r}. Try the search above.",
+                "",
+                _("Nobody knows %(name)s", name="/".join(named)),
+                _("No record is about it. Try the search above."),
                 404,
             )
-        return self._page(request, "payment.html", "/payments", title=f"Payment {payment_id}", **found)
+        return self._page(request, "subject.html", found.here, title=f"{found.noun} {found.name}", s=found)
 
     def deposits(self, request: Request) -> Response:
         """Return a month of deposits."""
@@ -460,6 +495,12 @@ def console_app(
         ("/waiting/{place}/{reference:path}", bench.case),
         ("/payments", bench.payments),
         ("/payments/{payment_id:path}", bench.payment),
+        ("/invoices/{number:path}", bench.invoice),
+        ("/customers/{number:path}", bench.customer),
+        ("/orders/{shop}/{order_id:path}", bench.order),
+        ("/subscriptions/{vault_customer:path}/{name}", bench.subscription),
+        ("/disputes/{dispute_id:path}", bench.dispute),
+        ("/bank-lines/{bank_line_id:path}", bench.bank_line),
         ("/deposits", bench.deposits),
         ("/deposits/{day}", bench.deposit_day),
         ("/disputes", bench.disputes),

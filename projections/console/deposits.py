@@ -10,10 +10,11 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
+from projections.console import links
 from projections.console.asking import Asking
 from projections.console.charts import Step, waterfall
 from projections.console.shown import amount_of, long_day, money, month_of
-from projections.reports.words import in_words
+from projections.console.states import bank_line_status
 from schemas.values.counting import counted
 
 _WORKING_DAYS: Final = 5
@@ -51,13 +52,6 @@ _STEPS: Final = (
     ("deposited", "Paid out"),
     ("dismissed", "Dismissed"),
 )
-_LINES: Final = {
-    "matched": ("ok", "Explained"),
-    "suggested": ("wait", "One suggestion"),
-    "dismissed": ("ok", "Not PayTrace money"),
-    "customer": ("ok", "Paid by a customer"),
-    "break": ("bad", "Not explained"),
-}
 
 
 def state_of_day(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -212,13 +206,13 @@ def _is_open(row: Mapping[str, Any], account: str) -> bool:
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
-    state, words = _LINES.get(str(row["status"]), ("dot", in_words(str(row["status"]))))
+    state, words = bank_line_status(str(row["status"]))
     how = row["detail"]
     if row["status"] == "matched":
         by = "by rule" if row["decided_by"] in ("rule", "") else "by a person"
         how = f"Matched {by}, {counted(int(row['line_count']), 'line')}"
     return {
-        "id": row["bank_line_id"],
+        "path": links.bank_line(row["settlement_account"], row["bank_line_id"]),
         "amount": amount_of(row, "deposit"),
         "currency": row["currency"],
         "text": row["text"],

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
 
+from projections.console import links
 from projections.console.asking import Asking
-from projections.console.payment import status_of
 from projections.console.shown import (
     LATE_DAYS,
     age,
@@ -23,6 +22,7 @@ from projections.console.shown import (
     money,
     sums_by_currency,
 )
+from projections.console.states import status_of
 from projections.console.story import person
 from projections.console.waiting import cases_of
 from projections.reports.questions import major_units
@@ -81,7 +81,7 @@ def _dispute(row: Mapping[str, Any], today: date) -> dict[str, Any]:
         "amount": amount_of(row, "disputed"),
         "minor": int(row["disputed_minor"]),
         "currency": row["currency"],
-        "payment": row["paytrace_transaction_id"],
+        "path": links.dispute(row["settlement_account"], row["dispute_id"]),
         "reason": f"reason {row['reason_code']}" if row["reason_code"] else "no reason given",
         "opened": day_month(date.fromisoformat(row["opened_on"])) if row["opened_on"] else "",
         "deadline": day_month(deadline) if deadline else "",
@@ -236,7 +236,7 @@ def _minors(text: str) -> list[int]:
 
 def _found(row: Mapping[str, Any]) -> dict[str, Any]:
     kind, payment = str(row["kind"]), row["paytrace_transaction_id"]
-    path = f"/payments/{quote(payment, safe='')}" if payment else "/disputes" if kind == "dispute" else ""
+    path = _page_of(kind, row)
     return {
         "kind": kind[:1].upper() + kind[1:],
         "id": row["id"],
@@ -249,6 +249,26 @@ def _found(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _page_of(kind: str, row: Mapping[str, Any]) -> str:
+    """Return where a thing that was found has its page; a part of a payment leads to the payment."""
+    transaction, name = str(row["paytrace_transaction_id"]), str(row["id"])
+    match kind:
+        case "open item":
+            return links.invoice(name)
+        case "dispute":
+            return links.dispute(str(row["settlement_account"]), name)
+        case "bank line":
+            return links.bank_line(str(row["settlement_account"]), name)
+        case "customer":
+            return links.customer(name)
+        case "order":
+            return links.order(name)
+        case "subscription":
+            return links.subscription(name)
+        case _:
+            return links.payment(transaction) if transaction else ""
+
+
 def _of_amount(row: Mapping[str, Any], is_card: bool, zone: str) -> dict[str, Any]:
     at = local(instant(row["paid_at"]) or row["paid_at"], zone)
     why = f"card ending {row['card_last_four']}" if is_card else "of this amount"
@@ -259,6 +279,6 @@ def _of_amount(row: Mapping[str, Any], is_card: bool, zone: str) -> dict[str, An
         "what": f"{why}, {day_month(at.date())}{', names ' + row['invoice_number'] if row['invoice_number'] else ''}",
         "amount": money(row["amount"]),
         "currency": row["currency"],
-        "path": f"/payments/{quote(row['paytrace_transaction_id'], safe='')}",
+        "path": links.payment(row["paytrace_transaction_id"]),
         "waits": False,
     }

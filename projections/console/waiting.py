@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from projections.console.asking import Asking, Rows
+from projections.console.language import listed
 from projections.console.reasons import reason_of
 from projections.console.shown import (
     LATE_DAYS,
@@ -19,7 +20,6 @@ from projections.console.shown import (
     day_month,
     days_since,
     in_major,
-    listed,
     long_day,
     sums_by_currency,
 )

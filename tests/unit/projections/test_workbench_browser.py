@@ -16,32 +16,21 @@ from projections.serving.endpoint import endpoint_file, serve_endpoint
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Store
 from tests.support.projecting import fill
-from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script
-from tests.unit.projections.test_endpoint import CaughtUp
+from tests.support.workbench import SUBJECTS, CaughtUp, day
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium on this machine; install it as the package `chromium` of the system"
 )
 # Each page once: axe takes a second for each.
-NARROW, WIDE = ("", "waiting", "payments/1"), ("deposits", "reports/waiting_money", "waiting/identification/3")
+NARROW = ("", "waiting", *SUBJECTS[:4])
+WIDE = ("deposits", "reports/waiting_money", "waiting/identification/3", *SUBJECTS[4:])
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
 @pytest.fixture(scope="module")
 def console(engine: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    script = Script()
-    script.open_item("1", 125_00)
-    script.captured("1", 125_00)
-    script.identified("1", 125_00)
-    script.requested("1", 125_00)
-    script.posted("1", 125_00)
-    script.captured("2", 30_00)
-    script.parked(IDENTIFICATION, [m for m in script.messages if m.topic == IDENTIFICATION_INBOX][-1])
-    for number, minor in (("3", 1_234_50), ("4", 10_00), ("5", 20_00)):
-        script.captured(number, minor)
-        script.awaits_reference(number, minor)
-    fill(engine, script.messages)
+    fill(engine, day())
     data_dir: Path = tmp_path_factory.mktemp("console")
     settings = ProjectionSettings(clickhouse_dsn="chdb:///unused", bootstrap_servers="", data_dir=data_dir)
     with serve_endpoint(settings, engine, CaughtUp()):
