@@ -13,6 +13,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from projections.console import deposits, lists, shell, today, waiting
+from projections.console import deposits, language, lists, shell, today, waiting
 from projections.console.asking import Asking
 from projections.console.decisions import Decisions, Door, Person, Result
 from projections.console.grid import grid
@@ -48,6 +49,7 @@ from schemas.failures import Transient
 
 ROOT = Path(__file__).parent
 MOUNTED_AT = "/console"
+LANGUAGE_COOKIE = "saldo_language"
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -159,11 +161,15 @@ class Workbench:
 
     def dispute(self, request: Request) -> Response:
         """Return one dispute's page."""
-        return self._subject(request, partial(dispute.page, account=request.query_params.get("account", "")), "dispute_id")
+        return self._subject(
+            request, partial(dispute.page, account=request.query_params.get("account", "")), "dispute_id"
+        )
 
     def bank_line(self, request: Request) -> Response:
         """Return one bank line's page."""
-        return self._subject(request, partial(bank_line.page, account=request.query_params.get("account", "")), "bank_line_id")
+        return self._subject(
+            request, partial(bank_line.page, account=request.query_params.get("account", "")), "bank_line_id"
+        )
 
     def _subject(self, request: Request, page: Callable[..., Subject | None], *names: str) -> Response:
         """Return the page of what the address names; where nobody knows it, say so."""
@@ -527,10 +533,16 @@ def console_app(
     )
 
 
+def _in_the_reader_s_language(request: Request) -> AbstractContextManager[None]:
+    kept, accepted = request.cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", "")
+    return language.speaking(language.chosen(kept, accepted))
+
+
 def _in_thread(bench: Workbench, page: Callable[[Request], Response]) -> Page:
     def shown(request: Request) -> Response:
         try:
-            return page(request)
+            with _in_the_reader_s_language(request):
+                return page(request)
         except Transient:
             return bench.away(request)
 
@@ -549,7 +561,12 @@ def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Respo
             return PlainTextResponse(
                 "This form is not of this browser or too old; open the page again. Nothing was sent.", 403
             )
-        return await run_in_threadpool(take, request, values)
+
+        def taken() -> Response:
+            with _in_the_reader_s_language(request):
+                return take(request, values)
+
+        return await run_in_threadpool(taken)
 
     return answer
 

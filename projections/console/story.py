@@ -265,7 +265,9 @@ def _run(body: _Body) -> Said:
 def _linked(body: _Body) -> Said:
     who, why = person(str(body.get("decided_by") or "")), str(body.get("reason") or "")
     say = _("Vault customer %(name)s is this customer", name=body.get("vault_customer_id", ""))
-    return Said("person" if who else "", "people", say, ", ".join(body.get("evidence") or ()), f"“{why}”" if why else "")
+    return Said(
+        "person" if who else "", "people", say, ", ".join(body.get("evidence") or ()), f"“{why}”" if why else ""
+    )
 
 
 def _plain(

@@ -17,7 +17,9 @@ from projections.reports.words import in_words
 
 def page(asking: Asking, dispute_id: str, account: str) -> Subject | None:
     """Return the page of a dispute; account tells apart those of one id; None when there is none."""
-    found = [row for row in asking.rows("disputes", dispute_id=dispute_id) if account in ("", row["settlement_account"])]
+    found = [
+        row for row in asking.rows("disputes", dispute_id=dispute_id) if account in ("", row["settlement_account"])
+    ]
     if not found:
         return None
     row = found[0]
