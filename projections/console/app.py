@@ -30,7 +30,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from projections.console import deposits, language, lists, shell, today, waiting
+from projections.console import deposits, forms, language, lists, shell, today, waiting
 from projections.console.asking import Asking
 from projections.console.decisions import Decisions, Door, Person, Result
 from projections.console.grid import grid
@@ -368,6 +368,52 @@ class Workbench:
         said = self._keep({"result": result, "words": "", "undo": "", "amount": "", "currency": ""})
         return RedirectResponse(f"{MOUNTED_AT}{here}?said={said}", 303)
 
+    def every_form(self, request: Request) -> Response:
+        """Return every command that may be given."""
+        found = self._decisions.forms() if self._decisions else ()
+        return self._page(request, "forms.html", "/do", title=_("Every decision"), rooms=forms.grouped(found))
+
+    def form(self, request: Request) -> Response:
+        """Return the form of one command, filled in from the address."""
+        return self._form(request, request.query_params)
+
+    def give(self, request: Request, given: Mapping[str, str]) -> Response:
+        """Give a command by its form; what speaks against it is said above the form, which keeps its words."""
+        form = self._form_named(request)
+        if form is None:
+            return self._form(request, given)
+        result = self._give(request, form.name, forms.values_of(form, given))
+        back = given.get("back", "")
+        if result.is_taken and back.startswith("/") and not back.startswith("//"):
+            kept = {"result": result, "words": "", "undo": "", "amount": "", "currency": ""}
+            return RedirectResponse(f"{MOUNTED_AT}{back}{'&' if '?' in back else '?'}said={self._keep(kept)}", 303)
+        return self._form(request, {} if result.is_taken else given, result)
+
+    def _form_named(self, request: Request) -> forms.Form | None:
+        name = str(request.path_params["command"])
+        found = self._decisions.forms() if self._decisions else ()
+        return next((one for one in found if one.name == name and not one.has_file), None)
+
+    def _form(self, request: Request, draft: Mapping[str, str], result: Result | None = None) -> Response:
+        form = self._form_named(request)
+        if form is None:
+            return self._message(
+                request, "/do", _("No such decision"), _("The list of every decision shows what there is."), 404
+            )
+        status = 200 if result is None or result.is_taken else 409
+        back = draft.get("back", "")
+        return self._page(
+            request,
+            "form.html",
+            "/do",
+            title=form.title,
+            status=status,
+            form=form,
+            draft=draft,
+            back=back,
+            result=result,
+        )
+
     def _give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         if self._decisions is None:
             return Result("refused", ("Decisions can't be taken here; `saldo decide` takes them.",))
@@ -450,7 +496,7 @@ class Workbench:
         page = self._templates.get_template(template).render(
             base=MOUNTED_AT,
             here=here,
-            nav=shell.menu_of(self._asking),
+            nav=shell.menu_of(self._asking, person),
             person=person,
             can_decide=person.may_decide,
             form_token=self.door.form_token(request),
@@ -516,8 +562,11 @@ def console_app(
         ("/reports", bench.reports),
         ("/reports/{name}", bench.report),
         ("/search", bench.search),
+        ("/do", bench.every_form),
+        ("/do/{command:path}", bench.form),
     ]
-    forms: list[tuple[str, Callable[[Request, Mapping[str, str]], Response]]] = [
+    posts: list[tuple[str, Callable[[Request, Mapping[str, str]], Response]]] = [
+        ("/do/{command:path}", bench.give),
         ("/waiting/equal", bench.decide_equal),
         ("/waiting/undo", bench.undo),
         ("/waiting/{place}/{reference:path}", bench.decide),
@@ -526,7 +575,7 @@ def console_app(
     return Starlette(
         routes=[
             *(Route(path, _in_thread(bench, page)) for path, page in pages),
-            *(Route(path, _posted(bench, take), methods=["POST"]) for path, take in forms),
+            *(Route(path, _posted(bench, take), methods=["POST"]) for path, take in posts),
             Mount("/static", StaticFiles(directory=ROOT / "static")),
         ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_with_headers(door))],

@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from projections.console.asking import Asking
+from projections.console.decisions import Person
 from projections.console.waiting import cases_of
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One page of the menu; count is what is open there, is_short whether the tab bar of a phone has it."""
+    """One page of the menu; count is what is open there.
+
+    is_short says whether the tab bar of a phone has it, is_beside whether its path is from the root.
+    """
 
     title: str
     path: str
     icon: str
     count: int = 0
     is_short: bool = False
+    is_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +43,21 @@ _COUNTED: Final = {
 }
 
 
-def menu_of(asking: Asking) -> tuple[Group, ...]:
-    """Return the menu with its counts, at most a few seconds old."""
+def menu_of(asking: Asking, person: Person) -> tuple[Group, ...]:
+    """Return the menu with its counts, at most a few seconds old, and the pages beside the workbench."""
     found: dict[str, int] = {}
     for row in asking.kept("what_needs_a_person", tuple):
         found[row["kind"]] = found.get(row["kind"], 0) + int(row["item_count"])
     counts = {path: sum(found.get(kind, 0) for kind in kinds) for path, kinds in _COUNTED.items()}
-    return _menu({**counts, "/waiting": len(cases_of(asking))})
+    return _menu({**counts, "/waiting": len(cases_of(asking))}, person)
 
 
 def menu_without_counts() -> tuple[Group, ...]:
     """Return the menu where nothing can be counted."""
-    return _menu(dict.fromkeys((*_COUNTED, "/waiting"), 0))
+    return _menu(dict.fromkeys((*_COUNTED, "/waiting"), 0), None)
 
 
-def _menu(counts: Mapping[str, int]) -> tuple[Group, ...]:
+def _menu(counts: Mapping[str, int], person: Person | None) -> tuple[Group, ...]:
     return (
         Group(
             "Work",
@@ -66,5 +71,12 @@ def _menu(counts: Mapping[str, int]) -> tuple[Group, ...]:
             ),
         ),
         Group("Look up", (Entry("Payments", "/payments", "card"), Entry("Reports", "/reports", "chart"))),
-        Group("Set up", (Entry("Parked records", "/parked", "hold", counts["/parked"]),)),
+        Group(
+            "Set up",
+            (
+                Entry("Parked records", "/parked", "hold", counts["/parked"]),
+                *([Entry("Every decision", "/do", "people")] if person and person.may_decide else []),
+                *(Entry(room.title, room.path, room.icon, is_beside=True) for room in (person.rooms if person else ())),
+            ),
+        ),
     )

@@ -8,10 +8,11 @@ from typing import Any
 
 from projections.console import links
 from projections.console.asking import Asking
+from projections.console.forms import path_of
 from projections.console.language import _, _n
 from projections.console.shown import MINUS, Term, amount_of, in_major, long_day
 from projections.console.states import dispute_outcome
-from projections.console.subjects.page import Fact, MoneyLine, Subject, about, payments_about, payments_listed
+from projections.console.subjects.page import Action, Fact, MoneyLine, Subject, about, payments_about, payments_listed
 from projections.reports.words import in_words
 
 
@@ -37,6 +38,7 @@ def page(asking: Asking, dispute_id: str, account: str) -> Subject | None:
         currency=str(row["currency"]),
         sub=_("opened on %(day)s", day=long_day(date.fromisoformat(opened))) if opened else "",
         lines=[_line(row)],
+        actions=_actions(row),
         facts=_facts(row),
         listings=[payments_listed(payments_about(asking, "dispute", name))],
         **about(asking, "dispute", name),
@@ -60,6 +62,19 @@ def _line(row: Mapping[str, Any]) -> MoneyLine:
         Term(_("Lost for good"), in_major(lost, currency), MINUS, "bad"),
     ]
     return MoneyLine(currency, terms, in_major(taken - lost, currency), taken == lost, _("Not decided yet"))
+
+
+def _actions(row: Mapping[str, Any]) -> list[Action]:
+    if row["outcome"] != "open":
+        return []
+    name, account = str(row["dispute_id"]), str(row["settlement_account"])
+    back = links.dispute(account, name)
+    known = (
+        (_("Evidence is sent"), "dispute/evidence"),
+        (_("Accept it"), "dispute/accept"),
+        (_("State what happened"), "dispute/record"),
+    )
+    return [Action(words, path_of(command, back, dispute=name, account=account)) for words, command in known]
 
 
 def _facts(row: Mapping[str, Any]) -> list[Fact]:

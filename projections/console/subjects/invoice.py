@@ -8,9 +8,10 @@ from typing import Any
 
 from projections.console import links
 from projections.console.asking import Asking
+from projections.console.forms import path_of
 from projections.console.language import _, _n
 from projections.console.shown import MINUS, Term, amount_of, in_major, long_day
-from projections.console.subjects.page import Fact, MoneyLine, Subject, about, payments_about, payments_listed
+from projections.console.subjects.page import Action, Fact, MoneyLine, Subject, about, payments_about, payments_listed
 from projections.console.waiting import Case, cases_of
 
 
@@ -37,6 +38,7 @@ def page(asking: Asking, number: str) -> Subject | None:
         sub=_due(first),
         lines=[_line(item, found["documents"]) for item in items],
         cases=cases,
+        actions=_actions(items),
         facts=_facts(items),
         listings=[payments_listed(payments)],
         **found,
@@ -75,6 +77,23 @@ def _line(item: Mapping[str, Any], documents: Sequence[Mapping[str, str]]) -> Mo
         Term(paid, in_major(settled, currency), MINUS, "ok" if settled else "dot"),
     ]
     return MoneyLine(currency, terms, amount_of(item, "open"), int(item["open_minor"]) == 0, _("Still open"))
+
+
+def _actions(items: Sequence[Mapping[str, Any]]) -> list[Action]:
+    open_items = [item for item in items if item["is_open"] and int(item["open_minor"]) > 0]
+    return [
+        Action(
+            _("Write off the rest"),
+            path_of(
+                "decide/write-off",
+                links.invoice(str(item["abas_open_item_id"])),
+                invoice=str(item["abas_open_item_id"]),
+                customer=str(item["abas_customer_id"]),
+            ),
+        )
+        for item in open_items[:1]
+        if int(item["open_minor"]) < int(item["amount_minor"])
+    ]
 
 
 def _facts(items: Sequence[Mapping[str, Any]]) -> list[Fact]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from projections.console import links
 from projections.console.asking import Asking, Rows
+from projections.console.forms import path_of
 from projections.console.language import _
 from projections.console.shown import MINUS, Term, amount_of, in_major
-from projections.console.subjects.page import Fact, MoneyLine, Subject, about, payments_about, payments_listed
+from projections.console.subjects.page import Action, Fact, MoneyLine, Subject, about, payments_about, payments_listed
 from projections.reports.words import in_words
 
 
@@ -32,6 +33,7 @@ def page(asking: Asking, shop_order: str) -> Subject | None:
         currency=str(row["currency"]),
         sub=str(row["why"] or ""),
         lines=[_line(row, payments)],
+        actions=_actions(row),
         facts=_facts(row),
         listings=[payments_listed(payments)],
         **about(asking, "order", shop_order),
@@ -62,6 +64,18 @@ def _line(row: Mapping[str, Any], payments: Rows) -> MoneyLine:
         *([Term(_("Refunded"), in_major(back, currency), "+", "back")] if back else []),
     ]
     return MoneyLine(currency, terms, in_major(left, currency), left == 0, _("Not captured"))
+
+
+def _actions(row: Mapping[str, Any]) -> list[Action]:
+    name = str(row["shop_order"])
+    known = (
+        (_("Name its customer"), "decide/order-customer"),
+        (_("Take it as it is"), "decide/take-order"),
+        (_("Try it again"), "decide/try-order"),
+        (_("Leave it out"), "decide/leave-out-order"),
+    )
+    asked = known if row["waits_for"] else ()
+    return [Action(words, path_of(command, links.order(name), order=name)) for words, command in asked]
 
 
 def _facts(row: Mapping[str, Any]) -> list[Fact]:

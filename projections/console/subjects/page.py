@@ -70,6 +70,14 @@ class MoneyLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """A decision that may be taken about a thing: its words, and its form."""
+
+    words: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """One page. crumbs is where it hangs: title and path; noun what it is, for who hears it."""
 
@@ -84,6 +92,7 @@ class Subject:
     sub: str = ""
     lines: Sequence[MoneyLine] = ()
     cases: Sequence[Case] = ()
+    actions: Sequence[Action] = ()
     facts: Sequence[Fact] = ()
     listings: Sequence[Listing] = ()
     days: Sequence[Mapping[str, Any]] = ()

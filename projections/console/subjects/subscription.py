@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from projections.console import links
 from projections.console.asking import Asking, Rows
+from projections.console.forms import path_of
 from projections.console.language import _, _n
 from projections.console.shown import MINUS, Term, amount_of, day_month, in_major, long_day
 from projections.console.states import run_status, subscription_status
-from projections.console.subjects.page import Entry, Fact, Listing, MoneyLine, Subject, about
+from projections.console.subjects.page import Action, Entry, Fact, Listing, MoneyLine, Subject, about
 
 _PAID = ("paid", "paid otherwise")
 _OWED = ("missed", "needs card", "needs person", "declined")
@@ -39,6 +40,7 @@ def page(asking: Asking, name: str) -> Subject | None:
         currency=str(row["currency"]),
         sub=_("next on %(day)s", day=long_day(date.fromisoformat(upcoming))) if upcoming else _("no further run"),
         lines=[_line(runs, str(row["currency"]))] if runs else [],
+        actions=_actions(name, str(row["status"]), owed),
         facts=[
             Fact(_("Vault customer"), name.rpartition("/")[0], links.searched(name.rpartition("/")[0])),
             Fact(_("Charged by"), str(row["charged_by"])),
@@ -48,6 +50,18 @@ def page(asking: Asking, name: str) -> Subject | None:
         listings=[Listing(_("Runs"), [_run(run) for run in runs], _("No run yet."))],
         **about(asking, "subscription", name),
     )
+
+
+def _actions(name: str, status: str, owed: Sequence[Mapping[str, Any]]) -> list[Action]:
+    known = [
+        *((_("Charge it again"), "subscriptions/retry", str(run["due_on"])) for run in owed[:1]),
+        *((_("It was paid otherwise"), "subscriptions/paid", str(run["due_on"])) for run in owed[:1]),
+        *([(_("Pause"), "subscriptions/pause", "")] if status == "active" else []),
+        *([(_("Resume"), "subscriptions/resume", "")] if status == "paused" else []),
+        *([(_("End"), "subscriptions/end", "")] if status in ("active", "paused") else []),
+    ]
+    back = links.subscription(name)
+    return [Action(words, path_of(command, back, subscription=name, due=due)) for words, command, due in known]
 
 
 def _line(runs: Rows, currency: str) -> MoneyLine:
