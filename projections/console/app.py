@@ -30,7 +30,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from projections.console import deposits, forms, language, lists, shell, today, waiting
+from projections.console import deposits, forms, language, lists, notes, shell, today, waiting
 from projections.console.asking import Asking
 from projections.console.decisions import Decisions, Door, Person, Result
 from projections.console.grid import grid
@@ -50,6 +50,8 @@ from schemas.failures import Transient
 ROOT = Path(__file__).parent
 MOUNTED_AT = "/console"
 LANGUAGE_COOKIE = "saldo_language"
+VIEWS_COOKIE = "saldo_views"
+_A_YEAR_S: Final = 31_536_000
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -285,9 +287,11 @@ class Workbench:
         case = waiting.find(self._asking, place, reference)
         if case is None:
             return self._gone(request, reference)
-        action, _, named = form.get("do", "").partition(" ")
+        action, _space, named = form.get("do", "").partition(" ")
         if action == "compute":
             return self._waiting(request, case, draft=form)
+        if action in ("take", "hand-back", "comment"):
+            return self._note(request, case, action, form)
         if form.get("seen") != case.seen:
             return self._waiting(request, case, draft=form, problem="moved", status=409)
         why = form.get("why", "").strip()
@@ -305,11 +309,45 @@ class Workbench:
             if now is None:
                 return self._gone(request, reference, result)
             return self._waiting(request, now, draft=form, result=result, status=409)
-        undo = case.posting if result.status == "done" and action in ("confirm", "split", "on-account") else ""
+        undo = ""
+        if result.status == "done":
+            undo = case.posting if action in ("confirm", "split", "on-account") else ""
+            self._asking.note_decided(case.key, case.seen, words)
         said = self._keep(
             {"result": result, "words": words, "undo": undo, "amount": case.amount, "currency": case.currency}
         )
         return RedirectResponse(f"{MOUNTED_AT}/waiting?said={said}", 303)
+
+    def _note(self, request: Request, case: Case, action: str, form: Mapping[str, str]) -> Response:
+        """Say who looks after a case, or comment on it; neither needs the case to be as it was seen."""
+        values = {"case": case.note_name}
+        if action == "comment":
+            name, values["why"] = "cases/comment", form.get("comment", "").strip()
+            if reason_problem(values["why"]):
+                return self._waiting(request, case, draft=form, problem="comment", status=422)
+        else:
+            name = "cases/assign"
+            mine = action == "take"
+            values |= {
+                "assignee": self._person(request).name if mine else "-",
+                "why": notes.TAKEN_ON if mine else notes.HANDED_BACK,
+            }
+        result = self._give(request, name, values)
+        said = self._keep({"result": result, "words": "", "undo": "", "amount": "", "currency": ""})
+        return RedirectResponse(f"{MOUNTED_AT}{case.path}?said={said}", 303)
+
+    def keep_view(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Keep the list as it is filtered under a name, or forget the view of that name; in the browser's cookie."""
+        query = waiting.kept_of(form) if form.get("do") == "keep" else {}
+        kept = notes.with_view(
+            notes.views_from(request.cookies.get(VIEWS_COOKIE, "")), form.get("name", "").strip(), query
+        )
+        response = RedirectResponse(f"{MOUNTED_AT}/waiting{'?' + urlencode(query) if query else ''}", 303)
+        response.set_cookie(
+            VIEWS_COOKIE, kept, max_age=_A_YEAR_S, path=MOUNTED_AT, httponly=True, samesite="lax",
+            secure=request.url.scheme == "https",
+        )  # fmt: skip
+        return response
 
     def decide_equal(self, request: Request, form: Mapping[str, str]) -> Response:
         """Take the chosen ones of equal cases, each for the version that was previewed."""
@@ -333,7 +371,10 @@ class Workbench:
             case = now.get(reference)
             if case is None or case.seen != seen:
                 return Result("refused", (f"{reference} is not as it was when you looked; it was not sent.",))
-            return self._give(request, "decide/confirm", {"reference": reference, "code": code, "why": why})
+            result = self._give(request, "decide/confirm", {"reference": reference, "code": code, "why": why})
+            if result.status == "done":
+                self._asking.note_decided(case.key, case.seen, f"goes to {case.candidates[0].name}")
+            return result
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             results = list(pool.map(one, chosen))
@@ -345,6 +386,7 @@ class Workbench:
         """Take the last decision about an entry back; abas gets a reversal if it holds the document by now."""
         values = {"reference": form.get("reference", ""), "why": "taken back right after it was decided"}
         result = self._give(request, "decide/unmatch", values)
+        self._asking.note_undone(values["reference"])
         said = self._keep(
             {
                 "result": result,
@@ -457,11 +499,13 @@ class Workbench:
         result: Result | None = None,
         status: int = 200,
     ) -> Response:
-        listed = waiting.list_of(self._asking, request.query_params, case)
         is_open = case is not None
-        if case is None and listed["cases"]:
-            place, reference = listed["cases"][0]["key"]
-            case = waiting.find(self._asking, place, reference)
+        views = notes.views_from(request.cookies.get(VIEWS_COOKIE, ""))
+        listed = waiting.list_of(
+            self._asking, request.query_params, case, me=self._person(request).name, kept_views=views
+        )
+        if case is None and listed["first"] is not None:
+            case = listed["first"]
         shown = waiting.case_page(self._asking, case, draft) if case else None
         title = f"{case.amount} {case.currency} waits" if is_open and case else "Waiting"
         return self._page(
@@ -491,8 +535,11 @@ class Workbench:
     def _message(self, request: Request, here: str, title: str, message: str, status: int) -> Response:
         return self._page(request, "message.html", here, title=title, message=message, status=status)
 
+    def _person(self, request: Request) -> Person:
+        return self._decisions.person(request) if self._decisions else _NOBODY
+
     def _page(self, request: Request, template: str, here: str, *, status: int = 200, **content: Any) -> Response:
-        person = self._decisions.person(request) if self._decisions else _NOBODY
+        person = self._person(request)
         page = self._templates.get_template(template).render(
             base=MOUNTED_AT,
             here=here,
@@ -569,6 +616,7 @@ def console_app(
         ("/do/{command:path}", bench.give),
         ("/waiting/equal", bench.decide_equal),
         ("/waiting/undo", bench.undo),
+        ("/waiting/views", bench.keep_view),
         ("/waiting/{place}/{reference:path}", bench.decide),
         ("/{list:str}", bench.answer),
     ]

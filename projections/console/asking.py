@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +18,9 @@ Rows = tuple[dict[str, Any], ...]
 T = TypeVar("T")
 # So long an answer serves again where it need not be of this very second: the counts beside the menu.
 KEPT_S: Final = 5.0
+# So long a decided case is on its way before it counts as waiting again.
+DECIDED_S: Final = 600.0
+_MOST_DECIDED: Final = 1_000
 
 
 class Asking:
@@ -28,6 +32,7 @@ class Asking:
         self._reader = reader
         self._kept: dict[str, tuple[float, Any]] = {}
         self._lock = threading.Lock()
+        self._decided: OrderedDict[tuple[str, str], tuple[str, str, float]] = OrderedDict()
 
     def now(self) -> datetime:
         """Return the instant as of which a page speaks."""
@@ -63,6 +68,28 @@ class Asking:
         with self._lock:
             self._kept[name] = time.monotonic(), made
         return made
+
+    def note_decided(self, key: tuple[str, str], mark: str, words: str) -> None:
+        """Remember that a case was decided as it stood under this mark: its rows say so a moment later."""
+        with self._lock:
+            self._decided[key] = mark, words, time.monotonic()
+            while len(self._decided) > _MOST_DECIDED:
+                self._decided.popitem(last=False)
+
+    def decided(self, key: tuple[str, str], mark: str) -> str:
+        """Return in words how a case was decided that still stands under this mark; empty for any other.
+
+        After DECIDED_S it counts as waiting again, whatever holds its rows up.
+        """
+        with self._lock:
+            known, words, at = self._decided.get(key, ("", "", 0.0))
+        return words if known == mark and time.monotonic() - at < DECIDED_S else ""
+
+    def note_undone(self, reference: str) -> None:
+        """Forget a decision that was taken back."""
+        with self._lock:
+            for key in [key for key in self._decided if key[1] == reference]:
+                del self._decided[key]
 
     def forget(self) -> None:
         """Ask anew: a decision has just changed what the counts say."""

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from projections.console.asking import Asking, Rows
 from projections.console.language import listed
+from projections.console.notes import Notes, notes_by_case
 from projections.console.reasons import reason_of
 from projections.console.shown import (
     LATE_DAYS,
@@ -38,6 +39,8 @@ VIEWS: Final = {
     "nobody": "Payer not known",
     "late": "Over 7 days",
     "back": "Refunds",
+    "mine": "Mine",
+    "free": "Nobody's",
 }
 # Days of age, up to and without the last one of each span.
 SPANS: Final = (
@@ -92,6 +95,16 @@ class Case:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What names it: where it waits, and its reference."""
+        return self.place, self.reference
+
+    @property
+    def note_name(self) -> str:
+        """What notes about it are kept under."""
+        return f"{self.place}/{self.reference}"
+
+    @property
     def path(self) -> str:
         """Where its page is."""
         return f"/waiting/{self.place}/{quote(self.reference, safe='')}"
@@ -133,7 +146,19 @@ class Case:
 
 
 def cases_of(asking: Asking) -> tuple[Case, ...]:
-    """Return every case that waits for people or for the other side, longest waiting first; not what abas works on."""
+    """Return every case that waits for people or for the other side, longest waiting first.
+
+    Not what abas works on, nor what was decided here a moment ago.
+    """
+    return tuple(case for case in _every_case(asking) if not asking.decided(case.key, case.seen))
+
+
+def on_their_way(asking: Asking) -> list[tuple[Case, str]]:
+    """Return the cases that were decided here while the tables still show them as waiting, with the decision."""
+    return [(case, words) for case in _every_case(asking) if (words := asking.decided(case.key, case.seen))]
+
+
+def _every_case(asking: Asking) -> tuple[Case, ...]:
     return asking.kept("waiting_with_candidates", _cases)
 
 
@@ -191,12 +216,22 @@ def with_facts(asking: Asking, cases: Sequence[Case]) -> list[Case]:
 # -- the list ------------------------------------------------------------------------------------------------------
 
 
-def list_of(asking: Asking, query: Mapping[str, str], chosen: Case | None) -> dict[str, Any]:
-    """Return what the left pane shows: the filtered, ordered cases of one page, and the equal ones among all."""
-    now = asking.now()
+def list_of(
+    asking: Asking,
+    query: Mapping[str, str],
+    chosen: Case | None,
+    *,
+    me: str = "",
+    kept_views: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
+    """Return what the left pane shows: the filtered, ordered cases of one page, and the equal ones among all.
+
+    me is who looks at it, kept_views are the views that this person keeps: name and query.
+    """
+    now, notes = asking.now(), notes_by_case(asking)
     every = cases_of(asking)
     wanted = {name: query.get(name, "") for name in ("q", "order", "view", "reason", "age", "place", "from")}
-    found = [case for case in every if _is_wanted(case, wanted, now)]
+    found = [case for case in every if _is_wanted(case, wanted, now) and _is_whose(case, wanted["view"], notes, me)]
     start = int(wanted["from"]) if wanted["from"].isdecimal() else 0
     if has_facts := bool(wanted["q"] or wanted["order"] == "payer"):
         found = with_facts(asking, found)
@@ -212,7 +247,23 @@ def list_of(asking: Asking, query: Mapping[str, str], chosen: Case | None) -> di
     kept = {name: value for name, value in wanted.items() if value and name != "from"}
     more = urlencode({**kept, "from": start + PAGE_ROWS}) if len(found) > start + PAGE_ROWS else ""
     return {
-        "cases": [_row(case, now, chosen) for case in shown],
+        "cases": [_row(case, now, chosen, notes) for case in shown],
+        "decided": [
+            {
+                "amount": case.amount,
+                "currency": case.currency,
+                "payer": case.payer,
+                "words": words,
+                "reference": case.posting,
+                "path": case.path,
+            }
+            for case, words in on_their_way(asking)
+        ],
+        "kept_views": [
+            {"name": name, "path": f"/waiting?{text}", "is_here": urlencode(kept_of(query)) == text}
+            for name, text in kept_views
+        ],
+        "first": shown[0] if shown else None,
         "count": counted(len(found), "payment"),
         "totals": _totals(found),
         "query": wanted,
@@ -220,7 +271,11 @@ def list_of(asking: Asking, query: Mapping[str, str], chosen: Case | None) -> di
         "more": more,
         "orders": ORDERS,
         "views": [
-            {"name": name, "title": title, "count": sum(_in_view(case, name, now) for case in every)}
+            {
+                "name": name,
+                "title": title,
+                "count": sum(_in_view(case, name, now) and _is_whose(case, name, notes, me) for case in every),
+            }
             for name, title in VIEWS.items()
         ],
         "reasons": sorted({(case.reason, reason_of(case.reason).title) for case in every}, key=lambda pair: pair[1]),
@@ -228,6 +283,16 @@ def list_of(asking: Asking, query: Mapping[str, str], chosen: Case | None) -> di
         "is_filtered": bool(kept),
         "all_count": len(every),
     }
+
+
+def kept_of(query: Mapping[str, str]) -> dict[str, str]:
+    """Return what of an address makes a view of the list."""
+    return {name: query[name] for name in ("q", "order", "view", "reason", "age", "place") if query.get(name)}
+
+
+def _is_whose(case: Case, view: str, notes: Mapping[str, Notes], me: str) -> bool:
+    assignee = notes.get(case.note_name, Notes()).assignee
+    return {"mine": bool(me) and assignee == me, "free": not assignee}.get(view, True)
 
 
 def _is_wanted(case: Case, wanted: Mapping[str, str], now: datetime) -> bool:
@@ -272,9 +337,11 @@ def _totals(cases: Sequence[Case]) -> list[dict[str, str]]:
     return [{"amount": in_major(minor, currency), "currency": currency} for currency, minor in sums]
 
 
-def _row(case: Case, now: datetime, chosen: Case | None) -> dict[str, Any]:
+def _row(case: Case, now: datetime, chosen: Case | None, notes: Mapping[str, Notes]) -> dict[str, Any]:
     return {
-        "key": (case.place, case.reference),
+        "key": case.key,
+        "assignee": notes.get(case.note_name, Notes()).assignee,
+        "comments": len(notes.get(case.note_name, Notes()).comments),
         "path": case.path,
         "amount": case.amount,
         "currency": case.currency,
@@ -283,7 +350,7 @@ def _row(case: Case, now: datetime, chosen: Case | None) -> dict[str, Any]:
         "names": case.names,
         "age": age(case.since, now),
         "is_late": days_since(case.since, now) > LATE_DAYS,
-        "is_chosen": chosen is not None and (case.place, case.reference) == (chosen.place, chosen.reference),
+        "is_chosen": chosen is not None and case.key == chosen.key,
     }
 
 
@@ -356,7 +423,7 @@ def equal_page(asking: Asking, key: str) -> dict[str, Any] | None:
 
 def find(asking: Asking, place: str, reference: str) -> Case | None:
     """Return a case as it stands now; None when it does not wait there any more."""
-    found = [case for case in cases_of(asking) if (case.place, case.reference) == (place, reference)]
+    found = [case for case in cases_of(asking) if case.key == (place, reference)]
     return with_facts(asking, found[:1])[0] if found else None
 
 
@@ -366,6 +433,8 @@ def case_page(asking: Asking, case: Case, draft: Mapping[str, str] | None = None
     items = asking.rows("open_items_of_a_customer", abas_customer_id=case.customer) if case.customer else ()
     return {
         "case": case,
+        "notes": notes_by_case(asking).get(case.note_name, Notes()),
+        "rest_of": _short_invoice(case),
         "age": age(case.since, now),
         "is_late": days_since(case.since, now) > LATE_DAYS,
         "lead": _lead(case),
@@ -382,6 +451,11 @@ def case_page(asking: Asking, case: Case, draft: Mapping[str, str] | None = None
         "not_offered": _not_offered(case),
         "draft": draft,
     }
+
+
+def _short_invoice(case: Case) -> str:
+    """Return the one invoice that a payment falls short of; its rest may be written off once the payment is posted."""
+    return case.candidates[0].name if case.difference and case.difference[1] > 0 else ""
 
 
 def _lead(case: Case) -> str:

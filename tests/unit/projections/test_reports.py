@@ -46,6 +46,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "alerts",
     "bank_transfers",
     "came_in",
+    "case_notes",
     "closed_periods",
     "contested_payers",
     "customer_links",
