@@ -253,12 +253,12 @@ def test_a_case_is_looked_after_and_commented_in_the_person_s_name(browser: Test
 def test_a_view_is_kept_under_a_name_and_forgotten(browser: TestClient) -> None:
     form = form_of(browser.get(f"{MOUNTED_AT}/waiting?order=amount").text)
     kept = browser.post(
-        f"{MOUNTED_AT}/waiting/views", data=form | {"do": "keep", "name": "<b>Large</b>", "order": "amount", "x": "y"}
+        f"{MOUNTED_AT}/waiting/views", data=form | {"do": "keep", "name": "<b>Big</b>", "order": "amount", "x": "y"}
     )
     assert str(kept.url).endswith("/waiting?order=amount")
-    assert '<a href="/console/waiting?order=amount" aria-current="true">&lt;b&gt;Large&lt;/b&gt;</a>' in kept.text
-    gone = browser.post(f"{MOUNTED_AT}/waiting/views", data=form | {"do": "forget", "name": "<b>Large</b>"})
-    assert "Large" not in gone.text
+    assert '<a href="/console/waiting?order=amount" aria-current="true">&lt;b&gt;Big&lt;/b&gt;</a>' in kept.text
+    gone = browser.post(f"{MOUNTED_AT}/waiting/views", data=form | {"do": "forget", "name": "<b>Big</b>"})
+    assert "Big" not in gone.text
 
 
 def test_a_command_has_the_form_that_its_definition_says(browser: TestClient, given: Given) -> None:
