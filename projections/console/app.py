@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from contextvars import copy_context
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -34,8 +35,8 @@ from projections.console import deposits, forms, language, lists, notes, shell, 
 from projections.console.asking import Asking
 from projections.console.decisions import Decisions, Door, Person, Result
 from projections.console.grid import grid
-from projections.console.language import _, _n
-from projections.console.shown import initials, money
+from projections.console.language import N_, _, _n
+from projections.console.shown import day_month, initials, money
 from projections.console.story import person
 from projections.console.subjects import bank_line, customer, dispute, invoice, order, payment, subscription
 from projections.console.subjects.page import Subject
@@ -61,7 +62,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-SEARCHED: Final = (
+SEARCHED: Final = N_(
     "A PayTrace transaction id, an invoice number, an amount, the last four digits of a card, a posting reference, an "
     "abas customer, open item or document, a reference such as order:SO-4711, a bank line, deposit line, batch or "
     "batch number, a dispute, the place of a record (topic/partition/offset)."
@@ -112,7 +113,7 @@ class Workbench:
 
     def today(self, request: Request) -> Response:
         """Return where the money is, what needs people, alerts, deposits, and what came in."""
-        return self._page(request, "today.html", "/", title="Today", **today.page(self._asking))
+        return self._page(request, "today.html", "/", title=_("Today"), **today.page(self._asking))
 
     def waiting(self, request: Request) -> Response:
         """Return the list of what waits, and the first case of it beside it where there is room."""
@@ -131,13 +132,13 @@ class Workbench:
         found = waiting.equal_page(self._asking, request.query_params.get("key", ""))
         if found is None:
             return self._message(
-                request, "/waiting", "No such group any more", "These payments were decided, or differ now.", 404
+                request, "/waiting", _("No such group any more"), _("These payments were decided, or differ now."), 404
             )
-        return self._page(request, "equal.html", "/waiting", title="Equal payments", problem="", **found)
+        return self._page(request, "equal.html", "/waiting", title=_("Equal payments"), problem="", **found)
 
     def payments(self, request: Request) -> Response:
         """Return the latest payments."""
-        return self._page(request, "payments.html", "/payments", title="Payments", **lists.payments(self._asking))
+        return self._page(request, "payments.html", "/payments", title=_("Payments"), **lists.payments(self._asking))
 
     def payment(self, request: Request) -> Response:
         """Return one payment's page."""
@@ -191,32 +192,36 @@ class Workbench:
         """Return a month of deposits."""
         query = request.query_params
         found = deposits.month_page(self._asking, query.get("month", ""), None, query.get("account", ""))
-        return self._page(request, "deposits.html", "/deposits", title="Deposits", **found)
+        return self._page(request, "deposits.html", "/deposits", title=_("Deposits"), **found)
 
     def deposit_day(self, request: Request) -> Response:
         """Return one day of deposits with its waterfall and bank lines."""
         try:
             day = date.fromisoformat(request.path_params["day"])
         except ValueError:
-            return self._message(request, "/deposits", "No such day", "A day is written 2026-11-24.", 404)
+            return self._message(request, "/deposits", _("No such day"), _("A day is written 2026-11-24."), 404)
         found = deposits.month_page(self._asking, "", day, request.query_params.get("account", ""))
-        return self._page(request, "deposits.html", "/deposits", title=f"Deposits of {day:%-d %B}", **found)
+        return self._page(
+            request, "deposits.html", "/deposits", title=_("Deposits of %(day)s", day=day_month(day)), **found
+        )
 
     def disputes(self, request: Request) -> Response:
         """Return disputes by stage."""
-        return self._page(request, "disputes.html", "/disputes", title="Disputes", **lists.disputes(self._asking))
+        return self._page(request, "disputes.html", "/disputes", title=_("Disputes"), **lists.disputes(self._asking))
 
     def approvals(self, request: Request) -> Response:
         """Return what waits for a second person."""
-        return self._page(request, "approvals.html", "/approvals", title="Approvals", **lists.approvals(self._asking))
+        return self._page(
+            request, "approvals.html", "/approvals", title=_("Approvals"), **lists.approvals(self._asking)
+        )
 
     def alerts(self, request: Request) -> Response:
         """Return alerts by what became of them."""
-        return self._page(request, "alerts.html", "/alerts", title="Alerts", **lists.alerts(self._asking))
+        return self._page(request, "alerts.html", "/alerts", title=_("Alerts"), **lists.alerts(self._asking))
 
     def parked(self, request: Request) -> Response:
         """Return the parked records."""
-        return self._page(request, "parked.html", "/parked", title="Parked records", **lists.parked(self._asking))
+        return self._page(request, "parked.html", "/parked", title=_("Parked records"), **lists.parked(self._asking))
 
     def search(self, request: Request) -> Response:
         """Return what an id, an amount or a card's last digits lead to; one payment alone is opened at once."""
@@ -232,7 +237,7 @@ class Workbench:
         why = grid(steps, base=MOUNTED_AT) if steps is not None and steps.rows else None
         status = 200 if found["found"] or not wanted else 404
         return self._page(
-            request, "search.html", "", title="Search", status=status, why=why, can_find=SEARCHED, **found
+            request, "search.html", "", title=_("Search"), status=status, why=why, can_find=_(SEARCHED), **found
         )
 
     def reports(self, request: Request) -> Response:
@@ -242,7 +247,7 @@ class Workbench:
             {"name": place, "question": "", "needed": (), "problem": why}
             for place, why in questions.not_asked(self._own_reports).items()
         ]
-        return self._page(request, "reports.html", "/reports", title="Reports", listed=listed)
+        return self._page(request, "reports.html", "/reports", title=_("Reports"), listed=listed)
 
     def report(self, request: Request) -> Response:
         """Return one report as a table, or as a file; its parameters stand in the address."""
@@ -255,9 +260,9 @@ class Workbench:
             if answer is not None and (wanted := request.query_params.get("as")):
                 return _exported(report, answer, wanted, request.query_params.get("locale", ""))
         except LookupError as error:
-            return self._message(request, "/reports", "No such report", str(error), 404)
+            return self._message(request, "/reports", _("No such report"), str(error), 404)
         except QueryRefused as error:
-            return self._message(request, "/reports", "It can't be answered", str(error), 400)
+            return self._message(request, "/reports", _("It can't be answered"), str(error), 400)
         fields = [
             {"name": one.name, "label": one.name.replace("_", " "), "meaning": one.meaning,
              "value": given.get(one.name, ""), "is_needed": one.default is None,
@@ -276,7 +281,7 @@ class Workbench:
             exports=[{"name": kind.upper(), "query": f"?{query}{'&' if query else ''}as={kind}"} for kind in EXPORTS],
             status=400 if answer is None else 200,
             answer=None if answer is None else grid(answer, base=MOUNTED_AT),
-            count="" if answer is None else f"{len(answer.rows):,}",
+            count="" if answer is None else language.whole(len(answer.rows)),
         )
 
     # -- decisions -----------------------------------------------------------------------------------------------------
@@ -343,10 +348,18 @@ class Workbench:
             notes.views_from(request.cookies.get(VIEWS_COOKIE, "")), form.get("name", "").strip(), query
         )
         response = RedirectResponse(f"{MOUNTED_AT}/waiting{'?' + urlencode(query) if query else ''}", 303)
-        response.set_cookie(
-            VIEWS_COOKIE, kept, max_age=_A_YEAR_S, path=MOUNTED_AT, httponly=True, samesite="lax",
-            secure=request.url.scheme == "https",
-        )  # fmt: skip
+        self._set_cookie(request, response, VIEWS_COOKIE, kept)
+        return response
+
+    def _set_cookie(self, request: Request, response: Response, name: str, value: str) -> None:
+        is_secure = request.url.scheme == "https"
+        response.set_cookie(name, value, max_age=_A_YEAR_S, path="/", httponly=True, samesite="lax", secure=is_secure)
+
+    def choose_language(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Keep the language that a person chose, in the browser's cookie, and show the page again."""
+        back = form.get("back", "")
+        response = RedirectResponse(f"{MOUNTED_AT}{back if back.startswith('/') else '/'}", 303)
+        self._set_cookie(request, response, LANGUAGE_COOKIE, form.get("language", ""))
         return response
 
     def decide_equal(self, request: Request, form: Mapping[str, str]) -> Response:
@@ -356,12 +369,14 @@ class Workbench:
         found = waiting.equal_page(self._asking, form.get("key", ""))
         if reason_problem(why) or not chosen:
             if found is None:
-                return self._gone(request, "these payments")
+                return self._gone(request, _("these payments"))
             problem = (
-                "Choose at least one payment." if not chosen else "Say in a few words why. An auditor will read it."
+                _("Choose at least one payment.")
+                if not chosen
+                else _("Say in a few words why. An auditor will read it.")
             )
             return self._page(
-                request, "equal.html", "/waiting", title="Equal payments", status=422, problem=problem, **found
+                request, "equal.html", "/waiting", title=_("Equal payments"), status=422, problem=problem, **found
             )
 
         now = {case.reference: case for case in waiting.cases_of(self._asking)}
@@ -370,16 +385,22 @@ class Workbench:
             reference, code, seen = chosen
             case = now.get(reference)
             if case is None or case.seen != seen:
-                return Result("refused", (f"{reference} is not as it was when you looked; it was not sent.",))
+                return Result(
+                    "refused", (_("%(what)s is not as it was when you looked; it was not sent.", what=reference),)
+                )
             result = self._give(request, "decide/confirm", {"reference": reference, "code": code, "why": why})
             if result.status == "done":
-                self._asking.note_decided(case.key, case.seen, f"goes to {case.candidates[0].name}")
+                self._asking.note_decided(
+                    case.key, case.seen, _("goes to %(invoice)s", invoice=case.candidates[0].name)
+                )
             return result
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            results = list(pool.map(one, chosen))
+            # Each in a copy of this context, so that it speaks the reader's language.
+            taken = [pool.submit(copy_context().run, one, each) for each in chosen]
+            results = [each.result() for each in taken]
         rows = [{"reference": row[0], "result": result} for row, result in zip(chosen, results, strict=True)]
-        return self._page(request, "equal_done.html", "/waiting", title="Equal payments decided", rows=rows,
+        return self._page(request, "equal_done.html", "/waiting", title=_("Equal payments decided"), rows=rows,
                           taken=sum(result.is_taken for result in results))  # fmt: skip
 
     def undo(self, request: Request, form: Mapping[str, str]) -> Response:
@@ -390,7 +411,7 @@ class Workbench:
         said = self._keep(
             {
                 "result": result,
-                "words": "Taken back; it waits again" if result.is_taken else "It was not taken back",
+                "words": _("Taken back; it waits again") if result.is_taken else _("It was not taken back"),
                 "undo": "",
                 "amount": "",
                 "currency": "",
@@ -403,7 +424,7 @@ class Workbench:
         here = f"/{request.path_params['list']}"
         known = _COMMANDS.get((here, form.get("do", "")))
         if known is None:
-            return self._message(request, here, "Nothing was sent", "This page does not know that decision.", 404)
+            return self._message(request, here, _("Nothing was sent"), _("This page does not know that decision."), 404)
         command, names = known
         values = {name: form.get(name, "") for name in names}
         result = self._give(request, command, {**values, "why": form.get("why", "").strip()})
@@ -458,7 +479,7 @@ class Workbench:
 
     def _give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         if self._decisions is None:
-            return Result("refused", ("Decisions can't be taken here; `saldo decide` takes them.",))
+            return Result("refused", (_("Decisions can't be taken here; `saldo decide` takes them."),))
         result = self._decisions.give(request, command, values)
         self._asking.forget()
         return result
@@ -474,6 +495,8 @@ class Workbench:
         """Say that the figures can't be read now."""
         page = self._templates.get_template("message.html").render(
             base=MOUNTED_AT,
+            language=language.current(),
+            languages={code: name for code, (name, _locale) in language.LANGUAGES.items()},
             here="",
             nav=shell.menu_without_counts(),
             person=_NOBODY,
@@ -481,9 +504,11 @@ class Workbench:
             form_token="",
             said=None,
             access_notice="",
-            title="The figures can't be read now",
-            message="The read side does not answer. No money is affected: records go on being kept. Try again in a "
-            "moment; `saldo status` says what stands still.",
+            title=_("The figures can't be read now"),
+            message=_(
+                "The read side does not answer. No money is affected: records go on being kept. Try again in a "
+                "moment; `saldo status` says what stands still."
+            ),
         )
         return HTMLResponse(page, 503, {"Retry-After": "5"})
 
@@ -507,7 +532,7 @@ class Workbench:
         if case is None and listed["first"] is not None:
             case = listed["first"]
         shown = waiting.case_page(self._asking, case, draft) if case else None
-        title = f"{case.amount} {case.currency} waits" if is_open and case else "Waiting"
+        title = _("%(amount)s waits", amount=f"{case.amount} {case.currency}") if is_open and case else _("Waiting")
         return self._page(
             request, "waiting.html", "/waiting", title=title, status=status, list=listed, shown=shown, is_open=is_open,
             problem=problem, refused=result,
@@ -515,12 +540,16 @@ class Workbench:
 
     def _gone(self, request: Request, what: str, result: Result | None = None) -> Response:
         lines = " ".join(result.lines) if result else ""
-        text = f"{lines} Nothing was sent." if not result else lines
-        title = f"{what} does not wait any more"
+        text = lines if result else _("Nothing was sent.")
+        title = _("%(what)s does not wait any more", what=what)
         decided = self._asking.rows("decisions_about", id=what)
         if decided:
             last = decided[-1]
-            text = f"{person(last['decided_by'])} decided it: “{last['reason']}” Your choice was not sent."
+            text = _(
+                "%(who)s decided it: “%(why)s” Your choice was not sent.",
+                who=person(last["decided_by"]),
+                why=last["reason"],
+            )
         return self._message(request, "/waiting", title, text.strip(), 409)
 
     def _listed(self, name: str) -> dict[str, Any]:
@@ -542,6 +571,8 @@ class Workbench:
         person = self._person(request)
         page = self._templates.get_template(template).render(
             base=MOUNTED_AT,
+            language=language.current(),
+            languages={code: name for code, (name, _locale) in language.LANGUAGES.items()},
             here=here,
             nav=shell.menu_of(self._asking, person),
             person=person,
@@ -617,6 +648,7 @@ def console_app(
         ("/waiting/equal", bench.decide_equal),
         ("/waiting/undo", bench.undo),
         ("/waiting/views", bench.keep_view),
+        ("/language", bench.choose_language),
         ("/waiting/{place}/{reference:path}", bench.decide),
         ("/{list:str}", bench.answer),
     ]
@@ -656,7 +688,7 @@ def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Respo
         values = {name: "\n".join(str(value) for value in form.getlist(name)) for name in form}
         if not bench.door.proves(request, values.get("form_token", "")):
             return PlainTextResponse(
-                "This form is not of this browser or too old; open the page again. Nothing was sent.", 403
+                _("This form is not of this browser or too old; open the page again. Nothing was sent."), 403
             )
 
         def taken() -> Response:

@@ -101,6 +101,14 @@ def separated(text: str) -> str:
     return text.translate({ord(","): symbols["group"], ord("."): symbols["decimal"]})
 
 
+def as_in_english(text: str) -> str:
+    """Return a number that a person wrote in the language of this request with the separators of English."""
+    if current() == "en":
+        return text
+    symbols = locale().number_symbols["latn"]
+    return text.translate({ord(symbols["group"]): ",", ord(symbols["decimal"]): "."})
+
+
 def listed(words: Iterable[str]) -> str:
     """Join words as a sentence does: a, b and c."""
     *most, last = list(words)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from projections.console.asking import Asking, Rows
 from projections.console.language import N_
-from projections.console.shown import day_month, instant, local
+from projections.console.shown import instant, local, moment
 from projections.console.story import person
 
 MOST_VIEWS: Final = 8
@@ -52,7 +52,7 @@ def notes_by_case(asking: Asking) -> Mapping[str, Notes]:
 
 def _comment(row: Mapping[str, Any], zone: str) -> Comment:
     at = local(instant(row["occurred_at"]) or row["occurred_at"], zone)
-    return Comment(person(str(row["decided_by"])), str(row["reason"]), f"{day_month(at.date())}, {at:%H:%M}")
+    return Comment(person(str(row["decided_by"])), str(row["reason"]), moment(at))
 
 
 # -- views that a person keeps, in a cookie of the browser -----------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Final
 
 from projections.console.asking import Asking
 from projections.console.decisions import Person
+from projections.console.language import _
 from projections.console.waiting import cases_of
 
 
@@ -60,23 +61,26 @@ def menu_without_counts() -> tuple[Group, ...]:
 def _menu(counts: Mapping[str, int], person: Person | None) -> tuple[Group, ...]:
     return (
         Group(
-            "Work",
+            _("Work"),
             (
-                Entry("Today", "/", "today", is_short=True),
-                Entry("Waiting", "/waiting", "inbox", counts["/waiting"], is_short=True),
-                Entry("Deposits", "/deposits", "bank", counts["/deposits"], is_short=True),
-                Entry("Disputes", "/disputes", "scale", counts["/disputes"]),
-                Entry("Approvals", "/approvals", "shield", counts["/approvals"]),
-                Entry("Alerts", "/alerts", "bell", counts["/alerts"], is_short=True),
+                Entry(_("Today"), "/", "today", is_short=True),
+                Entry(_("Waiting"), "/waiting", "inbox", counts["/waiting"], is_short=True),
+                Entry(_("Deposits"), "/deposits", "bank", counts["/deposits"], is_short=True),
+                Entry(_("Disputes"), "/disputes", "scale", counts["/disputes"]),
+                Entry(_("Approvals"), "/approvals", "shield", counts["/approvals"]),
+                Entry(_("Alerts"), "/alerts", "bell", counts["/alerts"], is_short=True),
             ),
         ),
-        Group("Look up", (Entry("Payments", "/payments", "card"), Entry("Reports", "/reports", "chart"))),
+        Group(_("Look up"), (Entry(_("Payments"), "/payments", "card"), Entry(_("Reports"), "/reports", "chart"))),
         Group(
-            "Set up",
+            _("Set up"),
             (
-                Entry("Parked records", "/parked", "hold", counts["/parked"]),
-                *([Entry("Every decision", "/do", "people")] if person and person.may_decide else []),
-                *(Entry(room.title, room.path, room.icon, is_beside=True) for room in (person.rooms if person else ())),
+                Entry(_("Parked records"), "/parked", "hold", counts["/parked"]),
+                *([Entry(_("Every decision"), "/do", "people")] if person and person.may_decide else []),
+                *(
+                    Entry(_(room.title), room.path, room.icon, is_beside=True)
+                    for room in (person.rooms if person else ())
+                ),
             ),
         ),
     )

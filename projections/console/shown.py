@@ -101,6 +101,16 @@ def short_day(day: date) -> str:
     return str(format_date(day, _patterns()["short"], locale=locale()))
 
 
+def weekday(day: date, *, short: bool = False) -> str:
+    """Say the day of the week: Thursday, or Thu."""
+    return str(format_date(day, "EEE" if short else "EEEE", locale=locale()))
+
+
+def moment(at: datetime) -> str:
+    """Say a moment of this year on the merchant's clock: 19 November, 14:05."""
+    return f"{day_month(at.date())}, {at:%H:%M}"
+
+
 def month_of(day: date) -> str:
     """Say the month of a day: November 2026."""
     return str(format_date(day, "LLLL y", locale=locale()))

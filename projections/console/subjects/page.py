@@ -11,7 +11,7 @@ from typing import Any, Final
 from projections.console import links
 from projections.console.asking import Asking, Rows
 from projections.console.language import N_, _, _n
-from projections.console.shown import MINUS, Term, amount_of, day_month, instant, local
+from projections.console.shown import MINUS, Term, amount_of, day_month, instant, local, moment
 from projections.console.states import status_of
 from projections.console.story import by_day, decision_in_words, document_words, person, takes_back
 from projections.console.waiting import Case
@@ -187,7 +187,7 @@ def decisions_of(rows: Iterable[Mapping[str, Any]], zone: str) -> list[dict[str,
             {
                 "who": who,
                 "what": said.say.removeprefix(who).strip(),
-                "second": " ".join(filter(None, (f"{day_month(at.date())}, {at:%H:%M}.", said.second))),
+                "second": " ".join(filter(None, (f"{moment(at)}.", said.second))),
                 "quote": said.quote,
             }
         )
