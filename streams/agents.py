@@ -35,6 +35,7 @@ from streams.rules.catalogue import (
     ALERT_RULES,
     DEPOSIT_MATCHING,
     DISPUTE_DEADLINES,
+    DUNNING,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     ORDER_FULFILMENT,
@@ -44,6 +45,7 @@ from streams.rules.catalogue import (
     alert_policy,
     deposit_policy,
     disputes_policy,
+    dunning_policy,
     mapping_policy,
     orders_policy,
     payments_policy,
@@ -169,6 +171,7 @@ RUN_SUBSCRIPTIONS = _decider(
     Topic.SUBSCRIPTIONS_INBOX,
     Topic.SUBSCRIPTIONS_EVENTS,
     subscriptions,
+    rules=RulesUsed((DUNNING.name,), dunning_policy),
     is_order_free=True,
 )
 # Who looks after money that waits, and what people say of it.

@@ -199,6 +199,7 @@ from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
     AchPaymentReturned,
+    AuthorizationRecorded,
     CaptureAmountChanged,
     CaptureRecorded,
     CaptureReversed,
@@ -314,9 +315,13 @@ from schemas.records.settlement import (
 from schemas.records.sources import SourceCursor
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    DunningBlockChanged,
+    DunningBlockWanted,
+    DunningRunDecided,
     RecurrenceObserved,
     RunChargeAsked,
     RunChargeEnded,
+    RunDunning,
     SetSubscription,
     SubscriptionChanged,
     SubscriptionCommandRefused,
@@ -534,6 +539,7 @@ OrdersInbox: TypeAlias = (
 )
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
+    | AuthorizationRecorded
     | AchPaymentInitiated
     | PaymentCaptured
     | CaptureAmountChanged
@@ -676,6 +682,9 @@ SubscriptionsEvents: TypeAlias = (
     | SubscriptionStatusChanged
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
+    | DunningRunDecided
+    | DunningBlockWanted
+    | DunningBlockChanged
 )
 SubscriptionsInbox: TypeAlias = (
     RecurrenceObserved
@@ -686,6 +695,8 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionDayReached
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
+    | RunDunning
+    | DunningBlockWanted
 )
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged
