@@ -20,6 +20,7 @@ CATALOGUES: Final = Path(__file__).parent / "languages"
 # The languages that a person may choose, each in its own words, with its customs for numbers and dates.
 LANGUAGES: Final[Mapping[str, tuple[str, Locale]]] = {
     "en": ("English", Locale("en", "GB")),  # day before month, as the books say it
+    "de": ("Deutsch", Locale("de", "DE")),
 }
 _current: ContextVar[str] = ContextVar("language", default="en")
 

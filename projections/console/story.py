@@ -120,7 +120,8 @@ class _Body(Mapping[str, Any]):
 
     def how(self) -> str:
         """Say how it was paid."""
-        return _(_HOW[self._fields["method"]]) if self._fields.get("method") in _HOW else ""
+        words = _HOW.get(str(self._fields.get("method")), "")
+        return _(words) if words else ""
 
 
 def _dated(body: _Body) -> str:

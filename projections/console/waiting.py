@@ -502,7 +502,9 @@ def _compared(
         {
             "name": _("Customer"),
             "mine": case.customer or "",
-            "cells": [("agree", case.customer) if case.customer else ("silent", _("no evidence")) for _one in candidates],
+            "cells": [
+                ("agree", case.customer) if case.customer else ("silent", _("no evidence")) for _one in candidates
+            ],
             "lists": None,
         },
         {

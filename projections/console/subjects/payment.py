@@ -77,7 +77,8 @@ def _status(row: Mapping[str, Any], documents: Sequence[Mapping[str, Any]], wait
 
 
 def _sub(row: Mapping[str, Any], day: str) -> str:
-    words = [_(_METHODS[row["method"]])] if row.get("method") in _METHODS else []
+    how = _METHODS.get(str(row.get("method")), "")
+    words = [_(how)] if how else []
     if row.get("card_last_four"):
         words = [_("card ending %(digits)s", digits=row["card_last_four"])]
     return " · ".join(word for word in (*words, day) if word)
