@@ -494,7 +494,6 @@ def _compared(
     rows: list[dict[str, Any]] = [
         {
             "name": _("Amount"),
-            "is_amount": True,
             "mine": case.amount,
             "cells": [_amount_verdict(case, one) for one in candidates],
             "lists": None,
