@@ -233,12 +233,8 @@ class Workbench:
             and found["found"][0]["path"]
         ):
             return RedirectResponse(f"{MOUNTED_AT}{found['found'][0]['path']}", 303)
-        steps = self._asking.answer("explain", {"id": wanted}) if found["found"] else None
-        why = grid(steps, base=MOUNTED_AT) if steps is not None and steps.rows else None
         status = 200 if found["found"] or not wanted else 404
-        return self._page(
-            request, "search.html", "", title=_("Search"), status=status, why=why, can_find=_(SEARCHED), **found
-        )
+        return self._page(request, "search.html", "", title=_("Search"), status=status, can_find=_(SEARCHED), **found)
 
     def reports(self, request: Request) -> Response:
         """Return every report there is, the user's own among them, with what it needs."""
@@ -288,6 +284,7 @@ class Workbench:
 
     def decide(self, request: Request, form: Mapping[str, str]) -> Response:
         """Take a decision about one case: what the pressed button names, for the version that the person saw."""
+        self._asking.fresh("waiting_with_candidates")
         place, reference = request.path_params["place"], request.path_params["reference"]
         case = waiting.find(self._asking, place, reference)
         if case is None:
@@ -365,6 +362,7 @@ class Workbench:
     def decide_equal(self, request: Request, form: Mapping[str, str]) -> Response:
         """Take the chosen ones of equal cases, each for the version that was previewed."""
         why = form.get("why", "").strip()
+        self._asking.fresh("waiting_with_candidates")
         chosen = [text.split(" ") for text in form.get("cases", "").split("\n") if text.count(" ") == 2]
         found = waiting.equal_page(self._asking, form.get("key", ""))
         if reason_problem(why) or not chosen:

@@ -46,10 +46,11 @@ _TERMS: Final = (
 def page(asking: Asking) -> dict[str, Any]:
     """Return what Today shows."""
     now = asking.now()
-    here = local(now, asking.day_zone)
     cases = cases_of(asking)
-    bridge = asking.rows("bridge_by_currency")
-    days = asking.rows("deposit_days")
+    bridge: Rows = asking.kept("bridge_by_currency", tuple)
+    days: Rows = asking.kept("deposit_days", tuple)
+    came_in: Rows = asking.kept("came_in", tuple)
+    here = local(min(map(asking.kept_since, ("bridge_by_currency", "deposit_days", "came_in"))), asking.day_zone)
     return {
         "day": long_day(here.date()),
         "at": f"{here:%H:%M}",
@@ -61,7 +62,7 @@ def page(asking: Asking) -> dict[str, Any]:
         "alerts": [_alert(row, now) for row in asking.kept("alerts", tuple) if row["status"] == "open"],
         "days": [_day(row) for row in days if _has_moved(row)][:5],
         "ages": _ages(cases, now),
-        "came_in": _came_in(asking.rows("came_in"), here.date()),
+        "came_in": _came_in(came_in, here.date()),
     }
 
 
