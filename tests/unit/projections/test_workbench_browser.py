@@ -52,14 +52,15 @@ def opened(browser: Browser, console: str, **context: Any) -> tuple[Page, list[s
     return page, complaints
 
 
-@pytest.mark.parametrize(("width", "scheme", "paths"), [(390, "dark", NARROW), (1280, "light", WIDE)])
+@pytest.mark.parametrize(
+    ("width", "scheme", "language", "paths"), [(390, "dark", "de-DE", NARROW), (1280, "light", "en-GB", WIDE)]
+)
 def test_pages_fit_and_read_for_everybody(
-    chromium: Browser, console: str, width: int, scheme: str, paths: tuple[str, ...]
+    chromium: Browser, console: str, width: int, scheme: str, language: str, paths: tuple[str, ...]
 ) -> None:
-    page, complaints = opened(
-        chromium, console, viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=console
-    )
-    faults = []
+    view = {"width": width, "height": 900}
+    page, complaints = opened(chromium, console, viewport=view, color_scheme=scheme, base_url=console, locale=language)
+    faults = [] if page.get_attribute("html", "lang") == language[:2] else ["another language"]
     for path in paths:
         page.goto(path or "./")
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
