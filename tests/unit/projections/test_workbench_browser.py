@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from projections.serving.endpoint import endpoint_file, serve_endpoint
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Store
+from tests.support.browser import CHROMIUM, MISSING, running_chromium
 from tests.support.projecting import fill
 from tests.support.workbench import SUBJECTS, CaughtUp, day
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine; install it as the package `chromium` of the system"
-)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 # Each page once: axe takes a second for each.
 NARROW = ("", "waiting", *SUBJECTS[:4])
 WIDE = ("deposits", "reports/waiting_money", "waiting/identification/3", *SUBJECTS[4:])
@@ -39,10 +36,8 @@ def console(engine: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 def opened(browser: Browser, console: str, **context: Any) -> tuple[Page, list[str]]:
