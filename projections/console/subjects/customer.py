@@ -68,7 +68,7 @@ def _line(items: Rows, currency: str) -> MoneyLine:
         Term(_("Open invoices"), in_major(owed, currency)),
         Term(_("Open credits"), in_major(credit, currency), MINUS, "back"),
     ]
-    return MoneyLine(currency, terms, in_major(owed - credit, currency), True, _("Owed"))
+    return MoneyLine(currency, terms, in_major(owed - credit, currency), True if owed == credit else None, _("Owed"))
 
 
 def _item(item: Mapping[str, Any]) -> Entry:

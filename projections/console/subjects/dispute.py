@@ -61,7 +61,9 @@ def _line(row: Mapping[str, Any]) -> MoneyLine:
         Term(_("Charged back"), in_major(taken, currency)),
         Term(_("Lost for good"), in_major(lost, currency), MINUS, "bad"),
     ]
-    return MoneyLine(currency, terms, in_major(taken - lost, currency), taken == lost, _("Not decided yet"))
+    return MoneyLine(
+        currency, terms, in_major(taken - lost, currency), True if taken == lost else None, _("Not decided yet")
+    )
 
 
 def _actions(row: Mapping[str, Any]) -> list[Action]:

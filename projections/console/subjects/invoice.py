@@ -36,7 +36,7 @@ def page(asking: Asking, number: str) -> Subject | None:
         amount=amount_of(first, "amount") if first else "",
         currency=str(first["currency"]) if first else "",
         sub=_due(first),
-        lines=[_line(item, found["documents"]) for item in items],
+        lines=[_line(item, found["documents"], asking.today()) for item in items],
         cases=cases,
         actions=_actions(items),
         facts=_facts(items),
@@ -67,16 +67,18 @@ def _due(item: Mapping[str, Any] | None) -> str:
     return _("due on %(day)s", day=long_day(date.fromisoformat(item["due_on"]))) if item and item["due_on"] else ""
 
 
-def _line(item: Mapping[str, Any], documents: Sequence[Mapping[str, str]]) -> MoneyLine:
+def _line(item: Mapping[str, Any], documents: Sequence[Mapping[str, str]], today: date) -> MoneyLine:
     settled = int(item["amount_minor"]) - int(item["open_minor"])
     currency = str(item["currency"])
     is_posted = any(document["state"] == "ok" for document in documents)
     paid = _("Settled in abas, with our documents") if is_posted else _("Settled in abas")
+    is_late = bool(item["due_on"]) and date.fromisoformat(item["due_on"]) < today
+    closes = True if int(item["open_minor"]) == 0 else (False if is_late else None)
     terms = [
         Term(_("Invoiced"), amount_of(item, "amount")),
         Term(paid, in_major(settled, currency), MINUS, "ok" if settled else "dot"),
     ]
-    return MoneyLine(currency, terms, amount_of(item, "open"), int(item["open_minor"]) == 0, _("Still open"))
+    return MoneyLine(currency, terms, amount_of(item, "open"), closes, _("Still open"))
 
 
 def _actions(items: Sequence[Mapping[str, Any]]) -> list[Action]:

@@ -63,7 +63,7 @@ def _line(row: Mapping[str, Any], payments: Rows) -> MoneyLine:
         Term(_("Captured"), in_major(captured, currency), MINUS, "card"),
         *([Term(_("Refunded"), in_major(back, currency), "+", "back")] if back else []),
     ]
-    return MoneyLine(currency, terms, in_major(left, currency), left == 0, _("Not captured"))
+    return MoneyLine(currency, terms, in_major(left, currency), True if left == 0 else None, _("Not captured"))
 
 
 def _actions(row: Mapping[str, Any]) -> list[Action]:

@@ -60,12 +60,15 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class MoneyLine:
-    """An equation in one currency; end is what its last term is called, closes whether that one is as it should be."""
+    """An equation in one currency; end is what its last term is called.
+
+    closes says whether that one is as it should be; None where it is neither good nor bad.
+    """
 
     currency: str
     terms: Sequence[Term]
     left: str
-    closes: bool
+    closes: bool | None
     end: str
 
 
