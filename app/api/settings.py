@@ -53,6 +53,12 @@ class ApiSettings(BaseModel):
     oidc_timeout_s: float = Field(default=10.0, gt=0)
 
     @property
+    def address(self) -> str:
+        """The base address as people reach it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"{'https' if self.tls_cert_path else 'http'}://{host}:{self.port}"
+
+    @property
     def is_secure(self) -> bool:
         """Whether people reach it by TLS alone, so that cookies may demand it."""
         return self.public_url.startswith("https://") or self.tls_cert_path is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import cached_property
@@ -18,11 +18,13 @@ from starlette.routing import Mount, Route
 
 from app.access.actor import Actor, How, in_words
 from app.access.errors import AccessDenied, LoginNeeded
-from app.api.commands import Commands, ValuesInvalid
+from app.api.commands import CommandForm, Commands, ValuesInvalid
 from app.api.people import People
 from app.ingress.problems import Problem
 from projections.console.app import MOUNTED_AT, console_app
-from projections.console.decisions import Person, Result
+from projections.console.decisions import Person, Result, Room
+from projections.console.forms import Form, FormField
+from projections.console.language import N_
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Parameters, SqlReader
 from projections.store.spool import Spool
@@ -39,7 +41,7 @@ def pages_of(
         day_zone=projection.day_zone,
         access_notice=projection.access_notice,
         own_reports=projection.reports_dir,
-        decisions=WorkbenchDecisions(lambda: commands, _actor_of),
+        decisions=WorkbenchDecisions(lambda: commands, _actor_of, people.access.may),
     )
     return Starlette(routes=[Route("/", _to_the_workbench), Mount(MOUNTED_AT, bench)])
 
@@ -125,11 +127,43 @@ class PeopleDoor:
         return True
 
 
+# Pages of the API beside the workbench, and the action of the access policy that each asks for.
+_ROOMS: Mapping[tuple[str, str, str], str] = {
+    (N_("Users and roles"), "/users", "people"): "manage-users",
+    (N_("Audit"), "/audit", "shield"): "read",
+}
+
+
+def _form(command: CommandForm) -> Form:
+    fields = (
+        FormField(
+            one.name,
+            one.label[:1].upper() + one.label[1:],
+            one.help,
+            one.kind.value,
+            one.is_required,
+            one.is_many,
+            one.choices,
+        )
+        for one in command.fields
+    )
+    return Form(command.name, command.title, command.help, tuple(fields))
+
+
 class WorkbenchDecisions:
     """Gives commands for pages; what speaks against one is said on the page, in the words of the terminal."""
 
-    def __init__(self, commands: Callable[[], Commands], actor_of: Callable[[Request], Actor]) -> None:
-        """Bind to the commands, which are read at the first decision, and to whatever knows who sent a request."""
+    def __init__(
+        self,
+        commands: Callable[[], Commands],
+        actor_of: Callable[[Request], Actor],
+        may: Callable[[Actor, str], bool] = lambda _actor, _action: False,
+    ) -> None:
+        """Bind to the commands, which are read at the first decision, and to whatever knows who sent a request.
+
+        may says whether a person may do an action of the access policy, for links to pages beside the workbench.
+        """
+        self._may = may
         self._load = commands
         self._actor_of = actor_of
 
@@ -144,7 +178,12 @@ class WorkbenchDecisions:
         except LoginNeeded as error:
             return Person("nobody", str(error), may_decide=False)
         about = in_words(actor.user_id, actor.how, actor.key_id)
-        return Person(actor.user_id, about, log_out="/logout" if actor.how is How.SESSION else "")
+        rooms = tuple(Room(*room) for room, action in _ROOMS.items() if self._may(actor, action))
+        return Person(actor.user_id, about, log_out="/logout" if actor.how is How.SESSION else "", rooms=rooms)
+
+    def forms(self) -> Sequence[Form]:
+        """Return the form of every command."""
+        return [_form(one) for one in self._commands.forms()]
 
     def give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         """Give a command and say what came of it; nothing that speaks against it is raised."""

@@ -44,6 +44,7 @@ COMMANDS = (
     "waiting",
     "explain",
     "decide",
+    "cases",
     "alerts",
     "approvals",
     "rules",

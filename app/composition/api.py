@@ -20,7 +20,6 @@ from app.api.oidc import Provider
 from app.api.once import Once
 from app.api.people import People, load_secret
 from app.api.reports import Reports
-from app.api.settings import ApiSettings
 from app.api.users import UsersWays
 from app.ingress.server import listen, new_server
 from app.settings.settings import Settings
@@ -57,7 +56,7 @@ def api_of(
         now=now,
     )
     once = Once(commands, folder / "requests.sqlite", now)
-    provider = Provider(own, f"{address_of(own)}{CALLBACK}") if own.oidc_issuer else None
+    provider = Provider(own, f"{own.address}{CALLBACK}") if own.oidc_issuer else None
     users, audits = UsersWays(people, now), AuditWays(own, audit)
     more = (*LogIn(people, provider, now).ways(), *users.ways(), *audits.ways())
 
@@ -87,13 +86,6 @@ def _reader(settings: Settings) -> SqlReader:
     if found is None:
         raise StoreBusy("no projector answers; `saldo run projector` or `saldo up` starts it", retry_after_s=2.0)
     return found
-
-
-def address_of(settings: ApiSettings) -> str:
-    """Return the base address as people reach it."""
-    scheme = "https" if settings.tls_cert_path else "http"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return settings.public_url or f"{scheme}://{host}:{settings.port}"
 
 
 async def run_api(settings: Settings, api: Api, stop: asyncio.Event) -> None:

@@ -72,7 +72,6 @@ from connectors.woocommerce.client import WooCommerceClient
 from connectors.woocommerce.hook import WooCommerceHooks
 from connectors.woocommerce.reader import WooCommerceReader
 from connectors.woocommerce.sink import WooCommerceSink, refused
-from projections.console.decisions import Decisions
 from reconcile.files.dispute_hooks import HookReader
 from reconcile.files.disputes import load_dispute_profile
 from reconcile.files.received import Accounts
@@ -1042,8 +1041,8 @@ async def run_schedules(settings: Settings, stop: asyncio.Event) -> None:
 # -- projector -----------------------------------------------------------------------------------------------------
 
 
-def run_projector(settings: Settings, decisions: Decisions | None = None) -> None:
-    """Project every topic until SIGTERM or SIGINT; decisions is what takes those of the workbench's pages."""
+def run_projector(settings: Settings) -> None:
+    """Project every topic until SIGTERM or SIGINT."""
     from projections.projector.writer import run_projector as project
 
     settings = settings.as_role(PROJECTOR)
@@ -1051,5 +1050,4 @@ def run_projector(settings: Settings, decisions: Decisions | None = None) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     assert settings.bootstrap_servers, "raises by itself when there is no broker"
-    projection = settings.projection.model_copy(update={"decisions": decisions})
-    project(projection, stop, codec=codec(settings))
+    project(settings.projection, stop, codec=codec(settings))

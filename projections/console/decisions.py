@@ -5,7 +5,7 @@ The read side knows no operator command: the application gives it one (app/compo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,18 +13,31 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
 
+from projections.console.forms import Form
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A page beside the workbench: its title, its path from the root, its icon."""
+
+    title: str
+    path: str
+    icon: str
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who uses the workbench: the name that decisions bear, how that is known, in words, and whether it may decide.
 
-    log_out is the path where its session ends; empty where there is none.
+    log_out is the path where its session ends; empty where there is none. rooms are pages beside the workbench that
+    this person may open.
     """
 
     name: str
     about: str = ""
     may_decide: bool = True
     log_out: str = ""
+    rooms: tuple[Room, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,10 @@ class Decisions(Protocol):
 
     def person(self, request: Request) -> Person:
         """Return who sent it."""
+        ...
+
+    def forms(self) -> Sequence[Form]:
+        """Return the form of every command that may be given, in the order of the terminal."""
         ...
 
     def give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:

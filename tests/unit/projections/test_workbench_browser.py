@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from projections.serving.endpoint import endpoint_file, serve_endpoint
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Store
+from tests.support.browser import CHROMIUM, MISSING, running_chromium
 from tests.support.projecting import fill
-from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script
-from tests.unit.projections.test_endpoint import CaughtUp
+from tests.support.workbench import SUBJECTS, CaughtUp, day
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine; install it as the package `chromium` of the system"
-)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 # Each page once: axe takes a second for each.
-NARROW, WIDE = ("", "waiting", "payments/1"), ("deposits", "reports/waiting_money", "waiting/identification/3")
+NARROW = ("", "waiting", *SUBJECTS[:4])
+WIDE = ("deposits", "reports/waiting_money", "waiting/identification/3", *SUBJECTS[4:])
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
 @pytest.fixture(scope="module")
 def console(engine: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    script = Script()
-    script.open_item("1", 125_00)
-    script.captured("1", 125_00)
-    script.identified("1", 125_00)
-    script.requested("1", 125_00)
-    script.posted("1", 125_00)
-    script.captured("2", 30_00)
-    script.parked(IDENTIFICATION, [m for m in script.messages if m.topic == IDENTIFICATION_INBOX][-1])
-    for number, minor in (("3", 1_234_50), ("4", 10_00), ("5", 20_00)):
-        script.captured(number, minor)
-        script.awaits_reference(number, minor)
-    fill(engine, script.messages)
+    fill(engine, day())
     data_dir: Path = tmp_path_factory.mktemp("console")
     settings = ProjectionSettings(clickhouse_dsn="chdb:///unused", bootstrap_servers="", data_dir=data_dir)
     with serve_endpoint(settings, engine, CaughtUp()):
@@ -50,10 +36,8 @@ def console(engine: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 def opened(browser: Browser, console: str, **context: Any) -> tuple[Page, list[str]]:
@@ -63,14 +47,15 @@ def opened(browser: Browser, console: str, **context: Any) -> tuple[Page, list[s
     return page, complaints
 
 
-@pytest.mark.parametrize(("width", "scheme", "paths"), [(390, "dark", NARROW), (1280, "light", WIDE)])
+@pytest.mark.parametrize(
+    ("width", "scheme", "language", "paths"), [(390, "dark", "de-DE", NARROW), (1280, "light", "en-GB", WIDE)]
+)
 def test_pages_fit_and_read_for_everybody(
-    chromium: Browser, console: str, width: int, scheme: str, paths: tuple[str, ...]
+    chromium: Browser, console: str, width: int, scheme: str, language: str, paths: tuple[str, ...]
 ) -> None:
-    page, complaints = opened(
-        chromium, console, viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=console
-    )
-    faults = []
+    view = {"width": width, "height": 900}
+    page, complaints = opened(chromium, console, viewport=view, color_scheme=scheme, base_url=console, locale=language)
+    faults = [] if page.get_attribute("html", "lang") == language[:2] else ["another language"]
     for path in paths:
         page.goto(path or "./")
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -80,6 +80,7 @@ def test_every_command_of_the_lists_exists_with_the_fields_that_its_form_brings(
         ("decide/split", ("reference", "parts")), ("decide/assign-customer", ("payment", "customer")),
         ("decide/match-refund", ("refund", "payment")), ("decide/refund-on-account", ("refund",)),
         ("decide/hand-to-finance", ("reversal",)), ("decide/on-account", ("reference",)),
+        ("cases/assign", ("case", "assignee")), ("cases/comment", ("case",)),
         ("decide/unmatch", ("reference",)), ("decide/post-again", ("reference",)),
     ):  # fmt: skip
         assert {*fields, "why"} <= {field.name for field in commands.form(command).fields}
