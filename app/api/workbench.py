@@ -18,11 +18,12 @@ from starlette.routing import Mount, Route
 
 from app.access.actor import Actor, How, in_words
 from app.access.errors import AccessDenied, LoginNeeded
-from app.api.commands import Commands, ValuesInvalid
+from app.api.commands import Commands, Upload, ValuesInvalid
 from app.api.people import People
 from app.ingress.problems import Problem
 from projections.console.app import MOUNTED_AT, console_app
 from projections.console.decisions import Person, Result
+from projections.console.decisions import Upload as Sent
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Parameters, SqlReader
 from projections.store.spool import Spool
@@ -149,9 +150,17 @@ class WorkbenchDecisions:
     def give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         """Give a command and say what came of it; nothing that speaks against it is raised."""
         try:
-            outcome = self._commands.perform(command, values, self._actor_of(request))
+            outcome = self._commands.perform(command, _with_files(values), self._actor_of(request))
         except ValuesInvalid as error:
             return Result("refused", tuple(error.problems.values()))
         except (SaldoError, LookupError) as error:
             return Result("refused", (str(error),))
-        return Result(outcome.status.value, outcome.lines, outcome.proposal_id or "")
+        return Result(outcome.status.value, outcome.lines, outcome.proposal_id or "", outcome.sheets)
+
+
+def _with_files(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of a form as commands take them."""
+    return {
+        name: Upload(value.file_name, value.content) if isinstance(value, Sent) else value
+        for name, value in values.items()
+    }

@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 import jinja2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
@@ -30,9 +31,13 @@ from starlette.staticfiles import StaticFiles
 
 from projections.console import deposits, lists, payment, shell, today, waiting
 from projections.console.asking import Asking
-from projections.console.decisions import Decisions, Door, Person, Result
+from projections.console.bank import BankPages
+from projections.console.decisions import Decisions, Door, Person, Result, Upload
 from projections.console.grid import grid
+from projections.console.jobs import Jobs
+from projections.console.mapping import MappingPages
 from projections.console.shown import initials, money
+from projections.console.statement import HeldFiles, StatementPages
 from projections.console.story import person
 from projections.console.waiting import Case
 from projections.reports import for_people, questions
@@ -63,6 +68,8 @@ EXPORTS: Final = {
     "json": "application/json",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+# What a form may hold at most, with its file. Units: bytes.
+LARGEST_FORM: Final = 16 * 2**20
 # Outcomes that wait to be shown once, after the redirect that follows a decision.
 _MOST_OUTCOMES: Final = 500
 _AT_ONCE: Final = 4
@@ -71,7 +78,7 @@ _NOBODY: Final = Person("this machine", "reads only", may_decide=False)
 Page = Callable[[Request], Awaitable[Response]]
 
 
-class Workbench:
+class Workbench(BankPages, StatementPages, MappingPages):
     """Asks the reports that a page needs, lays them out, and hands decisions on."""
 
     def __init__(
@@ -90,6 +97,8 @@ class Workbench:
         self._decisions = decisions
         self.door = door
         self._outcomes: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
+        self._held = HeldFiles()
+        self._jobs = Jobs()
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(ROOT / "templates"),
             autoescape=True,
@@ -324,8 +333,7 @@ class Workbench:
         command, names = known
         values = {name: form.get(name, "") for name in names}
         result = self._give(request, command, {**values, "why": form.get("why", "").strip()})
-        said = self._keep({"result": result, "words": "", "undo": "", "amount": "", "currency": ""})
-        return RedirectResponse(f"{MOUNTED_AT}{here}?said={said}", 303)
+        return self._said(here, result)
 
     def _give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         if self._decisions is None:
@@ -333,6 +341,21 @@ class Workbench:
         result = self._decisions.give(request, command, values)
         self._asking.forget()
         return result
+
+    def _look(self, request: Request, command: str, values: Mapping[str, Any] | None = None) -> Result:
+        if self._decisions is None:
+            return Result("refused", ("Commands can't be given here; the terminal has them.",))
+        return self._decisions.give(request, command, values or {})
+
+    def _to(self, path: str) -> Response:
+        return RedirectResponse(f"{MOUNTED_AT}{path}", 303)
+
+    def _said(self, path: str, result: Result, words: str = "") -> Response:
+        said = self._keep({"result": result, "words": words, "undo": "", "amount": "", "currency": ""})
+        return RedirectResponse(f"{MOUNTED_AT}{path}{'&' if '?' in path else '?'}said={said}", 303)
+
+    def _person(self, request: Request) -> Person:
+        return self._decisions.person(request) if self._decisions else _NOBODY
 
     def _keep(self, outcome: Mapping[str, Any]) -> str:
         said = secrets.token_urlsafe(9)
@@ -405,7 +428,7 @@ class Workbench:
         return self._page(request, "message.html", here, title=title, message=message, status=status)
 
     def _page(self, request: Request, template: str, here: str, *, status: int = 200, **content: Any) -> Response:
-        person = self._decisions.person(request) if self._decisions else _NOBODY
+        person = self._person(request)
         page = self._templates.get_template(template).render(
             base=MOUNTED_AT,
             here=here,
@@ -461,6 +484,8 @@ def console_app(
         ("/payments", bench.payments),
         ("/payments/{payment_id:path}", bench.payment),
         ("/deposits", bench.deposits),
+        ("/deposits/line", bench.bank_line),
+        ("/deposits/statement", bench.statement),
         ("/deposits/{day}", bench.deposit_day),
         ("/disputes", bench.disputes),
         ("/approvals", bench.approvals),
@@ -469,11 +494,21 @@ def console_app(
         ("/reports", bench.reports),
         ("/reports/{name}", bench.report),
         ("/search", bench.search),
+        ("/mapping", bench.mapping),
+        ("/mapping/trial", bench.mapping_trial),
+        ("/mapping/draft", bench.mapping_draft),
+        ("/mapping/versions/{number}", bench.mapping_version),
+        ("/mapping/proposals/{proposal}", bench.mapping_proposal),
+        ("/mapping/jobs/{job}", bench.mapping_job),
     ]
     forms: list[tuple[str, Callable[[Request, Mapping[str, str]], Response]]] = [
         ("/waiting/equal", bench.decide_equal),
         ("/waiting/undo", bench.undo),
         ("/waiting/{place}/{reference:path}", bench.decide),
+        ("/deposits/line", bench.decide_bank_line),
+        ("/deposits/statement", bench.upload_statement),
+        ("/mapping/draft", bench.change_mapping),
+        ("/mapping/proposals/{proposal}", bench.decide_mapping),
         ("/{list:str}", bench.answer),
     ]
     return Starlette(
@@ -501,9 +536,10 @@ def _in_thread(bench: Workbench, page: Callable[[Request], Response]) -> Page:
 
 def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Response]) -> Page:
     async def answer(request: Request) -> Response:
-        form = await request.form()
-        # Several boxes of one name are one text of lines; forms bring no files here.
-        values = {name: "\n".join(str(value) for value in form.getlist(name)) for name in form}
+        try:
+            values = await _values_of(request)
+        except FormTooLarge:
+            return PlainTextResponse(f"A form has at most {LARGEST_FORM // 2**20} MiB. Nothing was sent.", 413)
         if not bench.door.proves(request, values.get("form_token", "")):
             return PlainTextResponse(
                 "This form is not of this browser or too old; open the page again. Nothing was sent.", 403
@@ -511,6 +547,28 @@ def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Respo
         return await run_in_threadpool(take, request, values)
 
     return answer
+
+
+class FormTooLarge(Exception):
+    """A form that is larger than this workbench reads, or does not say how large it is."""
+
+
+async def _values_of(request: Request) -> dict[str, Any]:
+    """Return what a form brought: several boxes of one name are one text of lines, a file is an Upload.
+
+    Raises: FormTooLarge before anything of it is read.
+    """
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers or not length.isdigit() or int(length) > LARGEST_FORM:
+        raise FormTooLarge
+    values: dict[str, Any] = {}
+    async with request.form(max_files=1, max_fields=10_000) as form:
+        for name in form:
+            texts = [value for value in form.getlist(name) if isinstance(value, str)]
+            values[name] = "\n".join(texts)
+            for file in (value for value in form.getlist(name) if isinstance(value, UploadFile)):
+                values[name] = Upload((file.filename or "file")[:200], await file.read())
+    return values
 
 
 def _exported(report: questions.Report, answer: questions.Answer, wanted: str, locale: str) -> Response:

@@ -28,12 +28,35 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a form brought. Units: content in bytes, as they came."""
+
+    file_name: str
+    content: bytes
+
+
+class Sheet(Protocol):
+    """Rows that a command found. Shapes: columns (c,), rows (n, c) of texts."""
+
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a command: done, proposed (waits for another person), refused, or unanswered; and in words."""
+    """What became of a command: done, proposed (waits for another person), refused, or unanswered; and in words.
+
+    sheets  what it found, in rows
+    """
 
     status: str
     lines: tuple[str, ...]
     proposal_id: str = ""
+    sheets: tuple[Sheet, ...] = ()
 
     @property
     def is_taken(self) -> bool:

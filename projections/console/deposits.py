@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from projections.console.asking import Asking
 from projections.console.charts import Step, waterfall
@@ -17,6 +17,11 @@ from projections.reports.words import in_words
 from schemas.values.counting import counted
 
 _WORKING_DAYS: Final = 5
+
+
+def path_of(account: str, line_id: str) -> str:
+    """Return the address of a bank line."""
+    return f"/deposits/line?{urlencode({'account': account, 'line': line_id})}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ _STEPS: Final = (
     ("deposited", "Paid out"),
     ("dismissed", "Dismissed"),
 )
-_LINES: Final = {
+LINES: Final = {
     "matched": ("ok", "Explained"),
     "suggested": ("wait", "One suggestion"),
     "dismissed": ("ok", "Not PayTrace money"),
@@ -212,13 +217,13 @@ def _is_open(row: Mapping[str, Any], account: str) -> bool:
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
-    state, words = _LINES.get(str(row["status"]), ("dot", in_words(str(row["status"]))))
+    state, words = LINES.get(str(row["status"]), ("dot", in_words(str(row["status"]))))
     how = row["detail"]
     if row["status"] == "matched":
         by = "by rule" if row["decided_by"] in ("rule", "") else "by a person"
         how = f"Matched {by}, {counted(int(row['line_count']), 'line')}"
     return {
-        "id": row["bank_line_id"],
+        "path": path_of(row["settlement_account"], row["bank_line_id"]),
         "amount": amount_of(row, "deposit"),
         "currency": row["currency"],
         "text": row["text"],

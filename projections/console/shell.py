@@ -66,5 +66,11 @@ def _menu(counts: Mapping[str, int]) -> tuple[Group, ...]:
             ),
         ),
         Group("Look up", (Entry("Payments", "/payments", "card"), Entry("Reports", "/reports", "chart"))),
-        Group("Set up", (Entry("Parked records", "/parked", "hold", counts["/parked"]),)),
+        Group(
+            "Set up",
+            (
+                Entry("Mapping", "/mapping", "map"),
+                Entry("Parked records", "/parked", "hold", counts["/parked"]),
+            ),
+        ),
     )

@@ -39,6 +39,7 @@ VALUES = {
     "shop_order": "main/1203",
     "ids": "1",
     "minors": "12500",
+    "settlement_account": "main/USD",
 }
 
 NOTHING_OF_IT_THAT_DAY = {
