@@ -21,9 +21,10 @@ from app.access.errors import AccessDenied, LoginNeeded
 from app.api.commands import Commands, Upload, ValuesInvalid
 from app.api.people import People
 from app.ingress.problems import Problem
-from projections.console.app import MOUNTED_AT, console_app
+from projections.console.app import console_app
 from projections.console.decisions import Person, Result
 from projections.console.decisions import Upload as Sent
+from projections.console.parts import MOUNTED_AT
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Parameters, SqlReader
 from projections.store.spool import Spool

@@ -83,7 +83,7 @@ def fields(
     kind: Annotated[str, typer.Argument(help="Kind of document, as in schemas/documents.")],
     company: Company = None,
 ) -> None:
-    """Show which field of abas each value of a kind of document goes into.
+    """Show which fields of abas a kind of document goes into.
 
     By the mapping profile, with the type that abas says of each.
     """

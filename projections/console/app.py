@@ -13,10 +13,10 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import jinja2
 from starlette.applications import Starlette
@@ -36,19 +36,18 @@ from projections.console.decisions import Decisions, Door, Person, Result, Uploa
 from projections.console.grid import grid
 from projections.console.jobs import Jobs
 from projections.console.mapping import MappingPages
+from projections.console.parts import MOUNTED_AT
+from projections.console.report_pages import ReportPages
 from projections.console.shown import initials, money
 from projections.console.statement import HeldFiles, StatementPages
 from projections.console.story import person
 from projections.console.waiting import Case
-from projections.reports import for_people, questions
 from projections.reports.words import in_words
 from projections.store.client import SqlReader
-from projections.store.errors import QueryRefused
 from schemas.checks.attribution import reason_problem
 from schemas.failures import Transient
 
 ROOT = Path(__file__).parent
-MOUNTED_AT = "/console"
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -63,11 +62,6 @@ SEARCHED: Final = (
     "abas customer, open item or document, a reference such as order:SO-4711, a bank line, deposit line, batch or "
     "batch number, a dispute, the place of a record (topic/partition/offset)."
 )
-EXPORTS: Final = {
-    "csv": "text/csv; charset=utf-8",
-    "json": "application/json",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 # What a form may hold at most, with its file. Units: bytes.
 LARGEST_FORM: Final = 16 * 2**20
 # Outcomes that wait to be shown once, after the redirect that follows a decision.
@@ -78,7 +72,7 @@ _NOBODY: Final = Person("this machine", "reads only", may_decide=False)
 Page = Callable[[Request], Awaitable[Response]]
 
 
-class Workbench(BankPages, StatementPages, MappingPages):
+class Workbench(BankPages, StatementPages, MappingPages, ReportPages):
     """Asks the reports that a page needs, lays them out, and hands decisions on."""
 
     def __init__(
@@ -92,7 +86,6 @@ class Workbench(BankPages, StatementPages, MappingPages):
         door: Door,
     ) -> None:
         self._asking = Asking(reader, day_zone=day_zone, own_reports=own_reports)
-        self._own_reports = own_reports
         self._access_notice = access_notice
         self._decisions = decisions
         self.door = door
@@ -199,50 +192,6 @@ class Workbench(BankPages, StatementPages, MappingPages):
         status = 200 if found["found"] or not wanted else 404
         return self._page(
             request, "search.html", "", title="Search", status=status, why=why, can_find=SEARCHED, **found
-        )
-
-    def reports(self, request: Request) -> Response:
-        """Return every report there is, the user's own among them, with what it needs."""
-        listed = [self._listed(name) for name in questions.report_names(self._own_reports)]
-        listed += [
-            {"name": place, "question": "", "needed": (), "problem": why}
-            for place, why in questions.not_asked(self._own_reports).items()
-        ]
-        return self._page(request, "reports.html", "/reports", title="Reports", listed=listed)
-
-    def report(self, request: Request) -> Response:
-        """Return one report as a table, or as a file; its parameters stand in the address."""
-        name = str(request.path_params["name"])
-        given = {key: value for key, value in request.query_params.items() if key not in ("as", "locale")}
-        try:
-            report = questions.load(name, self._own_reports)
-            missing = [one.name for one in report.parameters if one.default is None and not given.get(one.name)]
-            answer = None if missing else self._asking.answer(name, given)
-            if answer is not None and (wanted := request.query_params.get("as")):
-                return _exported(report, answer, wanted, request.query_params.get("locale", ""))
-        except LookupError as error:
-            return self._message(request, "/reports", "No such report", str(error), 404)
-        except QueryRefused as error:
-            return self._message(request, "/reports", "It can't be answered", str(error), 400)
-        fields = [
-            {"name": one.name, "label": one.name.replace("_", " "), "meaning": one.meaning,
-             "value": given.get(one.name, ""), "is_needed": one.default is None,
-             "is_day": one.type == "Date"}
-            for one in report.parameters if one.default != "day_zone"
-        ]  # fmt: skip
-        query = urlencode(given)
-        return self._page(
-            request,
-            "report.html",
-            "/reports",
-            title=report.question,
-            note=report.description,
-            name=name,
-            fields=fields,
-            exports=[{"name": kind.upper(), "query": f"?{query}{'&' if query else ''}as={kind}"} for kind in EXPORTS],
-            status=400 if answer is None else 200,
-            answer=None if answer is None else grid(answer, base=MOUNTED_AT),
-            count="" if answer is None else f"{len(answer.rows):,}",
         )
 
     # -- decisions -----------------------------------------------------------------------------------------------------
@@ -415,15 +364,6 @@ class Workbench(BankPages, StatementPages, MappingPages):
             text = f"{person(last['decided_by'])} decided it: “{last['reason']}” Your choice was not sent."
         return self._message(request, "/waiting", title, text.strip(), 409)
 
-    def _listed(self, name: str) -> dict[str, Any]:
-        """Return a report for the list: its question and needed parameters, or what is wrong with its file."""
-        try:
-            report = questions.load(name, self._own_reports)
-        except QueryRefused as error:
-            return {"name": name, "question": "", "needed": (), "problem": str(error)}
-        needed = tuple(parameter for parameter in report.parameters if parameter.default is None)
-        return {"name": name, "question": report.question, "needed": needed, "problem": ""}
-
     def _message(self, request: Request, here: str, title: str, message: str, status: int) -> Response:
         return self._page(request, "message.html", here, title=title, message=message, status=status)
 
@@ -569,23 +509,6 @@ async def _values_of(request: Request) -> dict[str, Any]:
             for file in (value for value in form.getlist(name) if isinstance(value, UploadFile)):
                 values[name] = Upload((file.filename or "file")[:200], await file.read())
     return values
-
-
-def _exported(report: questions.Report, answer: questions.Answer, wanted: str, locale: str) -> Response:
-    """Return a report as a file. Raises: QueryRefused for a form or locale that nobody knows."""
-    if wanted not in EXPORTS:
-        raise QueryRefused(f"{wanted[:20]!r} is no form of a file; there are {', '.join(EXPORTS)}", code="FORMAT")
-    match wanted:
-        case "xlsx":
-            content = for_people.as_workbook(answer, title=report.name, about={"question": report.question})
-        case "json":
-            content = questions.as_json(answer).encode()
-        case _:
-            content = for_people.as_local_csv(answer, locale) if locale else questions.as_csv(answer).encode()
-    name = f"{report.name}-{datetime.now(UTC):%Y-%m-%d}.{wanted}"
-    return Response(
-        content, media_type=EXPORTS[wanted], headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
 
 
 class TokenDoor:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar, cast
 
 from projections.console.shown import local
 from projections.reports import questions
+from projections.reports.days import Days
 from projections.store.client import SqlReader
 
 Rows = tuple[dict[str, Any], ...]
@@ -37,14 +38,33 @@ class Asking:
         """Return the day that it is at the merchant's."""
         return local(self.now(), self.day_zone).date()
 
-    def answer(self, name: str, given: Mapping[str, str] | None = None) -> questions.Answer:
-        """Return the answer of a report.
+    def answer(
+        self,
+        name: str,
+        given: Mapping[str, str] | None = None,
+        *,
+        as_of: datetime | None = None,
+        days: Days | None = None,
+    ) -> questions.Answer:
+        """Return the answer of a report, as of an instant and for the rows of some days, when given.
 
         Raises: LookupError when there is none of that name; QueryRefused.
         """
+        report, values = self._asked(name, given, as_of)
+        return questions.ask(self._reader, report, values, as_of=as_of, days=days)
+
+    def parquet(
+        self, name: str, given: Mapping[str, str], *, as_of: datetime | None = None, days: Days | None = None
+    ) -> bytes:
+        """Return the answer of a report as Parquet; raises as answer."""
+        report, values = self._asked(name, given, as_of)
+        return questions.as_parquet(self._reader, report, values, as_of=as_of, days=days)
+
+    def _asked(
+        self, name: str, given: Mapping[str, str] | None, as_of: datetime | None
+    ) -> tuple[questions.Report, dict[str, str]]:
         report = questions.load(name, self.own_reports)
-        values = questions.values_for(report, given or {}, day_zone=self.day_zone, now=self.now())
-        return questions.ask(self._reader, report, values)
+        return report, questions.values_for(report, given or {}, day_zone=self.day_zone, now=as_of or self.now())
 
     def rows(self, name: str, **given: str) -> Rows:
         """Return the rows of a report."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ class Piece:
     amount: str
     payment: str
     is_chosen: bool
+    is_suggested: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class Group:
         """Whether all of it is chosen."""
         return all(piece.is_chosen for piece in self.pieces)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its lines are shown at once."""
+        return any(piece.is_chosen or piece.is_suggested for piece in self.pieces)
+
 
 def find(asking: Asking, account: str, line_id: str) -> Mapping[str, Any] | None:
     """Return a bank line as it is now; None when there is none."""
@@ -83,8 +89,8 @@ def line_page(asking: Asking, row: Mapping[str, Any], draft: Mapping[str, str]) 
     code = suggestion["suggestion_code"] if suggestion else ""
     ways = _WAYS.get(str(row["status"]), ())
     chosen = frozenset(filter(None, draft.get("lines", "").split("\n")))
-    groups = _groups(asking, account, currency, row["booked_on"], chosen) if "by-hand" in ways else ()
     suggested = frozenset(suggestion["suggested_ids"]) if suggestion else frozenset()
+    groups = _groups(asking, account, currency, row["booked_on"], chosen, suggested) if "by-hand" in ways else ()
     pieces = [piece for group in groups for piece in group.pieces]
     given = sum(piece.minor for piece in pieces if piece.line_id in chosen)
     difference = int(row["deposit_minor"]) - given
@@ -108,7 +114,6 @@ def line_page(asking: Asking, row: Mapping[str, Any], draft: Mapping[str, str]) 
         "seen": seen_of(row, code),
         "ways": ways,
         "code": code,
-        "suggested": [replace(piece, is_chosen=True) for piece in pieces if piece.line_id in suggested],
         "suggested_count": counted(len(suggested), "line"),
         "groups": groups[:_MOST_GROUPS],
         "left_out": max(0, len(groups) - _MOST_GROUPS),
@@ -129,7 +134,9 @@ def _suggestion(asking: Asking, row: Mapping[str, Any]) -> Mapping[str, Any] | N
     return next((one for one in found if one["settlement_account"] == row["settlement_account"]), None)
 
 
-def _groups(asking: Asking, account: str, currency: str, until: str, chosen: frozenset[str]) -> tuple[Group, ...]:
+def _groups(
+    asking: Asking, account: str, currency: str, until: str, chosen: frozenset[str], suggested: frozenset[str]
+) -> tuple[Group, ...]:
     """Return the lines that may be paid out, by batch or day, the newest first."""
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in asking.rows("lines_in_transit", settlement_account=account, until=until):
@@ -148,6 +155,7 @@ def _groups(asking: Asking, account: str, currency: str, until: str, chosen: fro
                     amount_of(row, "amount"),
                     row["paytrace_transaction_id"],
                     row["line_id"] in chosen,
+                    row["line_id"] in suggested,
                 )
                 for row in rows
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from projections.console.shown import UNITS, money
 from projections.reports.questions import COORDINATES, MINOR, Answer
@@ -83,8 +83,24 @@ def _cell(record: dict[str, Any], column: str, is_number: bool, base: str) -> Ce
         text = in_words(text)
     if _INSTANT.match(text):
         text = text[:19].replace("T", " ")
-    href = f"{base}/payments/{quote(text, safe='')}" if column == PAYMENT and text else None
-    return Cell(text, is_number, href=href)
+    return Cell(text, is_number, href=_leads_to(record, column, text, base))
+
+
+def _leads_to(record: dict[str, Any], column: str, text: str, base: str) -> str | None:
+    """Return the page of what a value names; None where there is none."""
+    if not text:
+        return None
+    match column:
+        case "paytrace_transaction_id":
+            return f"{base}/payments/{quote(text, safe='')}"
+        case "bank_line_id" if record.get("settlement_account"):
+            return f"{base}/deposits/line?{urlencode({'account': record['settlement_account'], 'line': text})}"
+        case "abas_customer_id":
+            return f"{base}/reports/open_items_of_a_customer?{urlencode({'abas_customer_id': text})}"
+        case "posting_reference" | "reverses_reference" | "line_id" | "dispute_id" | "invoice_number":
+            return f"{base}/search?{urlencode({'q': text})}"
+        case _:
+            return None
 
 
 def _is_number(column: str, kind: str) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.console.asking import Asking
 from projections.console.decisions import Person, Result
+
+MOUNTED_AT: Final = "/console"
 
 
 class Parts(ABC):

@@ -12,9 +12,10 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.output.terminal import Sheet
-from projections.console.app import LARGEST_FORM, MOUNTED_AT, TokenDoor, console_app
+from projections.console.app import LARGEST_FORM, TokenDoor, console_app
 from projections.console.asking import Asking
 from projections.console.decisions import Result, Upload
+from projections.console.parts import MOUNTED_AT
 from projections.console.shown import MINUS
 from tests.unit.projections.test_waiting_pages import Given, form_of
 

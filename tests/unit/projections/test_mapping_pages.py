@@ -20,12 +20,13 @@ from starlette.testclient import TestClient
 from app.cli.mapping_rows import TRIED
 from app.output.terminal import Sheet
 from projections.console import mapping_text
-from projections.console.app import MOUNTED_AT, TokenDoor, console_app
+from projections.console.app import TokenDoor, console_app
 from projections.console.asking import Asking
 from projections.console.decisions import Person, Result
 from projections.console.mapping import drafted
 from projections.console.mapping_text import Line, TextInvalid
 from projections.console.mapping_view import changes_in_words
+from projections.console.parts import MOUNTED_AT
 from projections.console.shown import MINUS
 from streams.rules.catalogue import ACCOUNT_MAPPING
 from streams.rules.mapping import account_mapping, lines_by_role

@@ -13,9 +13,10 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from projections.console import waiting
-from projections.console.app import MOUNTED_AT, TokenDoor, console_app
+from projections.console.app import TokenDoor, console_app
 from projections.console.asking import Asking
 from projections.console.decisions import Person, Result
+from projections.console.parts import MOUNTED_AT
 from projections.console.shown import MINUS, initials, money
 
 SINCE = "2026-11-24T09:00:00.000000Z"

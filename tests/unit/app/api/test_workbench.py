@@ -20,6 +20,7 @@ from app.api.workbench import PeopleDoor, WorkbenchDecisions, _actor_of
 from app.cli.forms import CliCommands
 from projections.console import app as console
 from projections.console.asking import Asking
+from projections.console.parts import MOUNTED_AT
 from tests.support.api import Browser, Installation, installation
 from tests.support.passwords import quick_passwords
 
@@ -99,7 +100,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
         day_zone="UTC",
         decisions=WorkbenchDecisions(lambda: found.commands, _actor_of),
     )
-    found.api._pages = Starlette(routes=[Mount(console.MOUNTED_AT, bench)])
+    found.api._pages = Starlette(routes=[Mount(MOUNTED_AT, bench)])
     return found
 
 
