@@ -41,7 +41,9 @@ _OF_THE_TERMINAL: Final = frozenset({"wait_s", "bootstrap_servers", "schema_regi
 _AT_THE_TERMINAL: Final = frozenset({"mapping/export"})
 _ACTIONS: Final = frozenset({"import-bank", "import-disputes"})
 # Only look, and are offered besides: what a person needs to see before a mapping is changed.
-_LOOKS: Final = frozenset({"mapping/check", "mapping/try", "mapping/preview", "mapping/history", "abas/fields"})
+_LOOKS: Final = frozenset(
+    {"mapping/check", "mapping/try", "mapping/preview", "mapping/history", "abas/fields", "dlq/show"}
+)
 _LONGEST_TEXT: Final = 4_000
 _MOST_VALUES: Final = 1_000
 _FILE_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")

@@ -35,7 +35,9 @@ from projections.console.bank import BankPages
 from projections.console.decisions import Decisions, Door, Person, Result, Upload
 from projections.console.grid import grid
 from projections.console.jobs import Jobs
+from projections.console.live import Live
 from projections.console.mapping import MappingPages
+from projections.console.parked import ParkedPages
 from projections.console.parts import MOUNTED_AT
 from projections.console.report_pages import ReportPages
 from projections.console.shown import initials, money
@@ -72,7 +74,7 @@ _NOBODY: Final = Person("this machine", "reads only", may_decide=False)
 Page = Callable[[Request], Awaitable[Response]]
 
 
-class Workbench(BankPages, StatementPages, MappingPages, ReportPages):
+class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPages):
     """Asks the reports that a page needs, lays them out, and hands decisions on."""
 
     def __init__(
@@ -92,6 +94,7 @@ class Workbench(BankPages, StatementPages, MappingPages, ReportPages):
         self._outcomes: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._held = HeldFiles()
         self._jobs = Jobs()
+        self.live = Live(self._asking.position)
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(ROOT / "templates"),
             autoescape=True,
@@ -431,6 +434,7 @@ def console_app(
         ("/approvals", bench.approvals),
         ("/alerts", bench.alerts),
         ("/parked", bench.parked),
+        ("/parked/record", bench.parked_record),
         ("/reports", bench.reports),
         ("/reports/{name}", bench.report),
         ("/search", bench.search),
@@ -447,6 +451,8 @@ def console_app(
         ("/waiting/{place}/{reference:path}", bench.decide),
         ("/deposits/line", bench.decide_bank_line),
         ("/deposits/statement", bench.upload_statement),
+        ("/parked/chosen", bench.decide_parked),
+        ("/parked/resume", bench.resume_partition),
         ("/mapping/draft", bench.change_mapping),
         ("/mapping/proposals/{proposal}", bench.decide_mapping),
         ("/{list:str}", bench.answer),
@@ -455,6 +461,7 @@ def console_app(
         routes=[
             *(Route(path, _in_thread(bench, page)) for path, page in pages),
             *(Route(path, _posted(bench, take), methods=["POST"]) for path, take in forms),
+            Route("/live", bench.live.answer),
             Mount("/static", StaticFiles(directory=ROOT / "static")),
         ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_with_headers(door))],

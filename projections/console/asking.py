@@ -18,6 +18,7 @@ Rows = tuple[dict[str, Any], ...]
 T = TypeVar("T")
 # So long an answer serves again where it need not be of this very second: the counts beside the menu.
 KEPT_S: Final = 5.0
+_POSITION: Final = "SELECT sum(next_offset) AS position FROM saldo_positions FINAL"
 
 
 class Asking:
@@ -83,6 +84,10 @@ class Asking:
         with self._lock:
             self._kept[name] = time.monotonic(), made
         return made
+
+    def position(self) -> str:
+        """Return how far the read side has come: another text once it has moved."""
+        return self._reader.query(_POSITION, output_format="TSV").decode()
 
     def forget(self) -> None:
         """Ask anew: a decision has just changed what the counts say."""

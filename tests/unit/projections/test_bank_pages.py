@@ -141,3 +141,25 @@ def test_what_is_no_file_or_too_large_is_not_read(browser: TestClient, given: Gi
     assert "can&#39;t be read" in browser.post(UPLOAD, data=form, files={"file": ("a.csv", b"x")}).text
     too_large = browser.post(UPLOAD, content=b"x", headers={"content-length": str(LARGEST_FORM + 1)})
     assert too_large.status_code == 413
+
+
+def test_several_parked_records_are_decided_with_one_reason(browser: TestClient, given: Given) -> None:
+    at = f"{MOUNTED_AT}/parked"
+    form = form_of(browser.get(at).text) | {"do": "replay", "why": "mended the mapping"}
+    assert "Choose at least one" in browser.post(f"{at}/chosen", data=form | {"places": "x 1"}).text
+    places = ["identification.inbox.v1 0 7", "settlement.inbox.v1 1 9"]
+    assert "An auditor" in browser.post(f"{at}/chosen", data=form | {"places": places, "why": ""}).text
+    assert given.taken == []
+    assert "2 records of 2 decided again" in browser.post(f"{at}/chosen", data=form | {"places": places}).text
+    values = {"inbox": "settlement.inbox.v1", "partition": 1, "offset": 9, "why": "mended the mapping"}
+    assert given.taken[1] == ("dlq/replay", values)
+    given.answer = Result("refused", (f"is not parked {XSS}",))
+    refused = browser.post(f"{at}/chosen", data=form | {"places": places, "do": "discard"}).text
+    assert "0 records of 2 given up" in refused
+    assert XSS not in refused
+    browser.post(f"{at}/resume", data=form | {"inbox": "settlement.inbox.v1", "partition": "1"})
+    assert given.taken[-1][0] == "dlq/resume"
+    given.answer = Result("done", ("{", f'"content": "{XSS}"'))
+    shown = browser.get(f"{at}/record", params={"place": places[0]})
+    assert (shown.status_code, XSS in shown.text) == (200, False)
+    assert browser.get(f"{at}/record", params={"place": "x"}).status_code == 404

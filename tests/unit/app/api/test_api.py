@@ -73,7 +73,7 @@ def test_a_key_with_scopes_does_nothing_else(house: Installation) -> None:
     refused = browser.ask("POST", "/v1/commands/decide/reject", {"reference": "PT77", "why": WHY}, key=key)
     assert (refused.status, refused.json["code"]) == (403, "not-allowed")
     assert "its scopes are ConfirmMatch, read" in refused.json["remedy"]
-    looks = {"mapping/check", "mapping/try", "mapping/preview", "mapping/history", "abas/fields"}
+    looks = {"mapping/check", "mapping/try", "mapping/preview", "mapping/history", "abas/fields", "dlq/show"}
     assert set(browser.ask("GET", "/v1/me", key=key).json["commands"]) - looks == {"decide/confirm"}
 
 

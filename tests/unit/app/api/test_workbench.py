@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from app.access.actor import Actor, How
 from app.access.errors import AccessDenied, LoginNeeded
 from app.access.roles import Role
 from app.api.commands import Outcome, Status, ValuesInvalid
 from app.api.workbench import PeopleDoor, WorkbenchDecisions, _actor_of
-from app.cli.forms import CliCommands
+from app.cli.forms import _LOOKS, CliCommands
 from projections.console import app as console
 from projections.console.asking import Asking
 from projections.console.parts import MOUNTED_AT
@@ -130,3 +130,41 @@ def test_a_page_opens_after_log_in_and_its_form_is_given_in_that_person_s_name(h
     token = alert_form(browser)
     browser.form("/logout", csrf_token=token["form_token"])
     assert stranger.ask("GET", "/console/alerts").status == 303, "a session that ended opens nothing"
+
+
+def test_every_page_and_form_for_every_role(house: Installation) -> None:
+    """Nobody sees a page or sends a form before log-in; whoever may read sees all, and forms need the page's token.
+
+    What a form's command may do is the command's own question, the same as at the terminal (test_forms.py).
+    """
+    house.user("ada", Role.ADMIN)
+    for role in Role:
+        house.user(f"{role}-one", role)
+    browsers = {}
+    for role in Role:
+        browsers[role] = house.browser()
+        browsers[role].log_in(f"{role}-one")
+    pages = house.api._pages
+    assert isinstance(pages, Starlette)
+    (mount,) = pages.routes
+    assert isinstance(mount, Mount)
+    routes = [route for route in mount.routes if isinstance(route, Route)]
+    assert {"/mapping/draft", "/deposits/statement", "/deposits/line", "/parked/chosen", "/live"} <= {
+        route.path for route in routes
+    }
+    for route in routes:
+        path = console_path(route.path)
+        for method in (route.methods or set()) - {"HEAD"}:
+            nobody = house.browser().ask(method, path)
+            assert nobody.status == (303 if method == "GET" else 401), path
+            for role, browser in browsers.items():
+                may = role in house.access.policy.rule("read").roles
+                if method == "POST":
+                    assert browser.form(path, do="confirm", why="as agreed").status == 403, (path, role)
+                elif route.path != "/live":
+                    assert (browser.ask("GET", path).status == 403) == (not may), (path, role)
+    assert house.commands.given == [] or {name for name, _, _ in house.commands.given} <= _LOOKS
+
+
+def console_path(path: str) -> str:
+    return MOUNTED_AT + re.sub(r"\{\w+(:\w+)?\}", "1", path)
