@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import cached_property
@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 
 from app.access.actor import Actor, How, in_words
 from app.access.errors import AccessDenied, LoginNeeded
-from app.api.commands import Commands, Upload, ValuesInvalid
+from app.api.commands import CommandForm, Commands, Upload, ValuesInvalid
 from app.api.people import People
 from app.ingress.problems import Problem
 from projections.console.app import console_app
@@ -139,6 +139,14 @@ class WorkbenchDecisions:
     def _commands(self) -> Commands:
         return self._load()
 
+    def forms(self) -> Sequence[CommandForm]:
+        """Return every command, in the order in which the terminal shows them."""
+        return self._commands.forms()
+
+    def form(self, name: str) -> CommandForm:
+        """Return one command; LookupError when there is none of this name."""
+        return self._commands.form(name)
+
     def person(self, request: Request) -> Person:
         """Return who sent it; somebody who has not logged in may look and not decide."""
         try:
@@ -153,7 +161,7 @@ class WorkbenchDecisions:
         try:
             outcome = self._commands.perform(command, _with_files(values), self._actor_of(request))
         except ValuesInvalid as error:
-            return Result("refused", tuple(error.problems.values()))
+            return Result("refused", tuple(error.problems.values()), problems=error.problems)
         except (SaldoError, LookupError) as error:
             return Result("refused", (str(error),))
         return Result(outcome.status.value, outcome.lines, outcome.proposal_id or "", outcome.sheets)

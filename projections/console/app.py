@@ -32,6 +32,7 @@ from starlette.staticfiles import StaticFiles
 from projections.console import deposits, lists, payment, shell, today, waiting
 from projections.console.asking import Asking
 from projections.console.bank import BankPages
+from projections.console.command_pages import CommandPages
 from projections.console.decisions import Decisions, Door, Person, Result, Upload
 from projections.console.grid import grid
 from projections.console.jobs import Jobs
@@ -74,7 +75,7 @@ _NOBODY: Final = Person("this machine", "reads only", may_decide=False)
 Page = Callable[[Request], Awaitable[Response]]
 
 
-class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPages):
+class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPages, CommandPages):
     """Asks the reports that a page needs, lays them out, and hands decisions on."""
 
     def __init__(
@@ -94,6 +95,7 @@ class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPage
         self._outcomes: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._held = HeldFiles()
         self._jobs = Jobs()
+        self._fields = {}
         self.live = Live(self._asking.position)
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(ROOT / "templates"),
@@ -438,6 +440,8 @@ def console_app(
         ("/reports", bench.reports),
         ("/reports/{name}", bench.report),
         ("/search", bench.search),
+        ("/commands", bench.commands),
+        ("/commands/{group}/{name}", bench.command),
         ("/mapping", bench.mapping),
         ("/mapping/trial", bench.mapping_trial),
         ("/mapping/draft", bench.mapping_draft),
@@ -451,6 +455,7 @@ def console_app(
         ("/waiting/{place}/{reference:path}", bench.decide),
         ("/deposits/line", bench.decide_bank_line),
         ("/deposits/statement", bench.upload_statement),
+        ("/commands/{group}/{name}", bench.give_command),
         ("/parked/chosen", bench.decide_parked),
         ("/parked/resume", bench.resume_partition),
         ("/mapping/draft", bench.change_mapping),

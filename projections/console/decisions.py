@@ -5,8 +5,8 @@ The read side knows no operator command: the application gives it one (app/compo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from starlette.middleware.base import RequestResponseEndpoint
@@ -50,13 +50,15 @@ class Sheet(Protocol):
 class Result:
     """What became of a command: done, proposed (waits for another person), refused, or unanswered; and in words.
 
-    sheets  what it found, in rows
+    sheets    what it found, in rows
+    problems  what does not fit, by the name of its field; the empty name is the command as a whole
     """
 
     status: str
     lines: tuple[str, ...]
     proposal_id: str = ""
     sheets: tuple[Sheet, ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_taken(self) -> bool:
@@ -80,8 +82,54 @@ class Door(Protocol):
         ...
 
 
+class FormField(Protocol):
+    """One thing that a command asks for; kind says how: text, integer, number, boolean, day, choice or file."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def help(self) -> str: ...  # noqa: D102
+    @property
+    def is_required(self) -> bool: ...  # noqa: D102
+    @property
+    def is_many(self) -> bool: ...  # noqa: D102
+    @property
+    def default(self) -> Any: ...  # noqa: D102
+    @property
+    def choices(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def minimum(self) -> float | None: ...  # noqa: D102
+    @property
+    def maximum(self) -> float | None: ...  # noqa: D102
+
+
+class CommandForm(Protocol):
+    """A command as a form: `decide/confirm` in an address, `saldo decide confirm` at a terminal."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def help(self) -> str: ...  # noqa: D102
+    @property
+    def fields(self) -> Sequence[FormField]: ...  # noqa: D102
+
+
 class Decisions(Protocol):
     """Gives commands in the name of the person who sent a request."""
+
+    def forms(self) -> Sequence[CommandForm]:
+        """Return every command, in the order in which the terminal shows them."""
+        ...
+
+    def form(self, name: str) -> CommandForm:
+        """Return one command; LookupError when there is none of this name."""
+        ...
 
     def person(self, request: Request) -> Person:
         """Return who sent it."""

@@ -5,6 +5,7 @@ Each step is the command of `saldo mapping` of the same name, so page, terminal 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -27,6 +28,7 @@ _FILE: Final = "mapping.yaml"
 _MEMBERS: Final = tuple(one.name for one in fields(Line))
 _MOST_LINES: Final = 200
 _PREVIEW_DAYS: Final = 30
+_FIELDS_KEPT_S, _AWAY_KEPT_S = 600.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class MappingPages(Parts):
     """The pages of the mapping."""
 
     _jobs: Jobs
+    _fields: dict[str, tuple[float, Result]]
 
     def mapping(self, request: Request) -> Response:
         """Return the mapping in force: its accounts, its versions, and what waits for approval."""
@@ -257,7 +260,7 @@ class MappingPages(Parts):
         kinds = sorted({row["kind"] for row in tried})
         kind = query.get("kind", "")
         kind = kind if kind in kinds else next((one for one in ("cash_receipt", *kinds) if one in kinds), "")
-        fields = self._look(request, "abas/fields", {"kind": kind}) if kind else Result("refused", ())
+        fields = self._fields_of(request, kind) if kind else Result("refused", ())
         read = mapping_text.read(text)
         known = rows_of(self._look(request, "mapping/check", {"file": file}), "roles")
         return {
@@ -269,6 +272,14 @@ class MappingPages(Parts):
             ),
             "accounts": mapping_view.roles_of(read, known, tried),
         }
+
+    def _fields_of(self, request: Request, kind: str) -> Result:
+        """Return the fields of abas for a kind of document; its answer is kept a while, also that it is away."""
+        at, kept = self._fields.get(kind, (0.0, None))
+        if kept is None or time.monotonic() - at > (_FIELDS_KEPT_S if kept.status == "done" else _AWAY_KEPT_S):
+            kept = self._look(request, "abas/fields", {"kind": kind})
+            self._fields[kind] = time.monotonic(), kept
+        return kept
 
     def _compared(self, request: Request, one: Version, before: Version | None, *, is_in_force: bool) -> Response:
         old = before.text if before else ""

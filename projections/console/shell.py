@@ -70,6 +70,7 @@ def _menu(counts: Mapping[str, int]) -> tuple[Group, ...]:
             "Set up",
             (
                 Entry("Mapping", "/mapping", "map"),
+                Entry("Commands", "/commands", "right"),
                 Entry("Parked records", "/parked", "hold", counts["/parked"]),
             ),
         ),

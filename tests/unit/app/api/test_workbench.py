@@ -166,5 +166,28 @@ def test_every_page_and_form_for_every_role(house: Installation) -> None:
     assert house.commands.given == [] or {name for name, _, _ in house.commands.given} <= _LOOKS
 
 
+def test_every_command_is_a_form_that_says_beside_each_field_what_does_not_fit(house: Installation) -> None:
+    house.user("ada", Role.ADMIN, Role.ACCOUNTANT)
+    browser = house.browser()
+    browser.log_in("ada")
+    listed = browser.ask("GET", "/console/commands").text
+    for form in house.commands.forms():
+        assert f'href="/console/commands/{form.name}"' in listed
+        page = browser.ask("GET", f"/console/commands/{form.name}")
+        assert page.status == 200
+        assert all(f'name="{field.name}"' in page.text for field in form.fields)
+    assert browser.ask("GET", "/console/commands/no/such").status == 404
+    path = "/console/commands/dispute/record"
+    asked = browser.ask("GET", f"{path}?dispute=D%22%3E").text
+    assert 'value="D&#34;&gt;"' in asked
+    token = re.findall(r'name="csrf_token" value="([0-9a-f]+)"', asked)[0]
+    sent = {"form_token": token, "dispute": "D1", "fact": "WON", "sequence": "x", "why": "as the bank wrote"}
+    wrong = browser.form(path, **sent)
+    assert (wrong.status, 'aria-invalid="true"' in wrong.text, house.commands.given) == (422, True, [])
+    assert browser.form(path, **sent | {"sequence": "2"}).status == 200
+    ((name, values, actor),) = house.commands.given
+    assert (name, values["sequence"], "on" in values, actor.user_id) == ("dispute/record", "2", False, "ada")
+
+
 def console_path(path: str) -> str:
     return MOUNTED_AT + re.sub(r"\{\w+(:\w+)?\}", "1", path)
