@@ -20,6 +20,7 @@ from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.records.gateway import PaymentRequestKind
+from schemas.records.subscriptions import RunStatus
 from schemas.topic import Topic
 from streams.domain.accounts import AccountMapping
 from streams.domain.alerts.policy import Policy as AlertPolicy
@@ -34,12 +35,14 @@ from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
 from streams.domain.settlement.policy import Reference, Transfers
+from streams.domain.subscriptions.policy import Policy as DunningPolicy
 from streams.rules.alerts import read_alert_rules
 from streams.rules.codes import payment_codes
 from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_money
 from streams.rules.model import model_of
 
 SHIPPED = Path(__file__).with_name("shipped")
+MOST_DECLINES = 35  # of one card in 30 days: the widest cap that a network publishes
 MOST_DAYS = 120  # longer than any network gives; more is a slip of the keys
 LONGEST_AGE_DAYS = 366  # an older rate values nothing; a year is a slip of the keys already
 
@@ -158,6 +161,20 @@ class _Requests(Entry):
     people: Mapping[str, Annotated[str, Field(min_length=1, max_length=100)]] = {}
 
 
+class _Declines(Entry):
+    most: int = Field(ge=1, le=MOST_DECLINES)
+    within_days: int = Field(ge=1, le=MOST_DAYS)
+
+
+class _Dunning(Entry):
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
+    retry_after_days: tuple[Annotated[int, Field(ge=1, le=MOST_DAYS)], ...] = Field(max_length=MOST_DECLINES)
+    retry: Literal["daily", "by_dunning_run"]
+    declines: _Declines
+    charge_late_days: int = Field(ge=0, le=MOST_DAYS)
+    dunning_block: tuple[Literal["retrying", "needs card", "needs person", "missed"], ...] = ()
+
+
 def _open_item_matching(text: str, file: str) -> RuleSet:
     rules = parse_rules(text, file)
     if not rules.version.isdigit() or not 1 <= int(rules.version) <= HIGHEST_VERSION:
@@ -200,6 +217,19 @@ def _order_fulfilment(text: str, file: str) -> OrdersPolicy:
 def _payment_requests(text: str, file: str) -> RequestsPolicy:
     found = parse_owned(text, _Requests, file=file)
     return RequestsPolicy(found.version, tuple(one.value() for one in found.allow), found.people)
+
+
+def _dunning(text: str, file: str) -> DunningPolicy:
+    found = parse_owned(text, _Dunning, file=file)
+    return DunningPolicy(
+        found.version,
+        found.retry_after_days,
+        found.retry == "by_dunning_run",
+        found.declines.most,
+        found.declines.within_days,
+        found.charge_late_days,
+        frozenset(RunStatus(one.upper().replace(" ", "_")) for one in found.dunning_block),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +327,12 @@ PAYMENT_REQUESTS = RulesKind(
     (Topic.GATEWAY_INBOX,),
     _payment_requests,
 )
+DUNNING = RulesKind(
+    "dunning",
+    "when a declined run of a subscription is tried again, and how often a card may be",
+    (Topic.SUBSCRIPTIONS_INBOX,),
+    _dunning,
+)
 KINDS: Mapping[str, RulesKind] = {
     kind.name: kind
     for kind in (
@@ -310,6 +346,7 @@ KINDS: Mapping[str, RulesKind] = {
         PAYMENT_CODES,
         ORDER_FULFILMENT,
         PAYMENT_REQUESTS,
+        DUNNING,
     )
 }
 
@@ -384,3 +421,9 @@ def mapping_policy(mapping: str) -> AccountMapping:
 def orders_policy(text: str) -> OrdersPolicy:
     """Return the policy of fulfil-orders from the text of its rules; raises FileInvalid."""
     return _order_fulfilment(text, ORDER_FULFILMENT.name)
+
+
+@lru_cache(maxsize=16)
+def dunning_policy(text: str) -> DunningPolicy:
+    """Return the policy of run-subscriptions from the text of its rules; raises FileInvalid."""
+    return _dunning(text, DUNNING.name)

@@ -18,6 +18,7 @@ from streams.domain import (
     rates,
     receivables,
     settlement,
+    subscriptions,
 )
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
@@ -25,6 +26,7 @@ from streams.rules.catalogue import (
     ALERT_RULES,
     DEPOSIT_MATCHING,
     DISPUTE_DEADLINES,
+    DUNNING,
     EXCHANGE_RATES,
     KINDS,
     OPEN_ITEM_MATCHING,
@@ -35,6 +37,7 @@ from streams.rules.catalogue import (
     alert_policy,
     deposit_policy,
     disputes_policy,
+    dunning_policy,
     mapping_policy,
     orders_policy,
     payments_policy,
@@ -56,6 +59,7 @@ PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING,
 ORDERS = orders_policy(text_of(ORDER_FULFILMENT.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 REQUESTS = requests_policy(text_of(PAYMENT_REQUESTS.shipped))
+DUNNING_RULES = dunning_policy(text_of(DUNNING.shipped))
 _SHIPPED: Mapping[Any, Any] = {
     receivables: RECEIVABLES,
     ledger: LEDGER,
@@ -68,6 +72,7 @@ _SHIPPED: Mapping[Any, Any] = {
     rates: RATES,
     gateway: REQUESTS,
     orders: ORDERS,
+    subscriptions: DUNNING_RULES,
 }
 
 
