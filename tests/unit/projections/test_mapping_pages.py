@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from app.output.terminal import Sheet
 from projections.console import mapping_text
 from projections.console.app import TokenDoor, console_app
 from projections.console.asking import Asking
-from projections.console.decisions import Person, Result
+from projections.console.decisions import CommandForm, Person, Result
 from projections.console.mapping import drafted
 from projections.console.mapping_text import Line, TextInvalid
 from projections.console.mapping_view import changes_in_words
@@ -115,6 +115,12 @@ class House:
 
     def person(self, request: Request) -> Person:
         return Person(self.name)
+
+    def forms(self) -> Sequence[CommandForm]:
+        return ()
+
+    def form(self, name: str) -> CommandForm:
+        raise LookupError(name)
 
     def give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         text = values["file"].content.decode() if "file" in values else ""
