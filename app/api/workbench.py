@@ -18,13 +18,14 @@ from starlette.routing import Mount, Route
 
 from app.access.actor import Actor, How, in_words
 from app.access.errors import AccessDenied, LoginNeeded
-from app.api.commands import CommandForm, Commands, ValuesInvalid
+from app.api.commands import CommandForm, Commands, Upload, ValuesInvalid
 from app.api.people import People
 from app.ingress.problems import Problem
-from projections.console.app import MOUNTED_AT, console_app
+from projections.console.app import console_app
 from projections.console.decisions import Person, Result, Room
-from projections.console.forms import Form, FormField
+from projections.console.decisions import Upload as Sent
 from projections.console.language import N_
+from projections.console.parts import MOUNTED_AT
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Parameters, SqlReader
 from projections.store.spool import Spool
@@ -134,22 +135,6 @@ _ROOMS: Mapping[tuple[str, str, str], str] = {
 }
 
 
-def _form(command: CommandForm) -> Form:
-    fields = (
-        FormField(
-            one.name,
-            one.label[:1].upper() + one.label[1:],
-            one.help,
-            one.kind.value,
-            one.is_required,
-            one.is_many,
-            one.choices,
-        )
-        for one in command.fields
-    )
-    return Form(command.name, command.title, command.help, tuple(fields))
-
-
 class WorkbenchDecisions:
     """Gives commands for pages; what speaks against one is said on the page, in the words of the terminal."""
 
@@ -171,6 +156,14 @@ class WorkbenchDecisions:
     def _commands(self) -> Commands:
         return self._load()
 
+    def forms(self) -> Sequence[CommandForm]:
+        """Return every command, in the order in which the terminal shows them."""
+        return self._commands.forms()
+
+    def form(self, name: str) -> CommandForm:
+        """Return one command; LookupError when there is none of this name."""
+        return self._commands.form(name)
+
     def person(self, request: Request) -> Person:
         """Return who sent it; somebody who has not logged in may look and not decide."""
         try:
@@ -181,16 +174,20 @@ class WorkbenchDecisions:
         rooms = tuple(Room(*room) for room, action in _ROOMS.items() if self._may(actor, action))
         return Person(actor.user_id, about, log_out="/logout" if actor.how is How.SESSION else "", rooms=rooms)
 
-    def forms(self) -> Sequence[Form]:
-        """Return the form of every command."""
-        return [_form(one) for one in self._commands.forms()]
-
     def give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         """Give a command and say what came of it; nothing that speaks against it is raised."""
         try:
-            outcome = self._commands.perform(command, values, self._actor_of(request))
+            outcome = self._commands.perform(command, _with_files(values), self._actor_of(request))
         except ValuesInvalid as error:
-            return Result("refused", tuple(error.problems.values()))
+            return Result("refused", tuple(error.problems.values()), problems=error.problems)
         except (SaldoError, LookupError) as error:
             return Result("refused", (str(error),))
-        return Result(outcome.status.value, outcome.lines, outcome.proposal_id or "")
+        return Result(outcome.status.value, outcome.lines, outcome.proposal_id or "", outcome.sheets)
+
+
+def _with_files(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of a form as commands take them."""
+    return {
+        name: Upload(value.file_name, value.content) if isinstance(value, Sent) else value
+        for name, value in values.items()
+    }

@@ -910,7 +910,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     from app.ingress.app import Ingress
     from app.ingress.delivery import Delivery
     from app.ingress.files import FileWays
-    from app.ingress.server import listen, new_server
+    from app.ingress.server import serve_until
 
     settings = settings.as_role(INGRESS)
     ingress = settings.ingress
@@ -954,17 +954,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
             now=utc_now,
         )
         app = Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone, files=files, shops=shops)
-        server = new_server(app, ingress)
-        with listen(ingress) as listener:
-            host, port = listener.getsockname()[:2]
-            logger.info("ingress listens", extra={"host": host, "port": port, "tls": ingress.tls_cert_path is not None})
-            serving = asyncio.create_task(server.serve([listener]))
-            ends = [asyncio.create_task(event.wait()) for event in (stop, broken)]
-            await asyncio.wait([serving, *ends], return_when=asyncio.FIRST_COMPLETED)
-            server.should_exit = True
-            for end in ends:
-                end.cancel()
-            await serving
+        await serve_until(app, ingress, "ingress", stop, broken)
     if broken.is_set():
         raise DeliveryFailed("the producer of the ingress gave up; see the log")
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from urllib.parse import urlencode, urlsplit
 import jinja2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
@@ -31,25 +32,30 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from projections.console import deposits, forms, language, lists, notes, shell, today, waiting
+from projections.console import deposits, language, lists, notes, shell, today, waiting
 from projections.console.asking import Asking
-from projections.console.decisions import Decisions, Door, Person, Result
-from projections.console.grid import grid
+from projections.console.bank import BankPages
+from projections.console.command_pages import CommandPages
+from projections.console.decisions import Decisions, Door, Person, Result, Upload
+from projections.console.jobs import Jobs
 from projections.console.language import N_, _, _n
+from projections.console.live import Live
+from projections.console.mapping import MappingPages
+from projections.console.parked import ParkedPages
+from projections.console.parts import MOUNTED_AT
+from projections.console.report_pages import ReportPages
 from projections.console.shown import day_month, initials, money
+from projections.console.statement import HeldFiles, StatementPages
 from projections.console.story import person
 from projections.console.subjects import bank_line, customer, dispute, invoice, order, payment, subscription
 from projections.console.subjects.page import Subject
 from projections.console.waiting import Case
-from projections.reports import for_people, questions
 from projections.reports.words import in_words
 from projections.store.client import SqlReader
-from projections.store.errors import QueryRefused
 from schemas.checks.attribution import reason_problem
 from schemas.failures import Transient
 
 ROOT = Path(__file__).parent
-MOUNTED_AT = "/console"
 LANGUAGE_COOKIE = "saldo_language"
 VIEWS_COOKIE = "saldo_views"
 _A_YEAR_S: Final = 31_536_000
@@ -67,11 +73,8 @@ SEARCHED: Final = N_(
     "abas customer, open item or document, a reference such as order:SO-4711, a bank line, deposit line, batch or "
     "batch number, a dispute, the place of a record (topic/partition/offset)."
 )
-EXPORTS: Final = {
-    "csv": "text/csv; charset=utf-8",
-    "json": "application/json",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
+# What a form may hold at most, with its file. Units: bytes.
+LARGEST_FORM: Final = 16 * 2**20
 # Outcomes that wait to be shown once, after the redirect that follows a decision.
 _MOST_OUTCOMES: Final = 500
 _AT_ONCE: Final = 4
@@ -80,7 +83,7 @@ _NOBODY: Final = Person("this machine", "reads only", may_decide=False)
 Page = Callable[[Request], Awaitable[Response]]
 
 
-class Workbench:
+class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPages, CommandPages):
     """Asks the reports that a page needs, lays them out, and hands decisions on."""
 
     def __init__(
@@ -94,11 +97,14 @@ class Workbench:
         door: Door,
     ) -> None:
         self._asking = Asking(reader, day_zone=day_zone, own_reports=own_reports)
-        self._own_reports = own_reports
         self._access_notice = access_notice
         self._decisions = decisions
         self.door = door
         self._outcomes: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
+        self._held = HeldFiles()
+        self._jobs = Jobs()
+        self._fields = {}
+        self.live = Live(self._asking.position)
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(ROOT / "templates"),
             autoescape=True,
@@ -168,8 +174,8 @@ class Workbench:
             request, partial(dispute.page, account=request.query_params.get("account", "")), "dispute_id"
         )
 
-    def bank_line(self, request: Request) -> Response:
-        """Return one bank line's page."""
+    def bank_line_story(self, request: Request) -> Response:
+        """Return what happened to one bank line."""
         return self._subject(
             request, partial(bank_line.page, account=request.query_params.get("account", "")), "bank_line_id"
         )
@@ -235,50 +241,6 @@ class Workbench:
             return RedirectResponse(f"{MOUNTED_AT}{found['found'][0]['path']}", 303)
         status = 200 if found["found"] or not wanted else 404
         return self._page(request, "search.html", "", title=_("Search"), status=status, can_find=_(SEARCHED), **found)
-
-    def reports(self, request: Request) -> Response:
-        """Return every report there is, the user's own among them, with what it needs."""
-        listed = [self._listed(name) for name in questions.report_names(self._own_reports)]
-        listed += [
-            {"name": place, "question": "", "needed": (), "problem": why}
-            for place, why in questions.not_asked(self._own_reports).items()
-        ]
-        return self._page(request, "reports.html", "/reports", title=_("Reports"), listed=listed)
-
-    def report(self, request: Request) -> Response:
-        """Return one report as a table, or as a file; its parameters stand in the address."""
-        name = str(request.path_params["name"])
-        given = {key: value for key, value in request.query_params.items() if key not in ("as", "locale")}
-        try:
-            report = questions.load(name, self._own_reports)
-            missing = [one.name for one in report.parameters if one.default is None and not given.get(one.name)]
-            answer = None if missing else self._asking.answer(name, given)
-            if answer is not None and (wanted := request.query_params.get("as")):
-                return _exported(report, answer, wanted, request.query_params.get("locale", ""))
-        except LookupError as error:
-            return self._message(request, "/reports", _("No such report"), str(error), 404)
-        except QueryRefused as error:
-            return self._message(request, "/reports", _("It can't be answered"), str(error), 400)
-        fields = [
-            {"name": one.name, "label": one.name.replace("_", " "), "meaning": one.meaning,
-             "value": given.get(one.name, ""), "is_needed": one.default is None,
-             "is_day": one.type == "Date"}
-            for one in report.parameters if one.default != "day_zone"
-        ]  # fmt: skip
-        query = urlencode(given)
-        return self._page(
-            request,
-            "report.html",
-            "/reports",
-            title=report.question,
-            note=report.description,
-            name=name,
-            fields=fields,
-            exports=[{"name": kind.upper(), "query": f"?{query}{'&' if query else ''}as={kind}"} for kind in EXPORTS],
-            status=400 if answer is None else 200,
-            answer=None if answer is None else grid(answer, base=MOUNTED_AT),
-            count="" if answer is None else language.whole(len(answer.rows)),
-        )
 
     # -- decisions -----------------------------------------------------------------------------------------------------
 
@@ -426,54 +388,7 @@ class Workbench:
         command, names = known
         values = {name: form.get(name, "") for name in names}
         result = self._give(request, command, {**values, "why": form.get("why", "").strip()})
-        said = self._keep({"result": result, "words": "", "undo": "", "amount": "", "currency": ""})
-        return RedirectResponse(f"{MOUNTED_AT}{here}?said={said}", 303)
-
-    def every_form(self, request: Request) -> Response:
-        """Return every command that may be given."""
-        found = self._decisions.forms() if self._decisions else ()
-        return self._page(request, "forms.html", "/do", title=_("Every decision"), rooms=forms.grouped(found))
-
-    def form(self, request: Request) -> Response:
-        """Return the form of one command, filled in from the address."""
-        return self._form(request, request.query_params)
-
-    def give(self, request: Request, given: Mapping[str, str]) -> Response:
-        """Give a command by its form; what speaks against it is said above the form, which keeps its words."""
-        form = self._form_named(request)
-        if form is None:
-            return self._form(request, given)
-        result = self._give(request, form.name, forms.values_of(form, given))
-        back = given.get("back", "")
-        if result.is_taken and back.startswith("/") and not back.startswith("//"):
-            kept = {"result": result, "words": "", "undo": "", "amount": "", "currency": ""}
-            return RedirectResponse(f"{MOUNTED_AT}{back}{'&' if '?' in back else '?'}said={self._keep(kept)}", 303)
-        return self._form(request, {} if result.is_taken else given, result)
-
-    def _form_named(self, request: Request) -> forms.Form | None:
-        name = str(request.path_params["command"])
-        found = self._decisions.forms() if self._decisions else ()
-        return next((one for one in found if one.name == name and not one.has_file), None)
-
-    def _form(self, request: Request, draft: Mapping[str, str], result: Result | None = None) -> Response:
-        form = self._form_named(request)
-        if form is None:
-            return self._message(
-                request, "/do", _("No such decision"), _("The list of every decision shows what there is."), 404
-            )
-        status = 200 if result is None or result.is_taken else 409
-        back = draft.get("back", "")
-        return self._page(
-            request,
-            "form.html",
-            "/do",
-            title=form.title,
-            status=status,
-            form=form,
-            draft=draft,
-            back=back,
-            result=result,
-        )
+        return self._said(here, result)
 
     def _give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         if self._decisions is None:
@@ -481,6 +396,21 @@ class Workbench:
         result = self._decisions.give(request, command, values)
         self._asking.forget()
         return result
+
+    def _look(self, request: Request, command: str, values: Mapping[str, Any] | None = None) -> Result:
+        if self._decisions is None:
+            return Result("refused", ("Commands can't be given here; the terminal has them.",))
+        return self._decisions.give(request, command, values or {})
+
+    def _to(self, path: str) -> Response:
+        return RedirectResponse(f"{MOUNTED_AT}{path}", 303)
+
+    def _said(self, path: str, result: Result, words: str = "") -> Response:
+        said = self._keep({"result": result, "words": words, "undo": "", "amount": "", "currency": ""})
+        return RedirectResponse(f"{MOUNTED_AT}{path}{'&' if '?' in path else '?'}said={said}", 303)
+
+    def _person(self, request: Request) -> Person:
+        return self._decisions.person(request) if self._decisions else _NOBODY
 
     def _keep(self, outcome: Mapping[str, Any]) -> str:
         said = secrets.token_urlsafe(9)
@@ -550,20 +480,8 @@ class Workbench:
             )
         return self._message(request, "/waiting", title, text.strip(), 409)
 
-    def _listed(self, name: str) -> dict[str, Any]:
-        """Return a report for the list: its question and needed parameters, or what is wrong with its file."""
-        try:
-            report = questions.load(name, self._own_reports)
-        except QueryRefused as error:
-            return {"name": name, "question": "", "needed": (), "problem": str(error)}
-        needed = tuple(parameter for parameter in report.parameters if parameter.default is None)
-        return {"name": name, "question": report.question, "needed": needed, "problem": ""}
-
     def _message(self, request: Request, here: str, title: str, message: str, status: int) -> Response:
         return self._page(request, "message.html", here, title=title, message=message, status=status)
-
-    def _person(self, request: Request) -> Person:
-        return self._decisions.person(request) if self._decisions else _NOBODY
 
     def _page(self, request: Request, template: str, here: str, *, status: int = 200, **content: Any) -> Response:
         person = self._person(request)
@@ -628,32 +546,48 @@ def console_app(
         ("/orders/{shop}/{order_id:path}", bench.order),
         ("/subscriptions/{vault_customer:path}/{name}", bench.subscription),
         ("/disputes/{dispute_id:path}", bench.dispute),
-        ("/bank-lines/{bank_line_id:path}", bench.bank_line),
+        ("/bank-lines/{bank_line_id:path}", bench.bank_line_story),
         ("/deposits", bench.deposits),
+        ("/deposits/line", bench.bank_line),
+        ("/deposits/statement", bench.statement),
         ("/deposits/{day}", bench.deposit_day),
         ("/disputes", bench.disputes),
         ("/approvals", bench.approvals),
         ("/alerts", bench.alerts),
         ("/parked", bench.parked),
+        ("/parked/record", bench.parked_record),
         ("/reports", bench.reports),
         ("/reports/{name}", bench.report),
         ("/search", bench.search),
-        ("/do", bench.every_form),
-        ("/do/{command:path}", bench.form),
+        ("/commands", bench.commands),
+        ("/commands/{group}/{name}", bench.command),
+        ("/mapping", bench.mapping),
+        ("/mapping/trial", bench.mapping_trial),
+        ("/mapping/draft", bench.mapping_draft),
+        ("/mapping/versions/{number}", bench.mapping_version),
+        ("/mapping/proposals/{proposal}", bench.mapping_proposal),
+        ("/mapping/jobs/{job}", bench.mapping_job),
     ]
-    posts: list[tuple[str, Callable[[Request, Mapping[str, str]], Response]]] = [
-        ("/do/{command:path}", bench.give),
+    posts: list[tuple[str, Callable[[Request, Mapping[str, Any]], Response]]] = [
         ("/waiting/equal", bench.decide_equal),
         ("/waiting/undo", bench.undo),
         ("/waiting/views", bench.keep_view),
         ("/language", bench.choose_language),
         ("/waiting/{place}/{reference:path}", bench.decide),
+        ("/deposits/line", bench.decide_bank_line),
+        ("/deposits/statement", bench.upload_statement),
+        ("/commands/{group}/{name}", bench.give_command),
+        ("/parked/chosen", bench.decide_parked),
+        ("/parked/resume", bench.resume_partition),
+        ("/mapping/draft", bench.change_mapping),
+        ("/mapping/proposals/{proposal}", bench.decide_mapping),
         ("/{list:str}", bench.answer),
     ]
     return Starlette(
         routes=[
             *(Route(path, _in_thread(bench, page)) for path, page in pages),
             *(Route(path, _posted(bench, take), methods=["POST"]) for path, take in posts),
+            Route("/live", bench.live.answer),
             Mount("/static", StaticFiles(directory=ROOT / "static")),
         ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_with_headers(door))],
@@ -681,9 +615,10 @@ def _in_thread(bench: Workbench, page: Callable[[Request], Response]) -> Page:
 
 def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Response]) -> Page:
     async def answer(request: Request) -> Response:
-        form = await request.form()
-        # Several boxes of one name are one text of lines; forms bring no files here.
-        values = {name: "\n".join(str(value) for value in form.getlist(name)) for name in form}
+        try:
+            values = await _values_of(request)
+        except FormTooLarge:
+            return PlainTextResponse(f"A form has at most {LARGEST_FORM // 2**20} MiB. Nothing was sent.", 413)
         if not bench.door.proves(request, values.get("form_token", "")):
             return PlainTextResponse(
                 _("This form is not of this browser or too old; open the page again. Nothing was sent."), 403
@@ -698,21 +633,26 @@ def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Respo
     return answer
 
 
-def _exported(report: questions.Report, answer: questions.Answer, wanted: str, locale: str) -> Response:
-    """Return a report as a file. Raises: QueryRefused for a form or locale that nobody knows."""
-    if wanted not in EXPORTS:
-        raise QueryRefused(f"{wanted[:20]!r} is no form of a file; there are {', '.join(EXPORTS)}", code="FORMAT")
-    match wanted:
-        case "xlsx":
-            content = for_people.as_workbook(answer, title=report.name, about={"question": report.question})
-        case "json":
-            content = questions.as_json(answer).encode()
-        case _:
-            content = for_people.as_local_csv(answer, locale) if locale else questions.as_csv(answer).encode()
-    name = f"{report.name}-{datetime.now(UTC):%Y-%m-%d}.{wanted}"
-    return Response(
-        content, media_type=EXPORTS[wanted], headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
+class FormTooLarge(Exception):
+    """A form that is larger than this workbench reads, or does not say how large it is."""
+
+
+async def _values_of(request: Request) -> dict[str, Any]:
+    """Return what a form brought: several boxes of one name are one text of lines, a file is an Upload.
+
+    Raises: FormTooLarge before anything of it is read.
+    """
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers or not length.isdigit() or int(length) > LARGEST_FORM:
+        raise FormTooLarge
+    values: dict[str, Any] = {}
+    async with request.form(max_files=1, max_fields=10_000) as form:
+        for name in form:
+            texts = [value for value in form.getlist(name) if isinstance(value, str)]
+            values[name] = "\n".join(texts)
+            for file in (value for value in form.getlist(name) if isinstance(value, UploadFile)):
+                values[name] = Upload((file.filename or "file")[:200], await file.read())
+    return values
 
 
 class TokenDoor:

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, cast
 
 from projections.console.shown import local
 from projections.reports import questions
+from projections.reports.days import Days
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
 from schemas.failures import Transient
@@ -25,6 +26,7 @@ STALE_S: Final = 60.0
 # So long a decided case is on its way before it counts as waiting again.
 DECIDED_S: Final = 600.0
 _MOST_DECIDED: Final = 1_000
+_POSITION: Final = "SELECT sum(next_offset) AS position FROM saldo_positions FINAL"
 
 
 class Asking:
@@ -36,7 +38,7 @@ class Asking:
         self._reader = reader
         self._kept: dict[str, tuple[float, Any]] = {}
         self._lock = threading.Lock()
-        self._asked: set[str] = set()
+        self._asked_beside: set[str] = set()
         self._beside = ThreadPoolExecutor(1, "asked-anew")
         self._decided: OrderedDict[tuple[str, str], tuple[str, str, float]] = OrderedDict()
 
@@ -48,14 +50,33 @@ class Asking:
         """Return the day that it is at the merchant's."""
         return local(self.now(), self.day_zone).date()
 
-    def answer(self, name: str, given: Mapping[str, str] | None = None) -> questions.Answer:
-        """Return the answer of a report.
+    def answer(
+        self,
+        name: str,
+        given: Mapping[str, str] | None = None,
+        *,
+        as_of: datetime | None = None,
+        days: Days | None = None,
+    ) -> questions.Answer:
+        """Return the answer of a report, as of an instant and for the rows of some days, when given.
 
         Raises: LookupError when there is none of that name; QueryRefused.
         """
+        report, values = self._asked(name, given, as_of)
+        return questions.ask(self._reader, report, values, as_of=as_of, days=days)
+
+    def parquet(
+        self, name: str, given: Mapping[str, str], *, as_of: datetime | None = None, days: Days | None = None
+    ) -> bytes:
+        """Return the answer of a report as Parquet; raises as answer."""
+        report, values = self._asked(name, given, as_of)
+        return questions.as_parquet(self._reader, report, values, as_of=as_of, days=days)
+
+    def _asked(
+        self, name: str, given: Mapping[str, str] | None, as_of: datetime | None
+    ) -> tuple[questions.Report, dict[str, str]]:
         report = questions.load(name, self.own_reports)
-        values = questions.values_for(report, given or {}, day_zone=self.day_zone, now=self.now())
-        return questions.ask(self._reader, report, values)
+        return report, questions.values_for(report, given or {}, day_zone=self.day_zone, now=as_of or self.now())
 
     def rows(self, name: str, **given: str) -> Rows:
         """Return the rows of a report."""
@@ -70,9 +91,9 @@ class Asking:
         with self._lock:
             at, made = self._kept.get(name, (0.0, None))
             age = time.monotonic() - at if at else STALE_S
-            is_asked = KEPT_S <= age < STALE_S and name not in self._asked
+            is_asked = KEPT_S <= age < STALE_S and name not in self._asked_beside
             if is_asked:
-                self._asked.add(name)
+                self._asked_beside.add(name)
         if is_asked:
             self._beside.submit(self._asked_anew, name, make)
         return cast("T", made) if age < STALE_S else self._ask_anew(name, make)
@@ -95,6 +116,10 @@ class Asking:
             self._kept[name] = at, made
         return made
 
+    def position(self) -> str:
+        """Return how far the read side has come: another text once it has moved."""
+        return self._reader.query(_POSITION, output_format="TSV").decode()
+
     def _asked_anew(self, name: str, make: Callable[[Rows], Any]) -> None:
         try:
             self._ask_anew(name, make)
@@ -102,7 +127,7 @@ class Asking:
             pass  # the next page asks again, and says what stands against it once the old answer is too old
         finally:
             with self._lock:
-                self._asked.discard(name)
+                self._asked_beside.discard(name)
 
     def note_decided(self, key: tuple[str, str], mark: str, words: str) -> None:
         """Remember that a case was decided as it stood under this mark: its rows say so a moment later."""

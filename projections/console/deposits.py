@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from projections.console import links
 from projections.console.asking import Asking
 from projections.console.charts import Step, waterfall
 from projections.console.language import N_, _, _n, separated
@@ -18,6 +17,11 @@ from projections.console.shown import amount_of, long_day, money, month_of, week
 from projections.console.states import bank_line_status
 
 _WORKING_DAYS: Final = 5
+
+
+def path_of(account: str, line_id: str) -> str:
+    """Return the address of a bank line."""
+    return f"/deposits/line?{urlencode({'account': account, 'line': line_id})}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +233,7 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
             else _("Matched by a person, %(lines)s", lines=lines)
         )
     return {
-        "path": links.bank_line(row["settlement_account"], row["bank_line_id"]),
+        "path": path_of(row["settlement_account"], row["bank_line_id"]),
         "amount": amount_of(row, "deposit"),
         "currency": row["currency"],
         "text": row["text"],

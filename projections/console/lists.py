@@ -87,6 +87,7 @@ def _dispute(row: Mapping[str, Any], today: date) -> dict[str, Any]:
         "deadline": day_month(deadline) if deadline else "",
         "state": state,
         "words": words,
+        "is_open": row["outcome"] == "open",
     }
 
 

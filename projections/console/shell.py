@@ -75,8 +75,9 @@ def _menu(counts: Mapping[str, int], person: Person | None) -> tuple[Group, ...]
         Group(
             _("Set up"),
             (
+                Entry(_("Mapping"), "/mapping", "map"),
+                *([Entry(_("Every decision"), "/commands", "right")] if person and person.may_decide else []),
                 Entry(_("Parked records"), "/parked", "hold", counts["/parked"]),
-                *([Entry(_("Every decision"), "/do", "people")] if person and person.may_decide else []),
                 *(
                     Entry(_(room.title), room.path, room.icon, is_beside=True)
                     for room in (person.rooms if person else ())

@@ -27,7 +27,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from projections.batches.lag import ProjectorStatus
-from projections.console.app import MOUNTED_AT, TokenDoor, console_app
+from projections.console.app import TokenDoor, console_app
+from projections.console.parts import MOUNTED_AT
 from projections.serving.metrics import PROMETHEUS_TEXT, prometheus_text
 from projections.serving.serving import LOOPBACK_NAMES, SpooledResponse, served
 from projections.serving.settings import ProjectionSettings

@@ -458,6 +458,8 @@ def test_a_mapping_is_previewed_stood_for_by_two_rolled_back_and_moved(
     shown = saldo("mapping", "preview", str(draft), "--from", "2026-11-20", "--to", "2026-11-20")
     assert (shown.exit_code, "PT881  cash_receipt of 70011" in shown.out) == (3, True), shown.err
     assert "clearing: account 1361 -> 1369" in shown.out
+    assert "PT881  cash_receipt, clearing 100.00 USD: 1361 -> 1369" in done(saldo("mapping", "try", str(draft)))
+    assert "counter_account: ycounteracct (" in done(saldo("abas", "fields", "cash_receipt"))
 
     monkeypatch.setenv("SALDO_ACCESS_USERS_PATH", str(tmp_path / "users.json"))
     monkeypatch.setenv("SALDO_ACCESS_SESSION_PATH", str(tmp_path / "session"))

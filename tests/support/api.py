@@ -262,14 +262,12 @@ def installation(
     ]
     if provider is None and settings.oidc_issuer:
         provider = Provider(settings, f"{settings.address}{CALLBACK}")
-    users = UsersWays(people, now)
     more = (
         *LogIn(people, provider, now).ways(),
-        *users.ways(),
+        *UsersWays(people, settings, now).ways(),
         *AuditWays(settings, lambda: audits[-1]).ways(),
     )
     api = Api(settings, commands, people, reports, once, lambda: True, more=more)
-    users.bind(api)
     return Installation(api, access, commands, rows, people, audits)
 
 

@@ -40,8 +40,8 @@ class CaughtUp(ProjectorStatus):
         return Lag({"erp.outcomes.v1": 3, "payments.events.v1": 4})
 
 
-def day(*, written_by_others: str | None = None) -> Sequence[Inbound]:
-    """Return the records of the day; written_by_others stands in fields that outside systems fill."""
+def scripted_day(*, written_by_others: str | None = None) -> Script:
+    """Return the day, to go on with; written_by_others stands in fields that outside systems fill."""
     script = Script()
     script.open_item("1", 125_00)
     script.captured("1", 125_00)
@@ -85,4 +85,9 @@ def day(*, written_by_others: str | None = None) -> Sequence[Inbound]:
         ("receivables.events.v1", "DecisionTaken", {"abas_customer_id": "70001", "posting_reference": "PT1"}),
     ):  # fmt: skip
         script.write(topic, example(name, **changes, **words.get(name, {})))
-    return script.messages
+    return script
+
+
+def day(*, written_by_others: str | None = None) -> Sequence[Inbound]:
+    """Return the records of the day."""
+    return scripted_day(written_by_others=written_by_others).messages

@@ -8,7 +8,7 @@ from typing import Any
 
 from projections.console import links
 from projections.console.asking import Asking
-from projections.console.forms import path_of
+from projections.console.command_pages import path_of
 from projections.console.language import _, _n
 from projections.console.shown import MINUS, Term, amount_of, in_major, long_day
 from projections.console.subjects.page import Action, Fact, MoneyLine, Subject, about, payments_about, payments_listed

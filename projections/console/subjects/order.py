@@ -7,7 +7,7 @@ from typing import Any
 
 from projections.console import links
 from projections.console.asking import Asking, Rows
-from projections.console.forms import path_of
+from projections.console.command_pages import path_of
 from projections.console.language import _
 from projections.console.shown import MINUS, Term, amount_of, in_major
 from projections.console.subjects.page import Action, Fact, MoneyLine, Subject, about, payments_about, payments_listed

@@ -12,11 +12,13 @@ from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from app.api.commands import CommandForm as Form
+from app.api.commands import Field, Kind
 from projections.console import waiting
-from projections.console.app import MOUNTED_AT, TokenDoor, console_app
+from projections.console.app import TokenDoor, console_app
 from projections.console.asking import Asking
-from projections.console.decisions import Person, Result, Room
-from projections.console.forms import Form, FormField
+from projections.console.decisions import CommandForm, Person, Result, Room
+from projections.console.parts import MOUNTED_AT
 from projections.console.shown import MINUS, initials, money
 
 SINCE = "2026-11-24T09:00:00.000000Z"
@@ -151,14 +153,17 @@ class Given:
     def person(self, request: Request) -> Person:
         return Person("maria", rooms=(Room("Audit", "/audit", "shield"),))
 
-    def forms(self) -> Sequence[Form]:
+    def forms(self) -> Sequence[CommandForm]:
         fields = (
-            FormField("invoice", "Invoice", "Invoice number.", "text", True),
-            FormField("parts", "Parts", "", "text", False, is_many=True),
-            FormField("remember", "Remember", "So it is next time.", "boolean", False),
-            FormField("why", "Why", "", "text", True),
+            Field("invoice", Kind.TEXT, "Invoice number.", is_required=True),
+            Field("parts", Kind.TEXT, "", is_required=False, is_many=True),
+            Field("remember", Kind.BOOLEAN, "So it is next time.", is_required=False),
+            Field("why", Kind.TEXT, "", is_required=True),
         )
-        return (Form("decide/write-off", "Give up what is left.", "Once.", fields),)
+        return (Form("decide/write-off", "Give up what is left.", "Once.", (), fields, {}),)
+
+    def form(self, name: str) -> CommandForm:
+        return {one.name: one for one in self.forms()}[name]
 
     def give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         self.taken.append((command, dict(values)))
@@ -262,26 +267,26 @@ def test_a_view_is_kept_under_a_name_and_forgotten(browser: TestClient) -> None:
 
 
 def test_a_command_has_the_form_that_its_definition_says(browser: TestClient, given: Given) -> None:
-    assert 'href="/console/do/decide/write-off"' in browser.get(f"{MOUNTED_AT}/do").text
-    page = browser.get(f"{MOUNTED_AT}/do/decide/write-off?invoice=RE-1&back=/invoices/RE-1").text
-    assert 'value="RE-1" required' in page
-    form = form_of(page) | {"invoice": "RE-1", "parts": "a=1\n b=2 ", "remember": "1", "why": "freight"}
+    assert 'href="/console/commands/decide/write-off"' in browser.get(f"{MOUNTED_AT}/commands").text
+    page = browser.get(f"{MOUNTED_AT}/commands/decide/write-off?invoice=RE-1&back=/invoices/RE-1").text
+    assert 'value="RE-1"' in page
+    form = form_of(page) | {"invoice": "RE-1", "parts": "a=1\n b=2 ", "remember": "on", "why": "freight"}
     given.answer = Result("refused", ("above your limit",))
-    refused = browser.post(f"{MOUNTED_AT}/do/decide/write-off", data=form)
+    refused = browser.post(f"{MOUNTED_AT}/commands/decide/write-off", data=form)
     assert (refused.status_code, "above your limit" in refused.text, "freight</textarea>" in refused.text) == (
-        409, True, True,
+        422, True, True,
     )  # fmt: skip
     assert given.taken == [
         ("decide/write-off", {"invoice": "RE-1", "parts": ["a=1", "b=2"], "remember": True, "why": "freight"})
     ]
     given.answer = Result("done", ("done",))
-    done = browser.post(f"{MOUNTED_AT}/do/decide/write-off", data=form, follow_redirects=False)
+    done = browser.post(f"{MOUNTED_AT}/commands/decide/write-off", data=form, follow_redirects=False)
     assert done.headers["location"].startswith("/console/invoices/RE-1?said=")
     elsewhere = browser.post(
-        f"{MOUNTED_AT}/do/decide/write-off", data=form | {"back": "//elsewhere.example"}, follow_redirects=False
+        f"{MOUNTED_AT}/commands/decide/write-off", data=form | {"back": "//elsewhere.example"}, follow_redirects=False
     )
     assert elsewhere.status_code == 200
-    assert browser.get(f"{MOUNTED_AT}/do/decide/nothing").status_code == 404
+    assert browser.get(f"{MOUNTED_AT}/commands/decide/nothing").status_code == 404
 
 
 def test_pages_beside_the_workbench_stand_in_its_menu(browser: TestClient) -> None:
