@@ -61,9 +61,9 @@ def test_rows_lead_to_what_they_name() -> None:
     hrefs = [cell.href for cell in grid(answer, base="/c").rows[0]]
     assert hrefs == [
         "/c/payments/p%2F1",
-        "/c/deposits/line?account=main%2FUSD&line=b+1",
+        "/c/bank-lines/b%201?account=main%2FUSD",
         None,
-        "/c/reports/open_items_of_a_customer?abas_customer_id=%22%3E%3Cimg+src%3Dx+onerror%3Dalert%281%29%3E",
+        "/c/customers/%22%3E%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E",
         None,
     ]
 
