@@ -315,6 +315,8 @@ from schemas.records.settlement import (
 from schemas.records.sources import SourceCursor
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    ContractFollowed,
+    ContractObserved,
     DunningBlockChanged,
     DunningBlockWanted,
     DunningRunDecided,
@@ -685,6 +687,7 @@ SubscriptionsEvents: TypeAlias = (
     | DunningRunDecided
     | DunningBlockWanted
     | DunningBlockChanged
+    | ContractFollowed
 )
 SubscriptionsInbox: TypeAlias = (
     RecurrenceObserved
@@ -697,6 +700,7 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionWatchAsked
     | RunDunning
     | DunningBlockWanted
+    | ContractObserved
 )
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged
