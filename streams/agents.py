@@ -15,6 +15,7 @@ from schemas.topic import Topic
 from streams.domain import (
     alerts,
     approvals,
+    cases,
     customers,
     disputes,
     gateway,
@@ -173,6 +174,8 @@ RUN_SUBSCRIPTIONS = _decider(
     rules=RulesUsed((DUNNING.name,), dunning_policy),
     is_order_free=True,
 )
+# Who looks after money that waits, and what people say of it.
+NOTE_CASES = _decider(cases.AGENT, Topic.CASES_INBOX, Topic.CASES_EVENTS, cases)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 # Which conditions become alerts, and who is told of them when.
@@ -195,6 +198,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     LINK_CUSTOMERS,
     FULFIL_ORDERS,
     RUN_SUBSCRIPTIONS,
+    NOTE_CASES,
     HOLD_APPROVALS,
     RAISE_ALERTS,
     ADOPT_RULES,

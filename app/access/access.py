@@ -175,6 +175,14 @@ class Access:
         except AccessDenied as error:
             raise self._with_names(error, self.policy.rule(name).roles) from None
 
+    def may(self, actor: Actor, name: str) -> bool:
+        """Return whether this person may do this command or action at some amount."""
+        try:
+            check_role(self.policy, actor, name)
+        except AccessDenied:
+            return False
+        return True
+
     def must_be_approved(self, actor: Actor, command: Any, besides_minor: int = 0) -> bool:
         """Return whether this command of this actor counts only after another person's approval; see needs_approval.
 

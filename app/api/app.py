@@ -36,6 +36,7 @@ from app.ingress.limits import Crowd, RateLimit, read_body
 from app.ingress.page import CONTENT_SECURITY_POLICY, render
 from app.ingress.problems import MEDIA_TYPE, FieldError, Problem, away, malformed, unfit
 from app.ingress.reading import require_media_type, to_json, to_text
+from projections.console import language
 from projections.store.errors import QueryRefused
 from schemas.failures import ContractBroken, SaldoError, Transient, Unreadable
 
@@ -154,7 +155,7 @@ class Api:
                 await self._pages(scope, receive, send)
                 return
             way, path = found
-            with self._crowd.enter():
+            with self._crowd.enter(), language.of_request(request):
                 response = await self._answered(way, request, path)
         except ClientDisconnect:
             return
@@ -334,7 +335,7 @@ class Api:
 
     def _giving(self, name: str) -> Answer:
         async def answer(asked: Asked) -> Response:
-            values = await self.body(asked.request)
+            values = await read_object(asked.request, self._settings)
             key = asked.request.headers.get("idempotency-key")
             if key is None:
                 outcome, is_repeat = await asyncio.to_thread(self._commands.perform, name, values, asked.actor), False
@@ -346,15 +347,6 @@ class Api:
             return _said(outcome, is_repeat=is_repeat)
 
         return answer
-
-    async def body(self, request: Request) -> dict[str, Any]:
-        """Return a request's JSON object. Raises: Problem."""
-        require_media_type(request.headers.get("content-type", ""), request.headers.get("content-encoding", ""), JSON)
-        text = to_text(await read_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s))
-        value = to_json(text)
-        if not isinstance(value, dict):
-            raise malformed("The body is no object.", "body", "send one JSON object of names and values")
-        return value
 
     # -- reports ---------------------------------------------------------------------------------------------------
 
@@ -390,6 +382,15 @@ class Api:
         body = b'{"columns":%b,"rows":%b,"next":%b}' % (msgspec.json.encode(page.columns), rows, following)
         # The cursor names an instant, so it differs each time; what was asked for is the rows.
         return with_etag(asked.request, body, of=rows + (b"" if page.next_cursor is None else b"more"), is_weak=True)
+
+
+async def read_object(request: Request, settings: ApiSettings) -> dict[str, Any]:
+    """Return a request's JSON object. Raises: Problem."""
+    require_media_type(request.headers.get("content-type", ""), request.headers.get("content-encoding", ""), JSON)
+    value = to_json(to_text(await read_body(request, settings.max_body_bytes, settings.body_timeout_s)))
+    if not isinstance(value, dict):
+        raise malformed("The body is no object.", "body", "send one JSON object of names and values")
+    return value
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

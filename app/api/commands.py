@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from app.access.actor import Actor
+from app.output.terminal import Sheet
 from schemas.failures import SaldoError
 
 
@@ -104,12 +105,14 @@ class Outcome:
     lines        what the terminal would show, in words
     given        the records that were written; several where one command moves several customers' money
     proposal_id  where it waits for another person
+    sheets       what it found, in rows
     """
 
     status: Status
     lines: tuple[str, ...]
     given: tuple[Given, ...] = ()
     proposal_id: str | None = None
+    sheets: tuple[Sheet, ...] = ()
 
 
 class ValuesInvalid(SaldoError):

@@ -25,6 +25,7 @@ from typing import Any
 from app.access.actor import Actor
 from app.access.errors import AccessDenied
 from app.api.commands import Commands, Given, Outcome, Status, Upload, ValuesInvalid
+from app.output.terminal import Sheet
 from schemas.failures import Refused, Unreadable
 
 KEPT_FOR = timedelta(days=30)
@@ -149,4 +150,5 @@ def _digest(name: str, values: Mapping[str, Any]) -> str:
 
 def _outcome(kept: dict[str, Any]) -> Outcome:
     given = tuple(Given(**{**one, "events": tuple(one["events"])}) for one in kept["given"])
-    return Outcome(Status(kept["status"]), tuple(kept["lines"]), given, kept["proposal_id"])
+    sheets = tuple(Sheet(one["title"], tuple(one["columns"]), tuple(map(tuple, one["rows"]))) for one in kept["sheets"])
+    return Outcome(Status(kept["status"]), tuple(kept["lines"]), given, kept["proposal_id"], sheets)

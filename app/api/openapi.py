@@ -299,6 +299,7 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
             )
         ),
         proposal_id=_OR_NULL,
+        sheets=_list(_object(title=_TEXT, columns=_list(_TEXT), rows=_list(_list(_TEXT)))),
     ),
     "Users": _object(users=_list(_ANY)),
     "Changed": {

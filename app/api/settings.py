@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from app.ingress.settings import is_loopback
+from app.ingress.listening import ListenSettings, is_loopback
 
 
-class ApiSettings(BaseModel):
+class ApiSettings(ListenSettings):
     """One API, with its log-in pages.
 
     port               8490 unless another is named, so that its address is stable
@@ -25,21 +24,12 @@ class ApiSettings(BaseModel):
     oidc_timeout_s     how long a log-in waits for the provider
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    host: str = "127.0.0.1"
     port: int = Field(default=8490, ge=0, le=65535)
     public_url: str = Field(default="", pattern=r"^(https?://[^/?#]+)?$")
-    tls_cert_path: Path | None = None
-    tls_key_path: Path | None = None
-    plain_http_beyond_loopback: bool = False
 
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
-    body_timeout_s: float = Field(default=10.0, gt=0)
-    header_timeout_s: float = Field(default=10.0, gt=0)
     command_wait_s: float = Field(default=20.0, gt=0, le=120)
     requests_at_once: int = Field(default=32, ge=1)
-    connections_at_once: int = Field(default=256, ge=1)
     rate_per_s: float = Field(default=20.0, gt=0)
     burst: int = Field(default=100, ge=1)
     page_size: int = Field(default=100, ge=1)
@@ -53,6 +43,12 @@ class ApiSettings(BaseModel):
     oidc_timeout_s: float = Field(default=10.0, gt=0)
 
     @property
+    def address(self) -> str:
+        """The base address as people reach it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"{'https' if self.tls_cert_path else 'http'}://{host}:{self.port}"
+
+    @property
     def is_secure(self) -> bool:
         """Whether people reach it by TLS alone, so that cookies may demand it."""
         return self.public_url.startswith("https://") or self.tls_cert_path is not None
@@ -64,13 +60,6 @@ class ApiSettings(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if (self.tls_cert_path is None) != (self.tls_key_path is None):
-            raise ValueError("tls_cert_path and tls_key_path belong together")
-        if not (is_loopback(self.host) or self.tls_cert_path or self.plain_http_beyond_loopback):
-            raise ValueError(
-                "host is not loopback, so set tls_cert_path and tls_key_path, or plain_http_beyond_loopback=true when "
-                "a proxy in front ends TLS"
-            )
         if self.page_size > self.max_page_size:
             raise ValueError("page_size is above max_page_size")
         if self.oidc_issuer and not self.oidc_client_id:

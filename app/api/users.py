@@ -15,11 +15,12 @@ from app.access.keeper import UserKeeper
 from app.access.policy import ACTIONS
 from app.access.roles import Role
 from app.access.users import User
-from app.api.app import Api, Asked, Way, json_response
+from app.api.app import Asked, Way, json_response, read_object
 from app.api.bodies import BODIES, AddKey, AddUser, Body, SetDisabled, SetPassword, SetRoles, SetSubject
 from app.api.commands import ValuesInvalid
 from app.api.log_in import ENVIRONMENT, read_form
 from app.api.people import CSRF_FIELD, People
+from app.api.settings import ApiSettings
 from schemas.operator_commands import operator_commands
 
 NEEDS: Final = "manage-users"
@@ -28,11 +29,11 @@ NEEDS: Final = "manage-users"
 class UsersWays:
     """What an admin changes about users; a machine's key changes nothing (UserKeeper)."""
 
-    def __init__(self, people: People, now: Callable[[], datetime]) -> None:
-        """Take who knows people, and the clock."""
+    def __init__(self, people: People, settings: ApiSettings, now: Callable[[], datetime]) -> None:
+        """Take who knows people, what a body may be, and the clock."""
         self._people = people
+        self._settings = settings
         self._now = now
-        self._api: Api | None = None
 
     def ways(self) -> tuple[Way, ...]:
         """Return the routes."""
@@ -44,18 +45,13 @@ class UsersWays:
             Way("POST", "/users", NEEDS, self._change_by_form, is_form=True),
         )
 
-    def bind(self, api: Api) -> None:
-        """Read bodies as this API does."""
-        self._api = api
-
     async def _list(self, _: Asked) -> Response:
         found = await asyncio.to_thread(self._people.access.store.read)
         return json_response({"users": [_shown(user) for user in found.users]})
 
     def _changing(self, name: str) -> Callable[[Asked], Any]:
         async def answer(asked: Asked) -> Response:
-            assert self._api is not None
-            body = _valid(BODIES[name], await self._api.body(asked.request))
+            body = _valid(BODIES[name], await read_object(asked.request, self._settings))
             return await asyncio.to_thread(self._changed, asked, body)
 
         return answer

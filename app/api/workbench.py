@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import cached_property
@@ -18,11 +18,14 @@ from starlette.routing import Mount, Route
 
 from app.access.actor import Actor, How, in_words
 from app.access.errors import AccessDenied, LoginNeeded
-from app.api.commands import Commands, ValuesInvalid
+from app.api.commands import CommandForm, Commands, Upload, ValuesInvalid
 from app.api.people import People
 from app.ingress.problems import Problem
-from projections.console.app import MOUNTED_AT, console_app
-from projections.console.decisions import Person, Result
+from projections.console.app import console_app
+from projections.console.decisions import Person, Result, Room
+from projections.console.decisions import Upload as Sent
+from projections.console.language import N_
+from projections.console.parts import MOUNTED_AT
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Parameters, SqlReader
 from projections.store.spool import Spool
@@ -39,7 +42,7 @@ def pages_of(
         day_zone=projection.day_zone,
         access_notice=projection.access_notice,
         own_reports=projection.reports_dir,
-        decisions=WorkbenchDecisions(lambda: commands, _actor_of),
+        decisions=WorkbenchDecisions(lambda: commands, _actor_of, people.access.may),
     )
     return Starlette(routes=[Route("/", _to_the_workbench), Mount(MOUNTED_AT, bench)])
 
@@ -125,17 +128,41 @@ class PeopleDoor:
         return True
 
 
+# Pages of the API beside the workbench, and the action of the access policy that each asks for.
+_ROOMS: Mapping[tuple[str, str, str], str] = {
+    (N_("Users and roles"), "/users", "people"): "manage-users",
+    (N_("Audit"), "/audit", "shield"): "read",
+}
+
+
 class WorkbenchDecisions:
     """Gives commands for pages; what speaks against one is said on the page, in the words of the terminal."""
 
-    def __init__(self, commands: Callable[[], Commands], actor_of: Callable[[Request], Actor]) -> None:
-        """Bind to the commands, which are read at the first decision, and to whatever knows who sent a request."""
+    def __init__(
+        self,
+        commands: Callable[[], Commands],
+        actor_of: Callable[[Request], Actor],
+        may: Callable[[Actor, str], bool] = lambda _actor, _action: False,
+    ) -> None:
+        """Bind to the commands, which are read at the first decision, and to whatever knows who sent a request.
+
+        may says whether a person may do an action of the access policy, for links to pages beside the workbench.
+        """
+        self._may = may
         self._load = commands
         self._actor_of = actor_of
 
     @cached_property
     def _commands(self) -> Commands:
         return self._load()
+
+    def forms(self) -> Sequence[CommandForm]:
+        """Return every command, in the order in which the terminal shows them."""
+        return self._commands.forms()
+
+    def form(self, name: str) -> CommandForm:
+        """Return one command; LookupError when there is none of this name."""
+        return self._commands.form(name)
 
     def person(self, request: Request) -> Person:
         """Return who sent it; somebody who has not logged in may look and not decide."""
@@ -144,14 +171,23 @@ class WorkbenchDecisions:
         except LoginNeeded as error:
             return Person("nobody", str(error), may_decide=False)
         about = in_words(actor.user_id, actor.how, actor.key_id)
-        return Person(actor.user_id, about, log_out="/logout" if actor.how is How.SESSION else "")
+        rooms = tuple(Room(*room) for room, action in _ROOMS.items() if self._may(actor, action))
+        return Person(actor.user_id, about, log_out="/logout" if actor.how is How.SESSION else "", rooms=rooms)
 
     def give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         """Give a command and say what came of it; nothing that speaks against it is raised."""
         try:
-            outcome = self._commands.perform(command, values, self._actor_of(request))
+            outcome = self._commands.perform(command, _with_files(values), self._actor_of(request))
         except ValuesInvalid as error:
-            return Result("refused", tuple(error.problems.values()))
+            return Result("refused", tuple(error.problems.values()), problems=error.problems)
         except (SaldoError, LookupError) as error:
             return Result("refused", (str(error),))
-        return Result(outcome.status.value, outcome.lines, outcome.proposal_id or "")
+        return Result(outcome.status.value, outcome.lines, outcome.proposal_id or "", outcome.sheets)
+
+
+def _with_files(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of a form as commands take them."""
+    return {
+        name: Upload(value.file_name, value.content) if isinstance(value, Sent) else value
+        for name, value in values.items()
+    }

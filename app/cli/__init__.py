@@ -45,6 +45,7 @@ COMMANDS = (
     "waiting",
     "explain",
     "decide",
+    "cases",
     "alerts",
     "approvals",
     "rules",

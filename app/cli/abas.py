@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.output.terminal import say
+from app.cli.identity import needs
+from app.output.terminal import Sheet, hand_over, say
 
 if TYPE_CHECKING:
     from app.settings.settings import Settings
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `abas probe|check` below the root."""
+    """Hang `abas probe|check|fields` below the root."""
     abas = typer.Typer(help="The live abas: its names, and whether the profile fits.", no_args_is_help=True)
-    commands: tuple[Callable[..., None], ...] = (probe, check)
+    commands: tuple[Callable[..., None], ...] = (probe, check, fields)
     for command in commands:
         abas.command()(command)
     app.add_typer(abas, name="abas")
@@ -78,6 +79,43 @@ def check(
     path = profile or settings.profile_path
     asyncio.run(_check(settings, path))
     say(f"{path} fits the abas at {settings.base_url}")
+
+
+@needs("read")
+def fields(
+    kind: Annotated[str, typer.Argument(help="Kind of document, as in schemas/documents.")],
+    company: Company = None,
+) -> None:
+    """Show which fields of abas a kind of document goes into.
+
+    By the mapping profile, with the type that abas says of each.
+    """
+    import asyncio
+
+    from app.settings.settings import load_settings
+    from infra.installation.stack import Stack
+
+    settings = Stack(load_settings()).client_settings().abas.of(company)
+    sheet = asyncio.run(_fields(settings, kind))
+    for values in sheet.rows:
+        row = dict(zip(sheet.columns, values, strict=True))
+        say(f"{row['role']}: {row['field']} ({row['type'] or 'of a type that abas does not say'}), {row['need']}")
+    hand_over(sheet)
+
+
+async def _fields(settings: AbasSettings, kind: str) -> Sheet:
+    from connectors.abas.client import AbasClient
+    from connectors.abas.fields import fields_of
+    from connectors.abas.profile import load_profile
+
+    profile = load_profile(settings.profile_path)
+    async with AbasClient(settings) as client:
+        found = await fields_of(profile, kind, client)
+    return Sheet(
+        "fields",
+        ("part", "role", "field", "type", "description", "need"),
+        tuple((one.part, one.role, one.name, one.type, one.description, one.need) for one in found),
+    )
 
 
 async def _probe(settings: AbasSettings, measure: str | None) -> str:

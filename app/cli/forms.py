@@ -40,10 +40,19 @@ _OF_THE_TERMINAL: Final = frozenset({"wait_s", "bootstrap_servers", "schema_regi
 # Writes a file of the machine that runs it.
 _AT_THE_TERMINAL: Final = frozenset({"mapping/export"})
 _ACTIONS: Final = frozenset({"import-bank", "import-disputes"})
+# Only look, and are offered besides: what a person needs to see before a mapping is changed.
+_LOOKS: Final = frozenset(
+    {"mapping/check", "mapping/try", "mapping/preview", "mapping/history", "abas/fields", "dlq/show"}
+)
 _LONGEST_TEXT: Final = 4_000
 _MOST_VALUES: Final = 1_000
 _FILE_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
-_STATUS: Final = {0: Status.DONE, operators.REFUSED: Status.REFUSED, operators.UNANSWERED: Status.UNANSWERED}
+_STATUS: Final = {
+    0: Status.DONE,
+    operators.WITH_REMARKS: Status.DONE,
+    operators.REFUSED: Status.REFUSED,
+    operators.UNANSWERED: Status.UNANSWERED,
+}
 _NO_NUL: Final = r"^[^\x00]*$"
 
 
@@ -176,7 +185,7 @@ def _run(
         try:
             command.run(**_as_the_terminal_gives_them(values, folder), **more)
         except typer.Exit as ended:
-            # 2 and 3 of a command that went wrong are for shells; it has said why.
+            # 2 of a command that went wrong is for shells; it has said why.
             status = _STATUS.get(ended.exit_code, Status.REFUSED)
         except typer.BadParameter as error:
             raise ValuesInvalid({"": str(error.message)}) from error
@@ -188,7 +197,7 @@ def _run(
     if status is Status.DONE and given.proposal_id is not None:
         status = Status.PROPOSED
     said = tuple(_without(folder, line) for line in lines)
-    return Outcome(status, said, tuple(given.records), given.proposal_id)
+    return Outcome(status, said, tuple(given.records), given.proposal_id, tuple(lines.sheets))
 
 
 def _without(folder: Path, line: str) -> str:
@@ -225,7 +234,8 @@ def _offered() -> list[_Command]:
         for entry in group.typer_instance.registered_commands:
             gives = getattr(entry.callback, "needs", ())
             name = f"{group.name}/{entry.name}"
-            if set(gives) & (_ACTIONS | set(operator_commands())) and name not in _AT_THE_TERMINAL:
+            is_given = set(gives) & (_ACTIONS | set(operator_commands()))
+            if (is_given or name in _LOOKS) and name not in _AT_THE_TERMINAL:
                 assert entry.callback is not None
                 found.append(_read(name, entry.callback, gives))
     return found

@@ -14,7 +14,8 @@ import typer
 
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
-from app.output.terminal import say
+from app.cli.operators import WITH_REMARKS
+from app.output.terminal import Sheet, hand_over, say
 from schemas.values.counting import counted
 from streams.log.credentials import IMPORT
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from reconcile.files.errors import BadRow
     from schemas.wire.codec import Codec
 
-EXIT_BAD_ROWS = 3
 COMMAND = "command"
 SHOWN = 10
 
@@ -99,6 +99,7 @@ def import_bank(
     from reconcile.files.profile import Defaults, load_profile
     from reconcile.files.received import Accounts, GivenFile
     from schemas.files.owned import FileInvalid
+    from schemas.values.money import Money
     from streams.domain.settlement.explaining import NO_MERCHANT
 
     settings = load_settings()
@@ -137,6 +138,22 @@ def import_bank(
         raise CannotRun(f"--only is no regular expression: {error}", field="only") from error
     except (MatchFileError, FileInvalid) as error:
         raise CannotRun(str(error), field="file") from error
+    hand_over(
+        Sheet(
+            "lines",
+            ("bank_line_id", "booked_on", "amount", "currency", "text"),
+            tuple(
+                (
+                    line.bank_line_id,
+                    line.booked_on.isoformat(),
+                    str(Money(line.amount_minor, line.currency).major),
+                    line.currency,
+                    line.text,
+                )
+                for line in found.lines
+            ),
+        )
+    )
     for ended in found.ended:
         lines = counted(ended.line_count, "line")
         say(f"  {ended.settlement_account}: {lines}, covered to the end of {ended.through_on}")
@@ -206,7 +223,7 @@ def import_folder(
     for line in left_out:
         say(f"left out: {line}", err=True)
     if left_out:
-        raise typer.Exit(EXIT_BAD_ROWS)
+        raise typer.Exit(WITH_REMARKS)
 
 
 def _read(
@@ -257,7 +274,7 @@ def _bring(
             written = asyncio.run(work(codec))
         say(f"wrote {counted(written, 'record')} to {INBOXES[understood.purpose]}")
     if understood.bad:
-        raise typer.Exit(EXIT_BAD_ROWS)
+        raise typer.Exit(WITH_REMARKS)
 
 
 def _report_notes(notes: Sequence[str], left_out: Sequence[BadRow]) -> None:

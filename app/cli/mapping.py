@@ -13,11 +13,14 @@ from app.cli.approvals import ProposalArgument
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
-from app.output.terminal import say, say_json
+from app.output.terminal import hand_over, say, say_json
 from schemas.topic import Topic
 from schemas.values.counting import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.operators.proposals import Proposal
     from app.proofs.preview import Change, Preview
     from schemas.records.rules import AdoptRules, RulesAccepted
     from schemas.wire.codec import Codec
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
     from streams.log.ports import Log
 
 NAME = "account-mapping"
-DIFFERS = 3
 _SHOWN = 50
+# Documents of each kind that a mapping is tried on, unless another number is named, and at most.
+LAST, MOST = 50, 1000
 
 FileArgument = Annotated[Path, typer.Argument(help="The mapping, a YAML file.")]
 
@@ -41,13 +45,14 @@ def _day(text: str) -> date:
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `mapping check|preview|propose|approve|adopt|history|rollback|export|import|schema` below the root."""
+    """Hang `mapping check|try|preview|propose|approve|adopt|history|rollback|export|import|schema` below the root."""
     operators.add_group(
         app,
         "mapping",
         "Accounts of documents, and what finance chose.",
         {
             "check": check,
+            "try": try_,
             "preview": preview,
             "propose": propose,
             "approve": approve,
@@ -70,10 +75,14 @@ def check(file: FileArgument) -> None:
 
     What is wrong is named with file, line and remedy, exit code 2. Nothing is adopted.
     """
+    from app.cli.mapping_rows import of_policies, of_roles
     from streams.rules.mapping import account_mapping, lines_by_role
 
     text, version = _text_and_version(file)
-    for role in lines_by_role(text, str(file)):
+    by_role = lines_by_role(text, str(file))
+    hand_over(of_roles(by_role))
+    hand_over(of_policies())
+    for role in by_role:
         say(role.role)
         for account, conditions in role.lines:
             say(f"    {_account(account)}" + (f"   when {conditions}" if conditions else ""))
@@ -84,6 +93,44 @@ def check(file: FileArgument) -> None:
     for merchant_account, company in found.companies.items():
         say(f"merchant account {merchant_account}: company {company}")
     say(f"version {version} can be used; the books are kept in {found.policies.base_currency}")
+
+
+@needs("read")
+def try_(
+    file: FileArgument,
+    last: Annotated[
+        int, typer.Option("--last", min=1, max=MOST, help="How many documents of each kind, the newest.")
+    ] = LAST,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Show what a file gives the lines of real documents.
+
+    The last documents of each kind, with the facts that were known of each line. Nothing is written. A process that
+    goes on looks for newer documents every ten minutes.
+    """
+    from app.cli.mapping_rows import of_trial
+    from app.proofs.samples import Sample, samples
+    from streams.agents import DECIDERS
+
+    async def look(log: Log, codec: Codec) -> Sequence[Sample]:
+        from app.composition.keys import load_ring
+
+        ring = load_ring(connect(bootstrap_servers, schema_registry_url).public_keys_path)
+        return await samples(DECIDERS, MOST, log, codec, ring)
+
+    def find() -> Sequence[Sample]:
+        found: Sequence[Sample] = operators.on_the_log(look, bootstrap_servers, schema_registry_url)
+        return found
+
+    tried = of_trial(_text_and_version(file)[0], str(file), last, find)
+    for values in tried.rows:
+        row = dict(zip(tried.columns, values, strict=True))
+        now, wanted = row["account_now"], row["account"] or f"no account: {row['why_not']}"
+        said = now if now == wanted else f"{now} -> {wanted}"
+        say(f"{row['posting_reference']}  {row['kind']}, {row['role']} {row['amount']} {row['currency']}: {said}")
+    hand_over(tried)
+    say(f"{counted(len({row[0] for row in tried.rows}), 'document')} tried")
 
 
 @needs("read")
@@ -125,13 +172,25 @@ def preview(
     if note:
         say(note)
     if not found.is_empty:
-        raise typer.Exit(DIFFERS)
+        raise typer.Exit(operators.WITH_REMARKS)
 
 
 @needs("read")
 def history(bootstrap_servers: BootstrapServers = None, schema_registry_url: SchemaRegistryUrl = None) -> None:
     """List versions, with who, when, why and what changed."""
+    from datetime import UTC, datetime
+
+    from app.cli.mapping_rows import of_history
+    from app.operators.proposals import all_proposals
+    from app.operators.rules import history as all_of
+
+    async def read(log: Log, codec: Codec) -> tuple[Sequence[object], Sequence[Proposal]]:
+        return await all_of(log, codec), await all_proposals(log, codec)
+
     rules.history(NAME, bootstrap_servers, schema_registry_url)
+    events, proposed = operators.on_the_log(read, bootstrap_servers, schema_registry_url)
+    for sheet in of_history(events, proposed, datetime.now(UTC)):
+        hand_over(sheet)
 
 
 @needs("read")
@@ -345,8 +404,11 @@ def _account(account: Account) -> str:
 
 
 def _say_preview(found: Preview) -> None:
+    from app.cli.mapping_rows import of_preview
     from schemas.values.money import Money
 
+    for sheet in of_preview(found):
+        hand_over(sheet)
     for change in found.changes[:_SHOWN]:
         _say_change(change)
     if len(found.changes) > _SHOWN:

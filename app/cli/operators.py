@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from streams.log.ports import Log
 
 REFUSED, UNANSWERED = 1, 4
+# It is done, and a shell is shown that there is more to read: rows were left out, documents would differ.
+WITH_REMARKS = 3
 WAIT_S = 30.0
 
 

@@ -12,9 +12,7 @@ from app.cli.processes import settings_of, until_stopped
 from streams.log.credentials import PROJECTOR, SCHEDULES, WATCH, WORKER
 
 if TYPE_CHECKING:
-    from app.access.actor import Actor
     from app.settings.settings import Settings
-    from projections.console.decisions import Decisions
 
 
 class SourceName(StrEnum):
@@ -87,7 +85,7 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
 def projector() -> None:
     """Project every topic into ClickHouse.
 
-    In embedded mode it also answers SQL for the other commands and serves the console.
+    In embedded mode it also answers SQL for the other commands and shows the pages of the workbench.
     """
     settings = settings_of(PROJECTOR)
     from app.composition.bootstrap import run_projector, wait_for_topics
@@ -95,26 +93,7 @@ def projector() -> None:
 
     wait_for_topics(settings)
     look_for_garbage_rarely()
-    run_projector(settings, _decisions())
-
-
-def _decisions() -> Decisions:
-    """Return what takes decisions of the workbench here: the CLI's commands, in the name of this installation's user.
-
-    The console's token proves the owner of the machine, which is one person only where nobody logs in.
-    """
-    from app.access.actor import single_user
-    from app.access.errors import LoginNeeded
-    from app.api.workbench import WorkbenchDecisions
-    from app.cli import identity
-    from app.cli.forms import CliCommands
-
-    def actor_of(_request: object) -> Actor:
-        if identity.access().store.read():
-            raise LoginNeeded("this installation has users; decide with `saldo decide` after `saldo login`")
-        return single_user()
-
-    return WorkbenchDecisions(CliCommands, actor_of)
+    run_projector(settings)
 
 
 def watch() -> None:

@@ -54,7 +54,7 @@ def _serve_api(port: int | None) -> None:
     from app.api.workbench import pages_of
     from app.cli.audit import audit_found
     from app.cli.forms import CliCommands
-    from app.composition.api import address_of, api_of, run_api
+    from app.composition.api import api_of, run_api
     from app.composition.bootstrap import wait_for_topics
 
     settings = settings_of(OPERATORS)
@@ -68,7 +68,7 @@ def _serve_api(port: int | None) -> None:
         audit_found,
         pages=partial(pages_of, settings.projection),
     )
-    say(f"workbench at {address_of(settings.api)}/, API described at /docs")
+    say(f"workbench at {settings.api.address}/, API described at /docs")
     asyncio.run(until_stopped(settings, lambda settings, stop: run_api(settings, api, stop)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -20,9 +19,8 @@ from app.api.oidc import Provider
 from app.api.once import Once
 from app.api.people import People, load_secret
 from app.api.reports import Reports
-from app.api.settings import ApiSettings
 from app.api.users import UsersWays
-from app.ingress.server import listen, new_server
+from app.ingress.server import serve_until
 from app.settings.settings import Settings
 from projections.serving.reader import connect_endpoint, open_reader
 from projections.store.client import SqlReader
@@ -30,7 +28,6 @@ from projections.store.errors import StoreBusy
 from schemas.failures import SaldoError
 from schemas.values.clock import utc_now
 
-logger = logging.getLogger(__name__)
 # How pages are put beside the API: they take its commands, its people, and its way to the read side.
 Pages = Callable[[Commands, People, Callable[[], SqlReader]], ASGIApp]
 
@@ -57,9 +54,12 @@ def api_of(
         now=now,
     )
     once = Once(commands, folder / "requests.sqlite", now)
-    provider = Provider(own, f"{address_of(own)}{CALLBACK}") if own.oidc_issuer else None
-    users, audits = UsersWays(people, now), AuditWays(own, audit)
-    more = (*LogIn(people, provider, now).ways(), *users.ways(), *audits.ways())
+    provider = Provider(own, f"{own.address}{CALLBACK}") if own.oidc_issuer else None
+    more = (
+        *LogIn(people, provider, now).ways(),
+        *UsersWays(people, own, now).ways(),
+        *AuditWays(own, audit).ways(),
+    )
 
     def is_ready() -> bool:
         try:
@@ -70,9 +70,7 @@ def api_of(
             return False
 
     mounted = None if pages is None else pages(commands, people, reader)
-    api = Api(own, commands, people, reports, once, is_ready, more=more, pages=mounted)
-    users.bind(api)
-    return api
+    return Api(own, commands, people, reports, once, is_ready, more=more, pages=mounted)
 
 
 def _reader(settings: Settings) -> SqlReader:
@@ -89,22 +87,6 @@ def _reader(settings: Settings) -> SqlReader:
     return found
 
 
-def address_of(settings: ApiSettings) -> str:
-    """Return the base address as people reach it."""
-    scheme = "https" if settings.tls_cert_path else "http"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return settings.public_url or f"{scheme}://{host}:{settings.port}"
-
-
 async def run_api(settings: Settings, api: Api, stop: asyncio.Event) -> None:
     """Serve the API until asked to stop; what is being answered is answered first."""
-    server = new_server(api, settings.api)
-    with listen(settings.api, "api") as listener:
-        host, port = listener.getsockname()[:2]
-        logger.info("api listens", extra={"host": host, "port": port, "tls": settings.api.tls_cert_path is not None})
-        serving = asyncio.create_task(server.serve([listener]))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        stopping.cancel()
-        await serving
+    await serve_until(api, settings.api, "api", stop)

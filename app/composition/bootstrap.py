@@ -72,7 +72,6 @@ from connectors.woocommerce.client import WooCommerceClient
 from connectors.woocommerce.hook import WooCommerceHooks
 from connectors.woocommerce.reader import WooCommerceReader
 from connectors.woocommerce.sink import WooCommerceSink, refused
-from projections.console.decisions import Decisions
 from reconcile.files.dispute_hooks import HookReader
 from reconcile.files.disputes import load_dispute_profile
 from reconcile.files.received import Accounts
@@ -913,7 +912,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     from app.ingress.app import Ingress
     from app.ingress.delivery import Delivery
     from app.ingress.files import FileWays
-    from app.ingress.server import listen, new_server
+    from app.ingress.server import serve_until
 
     settings = settings.as_role(INGRESS)
     ingress = settings.ingress
@@ -957,17 +956,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
             now=utc_now,
         )
         app = Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone, files=files, shops=shops)
-        server = new_server(app, ingress)
-        with listen(ingress) as listener:
-            host, port = listener.getsockname()[:2]
-            logger.info("ingress listens", extra={"host": host, "port": port, "tls": ingress.tls_cert_path is not None})
-            serving = asyncio.create_task(server.serve([listener]))
-            ends = [asyncio.create_task(event.wait()) for event in (stop, broken)]
-            await asyncio.wait([serving, *ends], return_when=asyncio.FIRST_COMPLETED)
-            server.should_exit = True
-            for end in ends:
-                end.cancel()
-            await serving
+        await serve_until(app, ingress, "ingress", stop, broken)
     if broken.is_set():
         raise DeliveryFailed("the producer of the ingress gave up; see the log")
 
@@ -1044,8 +1033,8 @@ async def run_schedules(settings: Settings, stop: asyncio.Event) -> None:
 # -- projector -----------------------------------------------------------------------------------------------------
 
 
-def run_projector(settings: Settings, decisions: Decisions | None = None) -> None:
-    """Project every topic until SIGTERM or SIGINT; decisions is what takes those of the workbench's pages."""
+def run_projector(settings: Settings) -> None:
+    """Project every topic until SIGTERM or SIGINT."""
     from projections.projector.writer import run_projector as project
 
     settings = settings.as_role(PROJECTOR)
@@ -1053,5 +1042,4 @@ def run_projector(settings: Settings, decisions: Decisions | None = None) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     assert settings.bootstrap_servers, "raises by itself when there is no broker"
-    projection = settings.projection.model_copy(update={"decisions": decisions})
-    project(projection, stop, codec=codec(settings))
+    project(settings.projection, stop, codec=codec(settings))

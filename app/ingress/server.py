@@ -1,19 +1,23 @@
 """Serves ingress and API with uvicorn: TLS, no access log (a path may be a secret), and no patience with slow heads.
 
-uvicorn waits for ever for the head of a request, which is all that a slow-loris attack needs; `PatientUpTo` ends that,
+uvicorn waits for ever for the head of a request, which is all that a slow-loris attack needs; `_Door` ends that,
 and turns connections away above a number.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from app.ingress.listening import ListenSettings
+
+logger = logging.getLogger(__name__)
 
 # A hook's head has about 600 bytes; a stranger's is looked through before he is known, so it must be cheap to do so.
 _LARGEST_HEAD: Final = 8 * 1024
@@ -61,26 +65,7 @@ class _Door(H11Protocol):
             self._deadline = None
 
 
-class ServerSettings(Protocol):
-    """What serving needs to know of a process that listens."""
-
-    @property
-    def host(self) -> str: ...  # noqa: D102
-    @property
-    def port(self) -> int: ...  # noqa: D102
-    @property
-    def tls_cert_path(self) -> Path | None: ...  # noqa: D102
-    @property
-    def tls_key_path(self) -> Path | None: ...  # noqa: D102
-    @property
-    def header_timeout_s(self) -> float: ...  # noqa: D102
-    @property
-    def connections_at_once(self) -> int: ...  # noqa: D102
-    @property
-    def graceful_s(self) -> float: ...  # noqa: D102
-
-
-def new_server(app: ASGIApp, settings: ServerSettings) -> uvicorn.Server:
+def new_server(app: ASGIApp, settings: ListenSettings) -> uvicorn.Server:
     """Return a server for these settings; `serve` binds and runs it."""
     protocol = type(
         "Door",
@@ -109,7 +94,7 @@ def new_server(app: ASGIApp, settings: ServerSettings) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def listen(settings: ServerSettings, name: str = "ingress") -> socket.socket:
+def listen(settings: ListenSettings, name: str) -> socket.socket:
     """Return the bound socket; raises OSError naming host and port when somebody else has it."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # Named as TCP: asyncio sets TCP_NODELAY on nothing else, and an answer would wait 40 ms for its second half.
@@ -125,3 +110,21 @@ def listen(settings: ServerSettings, name: str = "ingress") -> socket.socket:
             f"set SALDO_{name.upper()}_PORT",
         ) from error
     return listener
+
+
+async def serve_until(app: ASGIApp, settings: ListenSettings, name: str, *ends: asyncio.Event) -> None:
+    """Serve until one of the events; what is being answered is answered first.
+
+    Raises: OSError as listen.
+    """
+    server = new_server(app, settings)
+    with listen(settings, name) as listener:
+        host, port = listener.getsockname()[:2]
+        logger.info(f"{name} listens", extra={"host": host, "port": port, "tls": settings.tls_cert_path is not None})
+        serving = asyncio.create_task(server.serve([listener]))
+        waiting = [asyncio.create_task(event.wait()) for event in ends]
+        await asyncio.wait([serving, *waiting], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        for one in waiting:
+            one.cancel()
+        await serving

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
-from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
+
+from app.ingress.listening import ListenSettings
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 -- the prefix that Standard Webhooks gives to secrets, not a secret
 # The specification asks for 24 bytes or more.
@@ -18,7 +18,7 @@ SHORTEST_TOKEN = 24
 _PATH = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class IngressSettings(BaseModel):
+class IngressSettings(ListenSettings):
     """One ingress. Every way in is shut until its secret is set.
 
     hook_secrets        of POST /hooks/paytrace, as whsec_<base64>; several are valid at once while keys rotate
@@ -32,18 +32,10 @@ class IngressSettings(BaseModel):
     look_up_timeout_s   how long a sender of a hint waits for PayTrace
     requests_at_once    with max_body_bytes, bounds the memory that strangers can claim: 64 x 256 KiB = 16 MiB
     rate_per_s, burst   requests of one address
-    tls_cert_path, ...  PEM files; without them only loopback is served, unless plain_http_beyond_loopback says that
-                        somebody else ends TLS
     metrics_port        Prometheus on loopback; 0 is off
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    host: str = "127.0.0.1"
     port: int = Field(default=8480, ge=0, le=65535)
-    tls_cert_path: Path | None = None
-    tls_key_path: Path | None = None
-    plain_http_beyond_loopback: bool = False
 
     hook_secrets: tuple[SecretStr, ...] = ()
     replay_window_s: float = Field(default=300.0, gt=0)
@@ -61,8 +53,6 @@ class IngressSettings(BaseModel):
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, le=8 * 1024 * 1024)
     max_upload_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     max_observations: int = Field(default=500, ge=1)
-    body_timeout_s: float = Field(default=10.0, gt=0)
-    header_timeout_s: float = Field(default=10.0, gt=0)
     requests_at_once: int = Field(default=64, ge=1)
     connections_at_once: int = Field(default=512, ge=1)
     rate_per_s: float = Field(default=100.0, gt=0)
@@ -89,13 +79,6 @@ class IngressSettings(BaseModel):
         path = self.silent_post_path.get_secret_value()
         if path and (len(path) < SHORTEST_TOKEN or not _PATH.fullmatch(path)):
             raise ValueError(f"silent_post_path must be {SHORTEST_TOKEN} or more of A-Z a-z 0-9 _ -")
-        if (self.tls_cert_path is None) != (self.tls_key_path is None):
-            raise ValueError("tls_cert_path and tls_key_path belong together")
-        if not (is_loopback(self.host) or self.tls_cert_path or self.plain_http_beyond_loopback):
-            raise ValueError(
-                "host is not loopback, so set tls_cert_path and tls_key_path, or plain_http_beyond_loopback=true when "
-                "a proxy in front ends TLS"
-            )
         return self
 
 
@@ -106,13 +89,3 @@ def hook_key(secret: SecretStr) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         return b""
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches what listens there."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

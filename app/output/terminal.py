@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -19,14 +20,34 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Rows that a command found, for whoever shows them otherwise than as lines.
+
+    Shapes: columns (c,), rows (n, c) of texts.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Heard(list[str]):
+    """Lines that were said; sheets are the rows that were handed over beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sheets: list[Sheet] = []
+
+
 # Who listens instead of the terminal: a command that is run for the API or a page.
-_LISTENER: ContextVar[list[str] | None] = ContextVar("listener", default=None)
+_LISTENER: ContextVar[Heard | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def heard() -> Iterator[list[str]]:
+def heard() -> Iterator[Heard]:
     """Collect what is said in this context instead of printing it; of this thread and task alone."""
-    lines: list[str] = []
+    lines = Heard()
     before = _LISTENER.set(lines)
     try:
         yield lines
@@ -43,6 +64,13 @@ def say(*lines: str, err: bool = False) -> None:
 def say_json(value: Any, *, indent: int | None = None) -> None:
     """Print a value as JSON."""
     _say(for_json(value, indent=indent), err=False)
+
+
+def hand_over(sheet: Sheet) -> None:
+    """Give rows to whoever listens in place of a terminal, which has them in its lines."""
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener.sheets.append(sheet)
 
 
 def _say(text: str, *, err: bool) -> None:

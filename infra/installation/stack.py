@@ -25,6 +25,7 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
+from app.api.settings import ApiSettings
 from app.composition.keys import key_store
 from app.ingress.settings import SECRET_PREFIX, IngressSettings
 from app.settings.guard_key import guard_key_of
@@ -41,14 +42,15 @@ from projections.serving.settings import endpoint_file
 from schemas.files.private_files import write_private
 from streams.log import acls
 from streams.log.cluster import Cluster
-from streams.log.credentials import ADMIN, PROJECTOR, ROLES, SCHEDULES, credentials_file
+from streams.log.credentials import ADMIN, ROLES, SCHEDULES, credentials_file
 
 PORTS_FILE = "sandbox-ports.json"
 SECRETS_FILE = "ingress-secrets.json"
-PORTS = ("paytrace", "abas", "shop", "ingress")
+PORTS = ("paytrace", "abas", "shop", "ingress", "api")
 SANDBOX_USER = "demo123"
-# Schedules run commands, and the projector's console takes decisions of the machine's owner.
-GIVES_COMMANDS = frozenset({PROJECTOR, SCHEDULES})
+# Schedules run commands, and the workbench gives those of people.
+WORKBENCH = "workbench"
+GIVES_COMMANDS = frozenset({WORKBENCH, SCHEDULES})
 # Sections whose secrets a process gets. A sandbox gets all of them: it checks log-ins and signs hooks.
 SECRETS_OF: Mapping[str, frozenset[str]] = {
     "projector": frozenset({"guard", "kafka", "reporting"}),
@@ -61,6 +63,8 @@ SECRETS_OF: Mapping[str, frozenset[str]] = {
     "worker": frozenset({"guard", "kafka", "paytrace", "abas", "mail", "webhook", "shop"}),
     "watch": frozenset({"guard", "kafka", "reporting"}),
     "schedules": frozenset({"guard", "kafka", "reporting"}),
+    # Its commands may open sealed values and ask abas for its fields.
+    WORKBENCH: frozenset({"guard", "privacy", "kafka", "reporting", "abas", "api"}),
 }
 ALL_SECRETS = frozenset(secret_variables(Settings))
 SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the sandbox alone knows it
@@ -161,7 +165,7 @@ class Stack:
     def addresses(self) -> Sequence[str]:
         """Return lines for people: where to look; what does not answer yet says so."""
         places = {
-            "console": self._reported_by_projector("console"),
+            "workbench": f"{self._api().address}/",
             "Kafka": self.kafka_address or "when the broker is ready",
             "ClickHouse clients": self._reported_by_projector("clickhouse"),
         }
@@ -217,7 +221,11 @@ class Stack:
 
     def _sandboxed(self) -> dict[str, dict[str, Any]]:
         """Return settings that lead to the sandboxes, by section; of what is live, the port of the ingress alone."""
-        fields: dict[str, dict[str, Any]] = {"polling": {}, "ingress": self._ingress_fields()}
+        fields: dict[str, dict[str, Any]] = {
+            "polling": {},
+            "ingress": self._ingress_fields(),
+            "api": self._api_fields(),
+        }
         if self.has_paytrace_sandbox:
             fields["paytrace"] = {
                 "base_url": self.paytrace_sandbox_url,
@@ -249,6 +257,13 @@ class Stack:
             }
         return fields
 
+    def _api(self) -> ApiSettings:
+        return self.settings.api.model_copy(update=self._api_fields())
+
+    def _api_fields(self) -> dict[str, Any]:
+        """Return a free port, the same at every start, unless one is named: two installations share no port."""
+        return {} if "port" in self.settings.api.model_fields_set else {"port": self._ports()["api"]}
+
     def _ingress(self) -> IngressSettings:
         return self.settings.ingress.model_copy(update=self._ingress_fields())
 
@@ -273,7 +288,7 @@ class Stack:
         """Return every process, in the order in which they start."""
         self.prepare()
         brokers = [] if self.settings.kafka.bootstrap_servers else [self.kafka()]
-        return [*self.sandboxes(), *brokers, *self.pipeline()]
+        return [*self.sandboxes(), *brokers, *self.pipeline(), self.workbench()]
 
     def prepare(self) -> None:
         """Make a data directory that is closed to everybody else, with the keys that no process may come before.
@@ -340,6 +355,10 @@ class Stack:
             self._own("ingress", "serve", "ingress", ready=_listening(self._ingress().port)),
         ]
 
+    def workbench(self) -> ProcessSpec:
+        """Return the API and its pages, where people decide."""
+        return self._own(WORKBENCH, "serve", "api", ready=_listening(self._api().port))
+
     def _worker_env(self, number: int) -> dict[str, str]:
         """Return what tells one worker of this machine from the next: its snapshots, and the port of its metrics."""
         env = {"SALDO_WORKER_NAME": f"worker-{number}"}
@@ -392,7 +411,7 @@ class Stack:
 
         Files of its role, and directories of all only where it gives commands, which have roles of their own.
         """
-        if role not in ROLES:
+        if role not in ROLES and role not in GIVES_COMMANDS:
             return {}
         place = self.settings.kafka.credentials_path
         if self.settings.kafka.bootstrap_servers is None:

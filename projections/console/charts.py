@@ -10,6 +10,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from projections.console.language import separated
 from projections.console.shown import money
 
 _TOP: Final = 40.0
@@ -162,7 +163,7 @@ def _text(css: str, x: float, y: float, words: str, anchor: str = "middle") -> s
 
 def _short(amount: Decimal) -> str:
     """Return thousands with one digit: 58.1; below a thousand the whole amount."""
-    return f"{amount / 1000:,.1f}k" if abs(amount) >= 1000 else f"{amount:,.0f}"
+    return separated(f"{amount / 1000:,.1f}k" if abs(amount) >= 1000 else f"{amount:,.0f}")
 
 
 def _svg(css: str, box: str, name: str, title: str, description: str, parts: Sequence[str]) -> Markup:

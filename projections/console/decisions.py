@@ -5,8 +5,8 @@ The read side knows no operator command: the application gives it one (app/compo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -16,25 +16,61 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """A page beside the workbench: its title, its path from the root, its icon."""
+
+    title: str
+    path: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Who uses the workbench: the name that decisions bear, how that is known, in words, and whether it may decide.
 
-    log_out is the path where its session ends; empty where there is none.
+    log_out is the path where its session ends; empty where there is none. rooms are pages beside the workbench that
+    this person may open.
     """
 
     name: str
     about: str = ""
     may_decide: bool = True
     log_out: str = ""
+    rooms: tuple[Room, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a form brought. Units: content in bytes, as they came."""
+
+    file_name: str
+    content: bytes
+
+
+class Sheet(Protocol):
+    """Rows that a command found. Shapes: columns (c,), rows (n, c) of texts."""
+
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a command: done, proposed (waits for another person), refused, or unanswered; and in words."""
+    """What became of a command: done, proposed (waits for another person), refused, or unanswered; and in words.
+
+    sheets    what it found, in rows
+    problems  what does not fit, by the name of its field; the empty name is the command as a whole
+    """
 
     status: str
     lines: tuple[str, ...]
     proposal_id: str = ""
+    sheets: tuple[Sheet, ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_taken(self) -> bool:
@@ -58,8 +94,54 @@ class Door(Protocol):
         ...
 
 
+class FormField(Protocol):
+    """One thing that a command asks for; kind says how: text, integer, number, boolean, day, choice or file."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def help(self) -> str: ...  # noqa: D102
+    @property
+    def is_required(self) -> bool: ...  # noqa: D102
+    @property
+    def is_many(self) -> bool: ...  # noqa: D102
+    @property
+    def default(self) -> Any: ...  # noqa: D102
+    @property
+    def choices(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def minimum(self) -> float | None: ...  # noqa: D102
+    @property
+    def maximum(self) -> float | None: ...  # noqa: D102
+
+
+class CommandForm(Protocol):
+    """A command as a form: `decide/confirm` in an address, `saldo decide confirm` at a terminal."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def help(self) -> str: ...  # noqa: D102
+    @property
+    def fields(self) -> Sequence[FormField]: ...  # noqa: D102
+
+
 class Decisions(Protocol):
     """Gives commands in the name of the person who sent a request."""
+
+    def forms(self) -> Sequence[CommandForm]:
+        """Return every command, in the order in which the terminal shows them."""
+        ...
+
+    def form(self, name: str) -> CommandForm:
+        """Return one command; LookupError when there is none of this name."""
+        ...
 
     def person(self, request: Request) -> Person:
         """Return who sent it."""

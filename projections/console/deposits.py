@@ -8,15 +8,20 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from projections.console.asking import Asking
 from projections.console.charts import Step, waterfall
-from projections.console.shown import amount_of, long_day, money, month_of
-from projections.reports.words import in_words
-from schemas.values.counting import counted
+from projections.console.language import N_, _, _n, separated
+from projections.console.shown import amount_of, long_day, money, month_of, weekday
+from projections.console.states import bank_line_status
 
 _WORKING_DAYS: Final = 5
+
+
+def path_of(account: str, line_id: str) -> str:
+    """Return the address of a bank line."""
+    return f"/deposits/line?{urlencode({'account': account, 'line': line_id})}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +44,36 @@ class Day:
 
 
 _STEPS: Final = (
-    ("opening", "Open before"),
-    ("captured", "Settled"),
-    ("refunded", "Refunds"),
-    ("returned", "Returns"),
-    ("charged_back", "Disputes"),
-    ("fees", "Fees"),
-    ("adjusted", "Adjusted"),
-    ("rest", "Rests"),
-    ("reserve", "Reserve"),
-    ("deposited", "Paid out"),
-    ("dismissed", "Dismissed"),
+    ("opening", N_("Open before")),
+    ("captured", N_("Settled")),
+    ("refunded", N_("Refunds")),
+    ("returned", N_("Returns")),
+    ("charged_back", N_("Disputes")),
+    ("fees", N_("Fees")),
+    ("adjusted", N_("Adjusted")),
+    ("rest", N_("Rests")),
+    ("reserve", N_("Reserve")),
+    ("deposited", N_("Paid out")),
+    ("dismissed", N_("Dismissed")),
 )
-_LINES: Final = {
-    "matched": ("ok", "Explained"),
-    "suggested": ("wait", "One suggestion"),
-    "dismissed": ("ok", "Not PayTrace money"),
-    "customer": ("ok", "Paid by a customer"),
-    "break": ("bad", "Not explained"),
-}
 
 
 def state_of_day(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return a day's mark and words: closed, collecting, on the way, or what does not close."""
     match row["status"]:
         case "CLOSED":
-            return "ok", "Closed"
+            return "ok", _("Closed")
         case "RUNNING":
-            return "dot", "Collecting"
+            return "dot", _("Collecting")
     unexplained = Decimal(row["unexplained"] or 0)
     if unexplained:
-        return "bad", f"{money(abs(unexplained))} {'too much' if unexplained > 0 else 'too little'}"
+        amount = money(abs(unexplained))
+        if unexplained > 0:
+            return "bad", _("%(amount)s too much", amount=amount)
+        return "bad", _("%(amount)s too little", amount=amount)
     if int(row["residual_minor"]):
-        return "bad", f"{amount_of(row, 'residual')} not accounted for"
-    return "wait", f"{counted(int(row['overdue_lines'] or 0), 'payment')} overdue"
+        return "bad", _("%(amount)s not accounted for", amount=amount_of(row, "residual"))
+    return "wait", _n("%(n)s payment overdue", "%(n)s payments overdue", int(row["overdue_lines"] or 0))
 
 
 def month_page(asking: Asking, month: str, day: date | None = None, account: str = "") -> dict[str, Any]:
@@ -92,6 +93,9 @@ def month_page(asking: Asking, month: str, day: date | None = None, account: str
         "after": {"path": f"/deposits?month={after:%Y-%m}&account={account}", "name": month_of(after)},
         "account": account,
         "accounts": [{"name": name, "path": f"/deposits?month={first:%Y-%m}&account={name}"} for name in accounts],
+        "weekdays": [
+            weekday(first + timedelta(days=(at - first.weekday()) % 7), short=True) for at in range(_WORKING_DAYS)
+        ],
         "currency": inside[0]["currency"] if inside else "",
         "chosen": _day(asking, day, rows.get(day), account) if day else None,
         "lines": [_line(row) for row in asking.rows("bank_lines") if _is_open(row, account)] if day is None else [],
@@ -107,13 +111,13 @@ def _month(text: str) -> date | None:
 
 def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
     states = [state_of_day(row)[0] for row in rows]
-    words = [counted(states.count("ok"), "day") + " closed"]
+    words = [_n("%(n)s day closed", "%(n)s days closed", states.count("ok"))]
     if states.count("bad"):
-        words.append(f"{states.count('bad')} {'does' if states.count('bad') == 1 else 'do'} not close")
+        words.append(_n("%(n)s does not close", "%(n)s do not close", states.count("bad")))
     if states.count("wait"):
-        words.append(f"{states.count('wait')} overdue")
+        words.append(_n("%(n)s overdue", "%(n)s overdue", states.count("wait")))
     if states.count("dot"):
-        words.append(f"{states.count('dot')} collecting")
+        words.append(_n("%(n)s collecting", "%(n)s collecting", states.count("dot")))
     return ", ".join(words)
 
 
@@ -143,10 +147,10 @@ def _cell(on: date, row: Mapping[str, Any] | None, today: date, is_chosen: bool,
     if not is_inside:
         return Day("")
     if row is None:
-        return Day(str(on.day), "Not yet" if on > today else "Nothing")
+        return Day(str(on.day), _("Not yet") if on > today else _("Nothing"))
     state, words = state_of_day(row)
     paid_out = -Decimal(row["deposited"] or 0)
-    short = f"{paid_out / 1000:,.0f}k" if abs(paid_out) >= 1000 else money(paid_out)
+    short = separated(f"{paid_out / 1000:,.0f}k") if abs(paid_out) >= 1000 else money(paid_out)
     return Day(
         date=str(on.day),
         words=words,
@@ -165,7 +169,7 @@ def _day(asking: Asking, on: date, row: Mapping[str, Any] | None, account: str) 
         if line["booked_on"] == on.isoformat() and line["settlement_account"] == account
     ]
     if row is None:
-        return {"day": long_day(on), "state": "dot", "words": "Nothing happened", "chart": "", "table": [],
+        return {"day": long_day(on), "state": "dot", "words": _("Nothing happened"), "chart": "", "table": [],
                 "bank": lines,
                 "records": "", "currency": ""}  # fmt: skip
     state, words = state_of_day(row)
@@ -176,7 +180,13 @@ def _day(asking: Asking, on: date, row: Mapping[str, Any] | None, account: str) 
         "words": words,
         "currency": row["currency"],
         "chart": waterfall(
-            "day", f"From settled payments to what is still open, {long_day(on)}, {row['currency']}", steps
+            "day",
+            _(
+                "From settled payments to what is still open, %(day)s, %(currency)s",
+                day=long_day(on),
+                currency=row["currency"],
+            ),
+            steps,
         ),
         "table": [
             {
@@ -195,15 +205,15 @@ def _day(asking: Asking, on: date, row: Mapping[str, Any] | None, account: str) 
 def _steps(row: Mapping[str, Any]) -> list[Step]:
     """Return the waterfall of a day: open before, what came and went, what nothing explains, what is on its way."""
     steps = [
-        Step(label, Decimal(row[name] or 0), "total" if name == "opening" else "change")
+        Step(_(label), Decimal(row[name] or 0), "total" if name == "opening" else "change")
         for name, label in _STEPS
         if name == "opening" or int(row[f"{name}_minor"])
     ]
     unexplained = Decimal(row["unexplained"] or 0)
     if unexplained:
         # The closing balance is what is in transit less what nothing explains.
-        steps.append(Step("Not explained", unexplained, "break"))
-    steps.append(Step("On the way", Decimal(row["closing"] or 0) + unexplained, "total"))
+        steps.append(Step(_("Not explained"), unexplained, "break"))
+    steps.append(Step(_("On the way"), Decimal(row["closing"] or 0) + unexplained, "total"))
     return steps
 
 
@@ -212,13 +222,18 @@ def _is_open(row: Mapping[str, Any], account: str) -> bool:
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
-    state, words = _LINES.get(str(row["status"]), ("dot", in_words(str(row["status"]))))
+    state, words = bank_line_status(str(row["status"]))
     how = row["detail"]
     if row["status"] == "matched":
-        by = "by rule" if row["decided_by"] in ("rule", "") else "by a person"
-        how = f"Matched {by}, {counted(int(row['line_count']), 'line')}"
+        lines = _n("%(n)s line", "%(n)s lines", int(row["line_count"]))
+        is_by_rule = row["decided_by"] in ("rule", "")
+        how = (
+            _("Matched by rule, %(lines)s", lines=lines)
+            if is_by_rule
+            else _("Matched by a person, %(lines)s", lines=lines)
+        )
     return {
-        "id": row["bank_line_id"],
+        "path": path_of(row["settlement_account"], row["bank_line_id"]),
         "amount": amount_of(row, "deposit"),
         "currency": row["currency"],
         "text": row["text"],

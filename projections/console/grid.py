@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
+from projections.console import links
 from projections.console.shown import UNITS, money
 from projections.reports.questions import COORDINATES, MINOR, Answer
 from projections.reports.words import in_words
@@ -83,8 +83,8 @@ def _cell(record: dict[str, Any], column: str, is_number: bool, base: str) -> Ce
         text = in_words(text)
     if _INSTANT.match(text):
         text = text[:19].replace("T", " ")
-    href = f"{base}/payments/{quote(text, safe='')}" if column == PAYMENT and text else None
-    return Cell(text, is_number, href=href)
+    path = links.of_column(column, record)
+    return Cell(text, is_number, href=f"{base}{path}" if path else None)
 
 
 def _is_number(column: str, kind: str) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
 
+from projections.console import links
 from projections.console.asking import Asking
-from projections.console.payment import status_of
+from projections.console.language import N_, _, _n, as_in_english
 from projections.console.shown import (
     LATE_DAYS,
     age,
@@ -20,28 +20,28 @@ from projections.console.shown import (
     in_major,
     instant,
     local,
+    moment,
     money,
     sums_by_currency,
 )
+from projections.console.states import dispute_outcome, status_of
 from projections.console.story import person
 from projections.console.waiting import cases_of
 from projections.reports.questions import major_units
 from projections.reports.words import in_words
-from schemas.values.counting import counted
 
 _STAGES: Final = (
-    ("RETRIEVAL_REQUESTED", "Papers asked for"),
-    ("OPENED", "Opened"),
-    ("EVIDENCE_SUBMITTED", "Evidence sent"),
-    ("SECOND_CHARGEBACK", "Second chargeback"),
-    ("ARBITRATION", "Arbitration"),
-    ("WON", "Won"),
-    ("LOST", "Lost"),
-    ("ACCEPTED", "Accepted"),
-    ("EXPIRED", "Expired"),
-    ("CLOSED", "Closed"),
+    ("RETRIEVAL_REQUESTED", N_("Papers asked for")),
+    ("OPENED", N_("Opened")),
+    ("EVIDENCE_SUBMITTED", N_("Evidence sent")),
+    ("SECOND_CHARGEBACK", N_("Second chargeback")),
+    ("ARBITRATION", N_("Arbitration")),
+    ("WON", N_("Won")),
+    ("LOST", N_("Lost")),
+    ("ACCEPTED", N_("Accepted")),
+    ("EXPIRED", N_("Expired")),
+    ("CLOSED", N_("Closed")),
 )
-_OUTCOMES: Final = {"won": "ok", "lost": "bad", "closed": "dash"}
 _URGENT_DAYS: Final = 2
 _AMOUNT: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d{1,3})?|\d+\.\d{1,3}|\d+", re.ASCII)
 _LAST_FOUR: Final = re.compile(r"\d{4}", re.ASCII)
@@ -57,36 +57,37 @@ def disputes(asking: Asking) -> dict[str, Any]:
         stages.setdefault(str(row["stage"]), in_words(str(row["stage"])).capitalize())
     return {
         "stages": [
-            {"title": title, "cases": members, "total": _together(members)}
+            {"title": _(title), "cases": members, "total": _together(members)}
             for code, title in stages.items()
             if (members := [_dispute(row, today) for row in rows if row["stage"] == code])
         ],
-        "count": counted(sum(row["outcome"] == "open" for row in rows), "open dispute"),
+        "count": _n("%(n)s open dispute", "%(n)s open disputes", sum(row["outcome"] == "open" for row in rows)),
     }
 
 
 def _dispute(row: Mapping[str, Any], today: date) -> dict[str, Any]:
     deadline = date.fromisoformat(row["deadline_on"]) if row["deadline_on"] else None
     left = (deadline - today).days if deadline else None
-    if row["outcome"] in _OUTCOMES:
-        state, words = _OUTCOMES[row["outcome"]], str(row["outcome"]).capitalize()
+    if row["outcome"] != "open":
+        state, words = dispute_outcome(str(row["outcome"]))
     elif left is None or deadline is None:
-        state, words = "dot", "No deadline"
+        state, words = "dot", _("No deadline")
     elif left < 0:
-        state, words = "bad", f"{counted(-left, 'day')} late"
+        state, words = "bad", _n("%(n)s day late", "%(n)s days late", -left)
     else:
-        state, words = ("bad" if left <= _URGENT_DAYS else "wait"), f"{counted(left, 'day')} left"
+        state, words = ("bad" if left <= _URGENT_DAYS else "wait"), _n("%(n)s day left", "%(n)s days left", left)
     return {
         "id": row["dispute_id"],
         "amount": amount_of(row, "disputed"),
         "minor": int(row["disputed_minor"]),
         "currency": row["currency"],
-        "payment": row["paytrace_transaction_id"],
-        "reason": f"reason {row['reason_code']}" if row["reason_code"] else "no reason given",
+        "path": links.dispute(row["settlement_account"], row["dispute_id"]),
+        "reason": _("reason %(code)s", code=row["reason_code"]) if row["reason_code"] else _("no reason given"),
         "opened": day_month(date.fromisoformat(row["opened_on"])) if row["opened_on"] else "",
         "deadline": day_month(deadline) if deadline else "",
         "state": state,
         "words": words,
+        "is_open": row["outcome"] == "open",
     }
 
 
@@ -113,14 +114,12 @@ def alerts(asking: Asking) -> dict[str, Any]:
                 "currency": row["currency"],
                 "count": int(row["item_count"] or 0),
                 "age": age(since, now),
-                "since": f"{day_month(local(since, asking.day_zone).date())}, {local(since, asking.day_zone):%H:%M}",
+                "since": moment(local(since, asking.day_zone)),
                 "who": person(str(row["answered_by"])),
                 "because": row["answered_because"],
-                "closed": f"{day_month(local(closed, asking.day_zone).date())}, {local(closed, asking.day_zone):%H:%M}"
-                if closed
-                else "",
+                "closed": moment(local(closed, asking.day_zone)) if closed else "",
                 "state": "bad" if is_urgent else "wait",
-                "words": "Money stands still" if is_urgent else "Needs a look",
+                "words": _("Money stands still") if is_urgent else _("Needs a look"),
             }
         )
     return {"alerts": found}
@@ -160,7 +159,7 @@ def parked(asking: Asking) -> dict[str, Any]:
             "currency": row["currency"],
             "what": in_words(str(row["record_type"])).capitalize()
             if row["record_type"]
-            else "Record that can't be read",
+            else _("Record that can't be read"),
             "why": row["message"],
             "kind": in_words(str(row["error_type"])),
             "payment": row["paytrace_transaction_id"],
@@ -170,7 +169,7 @@ def parked(asking: Asking) -> dict[str, Any]:
         }
         for row in asking.rows("parked_records")
     ]
-    return {"rows": rows, "count": counted(len(rows), "parked record")}
+    return {"rows": rows, "count": _n("%(n)s parked record", "%(n)s parked records", len(rows))}
 
 
 def payments(asking: Asking) -> dict[str, Any]:
@@ -185,13 +184,13 @@ def _payment(row: Mapping[str, Any], zone: str) -> dict[str, Any]:
         "id": row["paytrace_transaction_id"],
         "amount": amount_of(row, "amount"),
         "currency": row["currency"],
-        "payer": f"Card ending {row['card_last_four']}"
+        "payer": _("Card ending %(digits)s", digits=row["card_last_four"])
         if row["card_last_four"]
-        else "Bank account"
+        else _("Bank account")
         if row["method"] == "ACH"
-        else "Payment",
+        else _("Payment"),
         "names": row["invoice_number"],
-        "when": f"{day_month(at.date())}, {at:%H:%M}",
+        "when": moment(at),
         "state": state,
         "words": words,
     }
@@ -216,12 +215,13 @@ def search(asking: Asking, text: str) -> dict[str, Any]:
             found.append(_of_amount(row, is_card, asking.day_zone))
     waiting = {case.payment for case in cases_of(asking)} if found else set()
     for one in found:
-        one["waits"] = one["kind"] == "Payment" and one["payment"] in waiting
-    return {"searched": text, "found": found, "count": counted(len(found), "result")}
+        one["waits"] = one["is_payment"] and one["payment"] in waiting
+    return {"searched": text, "found": found, "count": _n("%(n)s result", "%(n)s results", len(found))}
 
 
 def _major(text: str) -> Decimal | None:
-    return Decimal(text.replace(",", "")) if _AMOUNT.fullmatch(text) else None
+    written = (as_in_english(text), text)  # in the reader's language, else as files and addresses have it
+    return next((Decimal(one.replace(",", "")) for one in written if _AMOUNT.fullmatch(one)), None)
 
 
 def _minors(text: str) -> list[int]:
@@ -236,9 +236,10 @@ def _minors(text: str) -> list[int]:
 
 def _found(row: Mapping[str, Any]) -> dict[str, Any]:
     kind, payment = str(row["kind"]), row["paytrace_transaction_id"]
-    path = f"/payments/{quote(payment, safe='')}" if payment else "/disputes" if kind == "dispute" else ""
+    path = _page_of(kind, row)
     return {
-        "kind": kind[:1].upper() + kind[1:],
+        "kind": _(kind[:1].upper() + kind[1:]),
+        "is_payment": kind == "payment",
         "id": row["id"],
         "payment": payment,
         "what": ", ".join(in_words(word) for word in str(row["what"]).split(", ")),
@@ -249,16 +250,43 @@ def _found(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _page_of(kind: str, row: Mapping[str, Any]) -> str:
+    """Return where a thing that was found has its page; a part of a payment leads to the payment."""
+    transaction, name = str(row["paytrace_transaction_id"]), str(row["id"])
+    match kind:
+        case "open item":
+            return links.invoice(name)
+        case "dispute":
+            return links.dispute(str(row["settlement_account"]), name)
+        case "bank line":
+            return links.bank_line(str(row["settlement_account"]), name)
+        case "customer":
+            return links.customer(name)
+        case "order":
+            return links.order(name)
+        case "subscription":
+            return links.subscription(name)
+        case _:
+            return links.payment(transaction) if transaction else ""
+
+
 def _of_amount(row: Mapping[str, Any], is_card: bool, zone: str) -> dict[str, Any]:
     at = local(instant(row["paid_at"]) or row["paid_at"], zone)
-    why = f"card ending {row['card_last_four']}" if is_card else "of this amount"
+    why = _("card ending %(digits)s", digits=row["card_last_four"]) if is_card else _("of this amount")
     return {
-        "kind": "Payment",
+        "kind": _("Payment"),
+        "is_payment": True,
         "id": row["paytrace_transaction_id"],
         "payment": row["paytrace_transaction_id"],
-        "what": f"{why}, {day_month(at.date())}{', names ' + row['invoice_number'] if row['invoice_number'] else ''}",
+        "what": ", ".join(
+            [
+                why,
+                day_month(at.date()),
+                *([_("names %(invoice)s", invoice=row["invoice_number"])] if row["invoice_number"] else []),
+            ]
+        ),
         "amount": money(row["amount"]),
         "currency": row["currency"],
-        "path": f"/payments/{quote(row['paytrace_transaction_id'], safe='')}",
+        "path": links.payment(row["paytrace_transaction_id"]),
         "waits": False,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from projections.console.language import N_, _
 from projections.reports.words import in_words
 
 
@@ -19,75 +20,85 @@ class Reason:
 
 _REASONS: Mapping[str, Reason] = {
     "NO_REFERENCE": Reason(
-        "Payer not known",
-        "Name the customer",
-        "The payment names no customer and no invoice, so Saldo can't say whose it is.",
+        N_("Payer not known"),
+        N_("Name the customer"),
+        N_("The payment names no customer and no invoice, so Saldo can't say whose it is."),
     ),
     "REFERENCE_UNKNOWN": Reason(
-        "Names an invoice abas does not know",
-        "Often a letter too much; name the customer",
-        "abas does not know what the payment names, so Saldo can't say whose it is.",
+        N_("Names an invoice abas does not know"),
+        N_("Often a letter too much; name the customer"),
+        N_("abas does not know what the payment names, so Saldo can't say whose it is."),
     ),
     "REFERENCE_AMBIGUOUS": Reason(
-        "Several customers fit",
-        "Name the customer",
-        "What the payment names belongs to several customers, so Saldo did not choose.",
+        N_("Several customers fit"),
+        N_("Name the customer"),
+        N_("What the payment names belongs to several customers, so Saldo did not choose."),
     ),
     "NO_OPEN_ITEM": Reason(
-        "No open invoice fits", "Split it, or put it on account", "No open invoice of the customer fits."
+        N_("No open invoice fits"), N_("Split it, or put it on account"), N_("No open invoice of the customer fits.")
     ),
     "AMOUNT_DIFFERS": Reason(
-        "Amount differs from the open invoice",
-        "Confirm the invoice, split, or put it on account",
-        "The amount is not what the invoice has open, so Saldo did not post it.",
+        N_("Amount differs from the open invoice"),
+        N_("Confirm the invoice, split, or put it on account"),
+        N_("The amount is not what the invoice has open, so Saldo did not post it."),
     ),
     "SEVERAL_OPEN_ITEMS": Reason(
-        "Several open invoices fit", "Choose one, or split", "Several open invoices fit, so Saldo did not choose."
+        N_("Several open invoices fit"),
+        N_("Choose one, or split"),
+        N_("Several open invoices fit, so Saldo did not choose."),
     ),
     "CURRENCY_DIFFERS": Reason(
-        "Paid in another currency",
-        "Put it on account, or split",
-        "The invoice is in another currency, so Saldo did not post it.",
+        N_("Paid in another currency"),
+        N_("Put it on account, or split"),
+        N_("The invoice is in another currency, so Saldo did not post it."),
     ),
     "RULED_OUT_BY_PERSON": Reason(
-        "Somebody ruled an invoice out",
-        "Choose another one, or split",
-        "A person ruled out an invoice; what is left is for a person too.",
+        N_("Somebody ruled an invoice out"),
+        N_("Choose another one, or split"),
+        N_("A person ruled out an invoice; what is left is for a person too."),
     ),
     "RECEIPT_NOT_POSTED": Reason(
-        "Its receipt is not in abas yet", "Goes on when abas has the receipt", "Its receipt is not in abas yet."
+        N_("Its receipt is not in abas yet"),
+        N_("Goes on when abas has the receipt"),
+        N_("Its receipt is not in abas yet."),
     ),
     "REFUND_WITHOUT_PAYMENT": Reason(
-        "Refund without a payment",
-        "Name the payment, or put the refund on account",
-        "Saldo is not certain which payment this refund gives back.",
+        N_("Refund without a payment"),
+        N_("Name the payment, or put the refund on account"),
+        N_("Saldo is not certain which payment this refund gives back."),
     ),
     "AMOUNT_INCREASED_AFTER_POSTING": Reason(
-        "The amount grew after posting", "Split it, or put it on account", "The amount grew after it was posted."
+        N_("The amount grew after posting"),
+        N_("Split it, or put it on account"),
+        N_("The amount grew after it was posted."),
     ),
     "POSTING_REFUSED": Reason(
-        "abas refused the document", "Mend the cause in abas, then post again", "abas refused the document."
+        N_("abas refused the document"), N_("Mend the cause in abas, then post again"), N_("abas refused the document.")
     ),
     "ACCOUNT_UNMAPPED": Reason(
-        "The mapping has no account for it", "Add a line to the mapping", "The mapping has no account for it."
+        N_("The mapping has no account for it"),
+        N_("Add a line to the mapping"),
+        N_("The mapping has no account for it."),
     ),
     "NO_RATE_YOUNG_ENOUGH": Reason(
-        "No exchange rate yet", "Goes on when a rate arrives", "No exchange rate is young enough to value it."
+        N_("No exchange rate yet"),
+        N_("Goes on when a rate arrives"),
+        N_("No exchange rate is young enough to value it."),
     ),
     "CHARGEBACK_NOT_BOOKED": Reason(
-        "Chargeback not booked yet",
-        "Goes on when the ledger has booked it",
-        "A dispute took money that abas does not show yet.",
+        N_("Chargeback not booked yet"),
+        N_("Goes on when the ledger has booked it"),
+        N_("A dispute took money that abas does not show yet."),
     ),
     "CHARGEBACK_OF_UNKNOWN_PAYMENT": Reason(
-        "Chargeback of an unknown payment",
-        "Look it up in PayTrace",
-        "It was charged back, but nobody saw the payment captured.",
+        N_("Chargeback of an unknown payment"),
+        N_("Look it up in PayTrace"),
+        N_("It was charged back, but nobody saw the payment captured."),
     ),
     "CHARGEBACK_NAMES_NO_PAYMENT": Reason(
-        "Chargeback names no payment",
-        "Look the dispute up at the processor",
-        "It was charged back, but the dispute names no payment.",
+        N_("Chargeback names no payment"),
+        N_("Look the dispute up at the processor"),
+        N_("It was charged back, but the dispute names no payment."),
     ),
 }
 
@@ -95,10 +106,11 @@ _REASONS: Mapping[str, Reason] = {
 def reason_of(code: str) -> Reason:
     """Return a reason in words; one without words of its own is read as the words that it is made of."""
     if code in _REASONS:
-        return _REASONS[code]
+        known = _REASONS[code]
+        return Reason(_(known.title), _(known.hint), _(known.sentence))
     words = in_words(code)
     title = words[:1].upper() + words[1:]
-    return Reason(title, "Open it to see what is known", f"{title}.")
+    return Reason(title, _("Open it to see what is known"), f"{title}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,35 +124,54 @@ class Need:
 
 NEEDS: Mapping[str, Need] = {
     "records unreadable": Need(
-        "Records that no table shows", "Look at them before the totals", "/reports/unreadable_records"
+        N_("Records that no table shows"), N_("Look at them before the totals"), "/reports/unreadable_records"
     ),
-    "records parked": Need("Parked records", "Replay or discard them", "/parked"),
+    "records parked": Need(N_("Parked records"), N_("Replay or discard them"), "/parked"),
     "payments not recognized": Need(
-        "Payments PayTrace holds in unknown words", "Look them up in PayTrace", "/waiting?place=payments"
+        N_("Payments PayTrace holds in unknown words"), N_("Look them up in PayTrace"), "/waiting?place=payments"
     ),
-    "money waits": Need("Money waits", "Decide whose it is", "/waiting"),
-    "documents refused": Need("abas refused a document", "Mend the cause in abas", "/reports/documents?state=refused"),
+    "money waits": Need(N_("Money waits"), N_("Decide whose it is"), "/waiting"),
+    "documents refused": Need(
+        N_("abas refused a document"), N_("Mend the cause in abas"), "/reports/documents?state=refused"
+    ),
     "ledger documents waiting": Need(
-        "Documents without an account", "Add a line to the mapping", "/reports/ledger_waiting"
+        N_("Documents without an account"), N_("Add a line to the mapping"), "/reports/ledger_waiting"
     ),
-    "erp records refused": Need("abas refused a record", "Mend the cause in abas", "/reports/erp_records"),
-    "disputes to answer": Need("Disputes to answer", "Send evidence, or accept", "/disputes"),
+    "erp records refused": Need(N_("abas refused a record"), N_("Mend the cause in abas"), "/reports/erp_records"),
+    "disputes to answer": Need(N_("Disputes to answer"), N_("Send evidence, or accept"), "/disputes"),
     "chargebacks to book": Need(
-        "Chargebacks to book", "Goes on when the ledger has booked them", "/waiting?place=disputes"
+        N_("Chargebacks to book"), N_("Goes on when the ledger has booked them"), "/waiting?place=disputes"
     ),
-    "bank lines unexplained": Need("Bank lines without explanation", "Say what each of them is", "/deposits"),
-    "rests of deposits": Need("Rests of deposits", "Say what is left of each match", "/deposits"),
+    "bank lines unexplained": Need(N_("Bank lines without explanation"), N_("Say what each of them is"), "/deposits"),
+    "rests of deposits": Need(N_("Rests of deposits"), N_("Say what is left of each match"), "/deposits"),
     "refunds that came back": Need(
-        "Refunds that came back", "The customer is owed them again", "/reports/refunds_that_came_back"
+        N_("Refunds that came back"), N_("The customer is owed them again"), "/reports/refunds_that_came_back"
     ),
-    "deposits overdue": Need("Deposits overdue", "The bank has not shown them", "/deposits"),
-    "proposals open": Need("Waiting for approval", "A second person decides", "/approvals"),
-    "charges held": Need("Charges held", "A code of the bank stops them", "/reports/next_steps"),
-    "customers to link": Need("Customers to link", "Several customers of abas fit", "/reports/customer_links"),
-    "alerts open": Need("Alerts nobody looks after", "Take them on", "/alerts"),
+    "deposits overdue": Need(N_("Deposits overdue"), N_("The bank has not shown them"), "/deposits"),
+    "proposals open": Need(N_("Waiting for approval"), N_("A second person decides"), "/approvals"),
+    "charges held": Need(N_("Charges held"), N_("A code of the bank stops them"), "/reports/next_steps"),
+    "customers to link": Need(N_("Customers to link"), N_("Several customers of abas fit"), "/reports/customer_links"),
+    "customers unknown": Need(
+        N_("Customers abas does not know"), N_("Create them, or link them"), "/reports/customer_links"
+    ),
+    "customer values": Need(N_("Values of customers that differ"), N_("Say whose stands"), "/reports/customer_values"),
+    "orders waiting": Need(N_("Orders that wait"), N_("Open each to decide"), "/reports/orders"),
+    "subscription runs": Need(
+        N_("Runs of subscriptions to look at"), N_("Missed, or without a card"), "/reports/subscriptions"
+    ),
+    "payment requests wait": Need(
+        N_("Payment requests of abas"), N_("Approve, or look up what is in doubt"), "/reports/payment_requests"
+    ),
+    "balances unexplained": Need(
+        N_("Accounts that abas shows otherwise"), N_("Look at what explains them"), "/reports/account_balances"
+    ),
+    "alerts open": Need(N_("Alerts nobody looks after"), N_("Take them on"), "/alerts"),
 }
 
 
 def need_of(kind: str) -> Need:
     """Return a kind of work in words; one without words of its own leads to the report that counts it."""
-    return NEEDS.get(kind) or Need(kind[:1].upper() + kind[1:], "Open the report", "/reports/what_needs_a_person")
+    known = NEEDS.get(kind)
+    if known is None:
+        return Need(kind[:1].upper() + kind[1:], _("Open the report"), "/reports/what_needs_a_person")
+    return Need(_(known.title), _(known.hint), known.path)

@@ -13,13 +13,12 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
+from projections.console.language import _, _n, current, locale, separated
 from projections.reports.questions import major_units
-from schemas.values.counting import counted
 
 # Behind an amount in a currency that nobody knows: how many digits it has is not guessed.
 UNITS: Final = " minor units"
 MINUS: Final = "\N{MINUS SIGN}"
-_LOCALE: Final = "en_GB"  # day before month, as the books say it
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
 # From this age on money that waits is late: its age stands in red.
@@ -44,7 +43,7 @@ def money(major: str | Decimal | None) -> str:
     text = str(major)
     if text.endswith(UNITS):
         return text
-    return f"{Decimal(text):,}".replace("-", MINUS)
+    return separated(f"{Decimal(text):,}").replace("-", MINUS)
 
 
 def amount_of(record: Mapping[str, Any], name: str) -> str:
@@ -65,10 +64,10 @@ def age(since: datetime, now: datetime) -> str:
     """Say how long ago it is: 20 min, 3 hours, 9 days."""
     seconds = max(0, int((now - since).total_seconds()))
     if seconds < _HOUR_S:
-        return f"{max(1, seconds // 60)} min"
+        return _("%(n)s min", n=max(1, seconds // 60))
     if seconds < _DAY_S:
-        return counted(seconds // _HOUR_S, "hour")
-    return counted(seconds // _DAY_S, "day")
+        return _n("%(n)s hour", "%(n)s hours", seconds // _HOUR_S)
+    return _n("%(n)s day", "%(n)s days", seconds // _DAY_S)
 
 
 def days_since(since: datetime, now: datetime) -> int:
@@ -76,24 +75,45 @@ def days_since(since: datetime, now: datetime) -> int:
     return max(0, int((now - since).total_seconds()) // _DAY_S)
 
 
+# Patterns of Unicode (CLDR), by language.
+_PATTERNS: Final = {
+    "en": {"long": "EEEE, d MMMM y", "day_month": "d MMMM", "short": "EEE d MMM"},
+    "de": {"long": "EEEE, d. MMMM y", "day_month": "d. MMMM", "short": "EEE d. MMM"},
+}
+
+
+def _patterns() -> Mapping[str, str]:
+    return _PATTERNS[current()]
+
+
 def long_day(day: date) -> str:
     """Say a day in a story: Thursday, 19 November 2026."""
-    return str(format_date(day, "EEEE, d MMMM y", locale=_LOCALE))
+    return str(format_date(day, _patterns()["long"], locale=locale()))
 
 
 def day_month(day: date) -> str:
     """Say a day of this year: 19 November."""
-    return str(format_date(day, "d MMMM", locale=_LOCALE))
+    return str(format_date(day, _patterns()["day_month"], locale=locale()))
 
 
 def short_day(day: date) -> str:
     """Say a day in a list: Thu 19 Nov."""
-    return str(format_date(day, "EEE d MMM", locale=_LOCALE))
+    return str(format_date(day, _patterns()["short"], locale=locale()))
+
+
+def weekday(day: date, *, short: bool = False) -> str:
+    """Say the day of the week: Thursday, or Thu."""
+    return str(format_date(day, "EEE" if short else "EEEE", locale=locale()))
+
+
+def moment(at: datetime) -> str:
+    """Say a moment of this year on the merchant's clock: 19 November, 14:05."""
+    return f"{day_month(at.date())}, {at:%H:%M}"
 
 
 def month_of(day: date) -> str:
     """Say the month of a day: November 2026."""
-    return str(format_date(day, "LLLL y", locale=_LOCALE))
+    return str(format_date(day, "LLLL y", locale=locale()))
 
 
 def local(at: datetime, zone: str) -> datetime:
@@ -113,12 +133,6 @@ def sums_by_currency(amounts: Iterable[tuple[str, int]]) -> list[tuple[str, int]
     for currency, minor in amounts:
         sums[currency] += minor
     return sorted(sums.items())
-
-
-def listed(words: Iterable[str]) -> str:
-    """Join words as a sentence does: a, b and c."""
-    *most, last = list(words)
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def initials(name: str) -> str:

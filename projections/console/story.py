@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
+from projections.console.language import N_, _, _n, listed
 from projections.console.reasons import reason_of
-from projections.console.shown import UNITS, day_month, listed, local, long_day, money
+from projections.console.shown import UNITS, day_month, local, long_day, money
 from projections.reports.questions import major_units
 from projections.reports.words import in_words
 
-_HOW: Final = {"CARD": "by card", "ACH": "from the bank account"}
+_HOW: Final = {"CARD": N_("by card"), "ACH": N_("from the bank account")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,13 @@ def _of_records(records: Sequence[Mapping[str, Any]]) -> list[Line]:
         known.add((said.say, said.amount))
         lines.append(Line(datetime.fromisoformat(record["recorded_at"]), said))
     if sightings > 1 and lines:
-        words = (
-            "PayTrace repeated it once more" if sightings == 2 else f"PayTrace repeated it {sightings - 1} more times"
+        words = _n(
+            "PayTrace repeated it once more; nothing is counted twice.",
+            "PayTrace repeated it %(n)s more times; nothing is counted twice.",
+            sightings - 1,
         )
         first = lines[0]
-        second = f"{first.said.second} {words}; nothing is counted twice.".strip()
+        second = f"{first.said.second} {words}".strip()
         lines[0] = Line(first.at, replace(first.said, second=second))
     return lines
 
@@ -117,18 +120,24 @@ class _Body(Mapping[str, Any]):
 
     def how(self) -> str:
         """Say how it was paid."""
-        return _HOW.get(str(self._fields.get("method")), "")
+        words = _HOW.get(str(self._fields.get("method")), "")
+        return _(words) if words else ""
 
 
 def _dated(body: _Body) -> str:
-    return f"Value date {body.day('value_on')}." if body.get("value_on") else ""
+    return _("Value date %(day)s.", day=body.day("value_on")) if body.get("value_on") else ""
 
 
 def _posted(body: _Body) -> Said:
     number, kind = body.get("document_number") or "", str(body.get("kind", ""))
     less = takes_back(kind)
-    say = f"Posted in abas as {kind.replace('_', ' ')} {number}".strip()
+    say = _("Posted in abas as %(kind)s %(number)s", kind=document_words(kind), number=number).strip()
     return Said("ok", "ok", say, _dated(body), amount=body.amount(less=less) or _of_lines(body, less=less))
+
+
+def document_words(kind: str) -> str:
+    """Return the kind of a document as people say it."""
+    return _(kind.replace("_", " "))
 
 
 def takes_back(kind: str) -> bool:
@@ -142,79 +151,123 @@ def _of_lines(body: _Body, *, less: bool) -> str:
 
 
 def _refused(body: _Body) -> Said:
-    words = str(body.get("kind", "document")).replace("_", " ")
-    return Said("bad", "bad", f"abas refused the {words}", quote=f"abas says: {body.get('message', '')}")
+    words = document_words(str(body.get("kind", "document")))
+    said = _("abas says: %(words)s", words=body.get("message", ""))
+    return Said("bad", "bad", _("abas refused: %(what)s", what=words), quote=said)
 
 
 def _waits(body: _Body) -> Said:
-    return Said(
-        "wait", "wait", f"Waits: {reason_of(str(body.get('reason', ''))).title.lower()}", body.get("detail") or ""
-    )
+    title = reason_of(str(body.get("reason", ""))).title
+    return Said("wait", "wait", _("Waits: %(what)s", what=title), body.get("detail") or "")
 
 
 def _awaits(body: _Body) -> Said:
-    if body.get("detail"):
-        return Said("wait", "wait", "Waits: whose payment it is, is not known", str(body["detail"]))
-    return Said("wait", "wait", "Waits: whose payment it is, is not known")
+    return Said("wait", "wait", _("Waits: whose payment it is, is not known"), str(body.get("detail") or ""))
 
 
 def _identified(body: _Body) -> Said:
-    kind, _, name = str(body.get("identified_by", "")).partition(":")
-    by = {"invoice": f"by invoice {name}", "order": f"by order {name}", "vault": "by the stored card or account",
-          "card": "by a card that is known", "payment": "by a decision"}.get(kind, "")  # fmt: skip
-    return Said("", "people", f"Recognised as customer {body.get('abas_customer_id', '')} {by}".strip())
+    kind, _colon, name = str(body.get("identified_by", "")).partition(":")
+    by = {
+        "invoice": _("by invoice %(name)s", name=name),
+        "order": _("by order %(name)s", name=name),
+        "vault": _("by the stored card or account"),
+        "card": _("by a card that is known"),
+        "payment": _("by a decision"),
+    }.get(kind, "")
+    say = _("Recognised as customer %(customer)s %(by)s", customer=body.get("abas_customer_id", ""), by=by)
+    return Said("", "people", say.strip())
 
 
 def _matched(body: _Body) -> Said:
     evidence = [str(text) for text in body.get("evidence") or []]
-    second = f"Because of {listed(evidence)}." if evidence else ""
-    return Said(
-        "",
-        "equal",
-        f"Belongs to invoice {body.get('invoice_number') or body.get('abas_open_item_id', '')}",
-        second,
-        amount=body.amount(),
-    )
+    second = _("Because of %(evidence)s.", evidence=listed(evidence)) if evidence else ""
+    number = body.get("invoice_number") or body.get("abas_open_item_id", "")
+    return Said("", "equal", _("Belongs to invoice %(number)s", number=number), second, amount=body.amount())
 
 
 def _suggested(body: _Body) -> Said:
     names = " + ".join(body.get("invoice_numbers") or ())
     differs = listed(map(str, body["differs"])) if body.get("differs") else ""
-    return Said("", "equal", f"Saldo suggests {names}", f"But it {differs}." if differs else "", amount=body.amount())
+    second = _("But it %(differs)s.", differs=differs) if differs else ""
+    return Said("", "equal", _("Saldo suggests %(names)s", names=names), second, amount=body.amount())
 
 
 def _reversed(body: _Body) -> Said:
-    words = {"ACH_RETURN": "returned by the bank", "VOID": "voided"}.get(
-        str(body.get("reason")), in_words(str(body.get("reason", "")))
-    )
-    return Said("bad", "back", f"The money was {words}", _dated(body), amount=body.amount(less=True))
+    why = str(body.get("reason", ""))
+    words = {"ACH_RETURN": _("The money was returned by the bank"), "VOID": _("The money was voided")}.get(why)
+    say = words or _("The money went back: %(why)s", why=in_words(why))
+    return Said("bad", "back", say, _dated(body), amount=body.amount(less=True))
 
 
 def _dispute(body: _Body) -> Said:
-    fact = in_words(str(body.get("fact", ""))).lower()
-    second = f"Reason {body['reason_code']}." if body.get("reason_code") else ""
+    second = _("Reason code %(code)s.", code=body["reason_code"]) if body.get("reason_code") else ""
     if body.get("deadline_on"):
-        second = f"{second} Answer by {body.day('deadline_on')}.".strip()
-    return Said(
-        "wait", "scale", f"Dispute {body.get('dispute_id', '')}: {fact}", second, amount=body.amount("disputed_minor")
+        second = f"{second} {_('Answer by %(day)s.', day=body.day('deadline_on'))}".strip()
+    say = _(
+        "Dispute %(id)s: %(fact)s", id=body.get("dispute_id", ""), fact=_(in_words(str(body.get("fact", ""))).lower())
     )
+    return Said("wait", "scale", say, second, amount=body.amount("disputed_minor"))
 
 
 def _handed(body: _Body) -> Said:
-    return Said(
-        "person",
-        "person",
-        f"{body.get('decided_by', 'A person')} left it to finance",
-        quote=str(body.get("reason") or ""),
-    )
+    who = person(str(body.get("decided_by") or "")) or _("A person")
+    return Said("person", "person", _("%(who)s left it to finance", who=who), quote=str(body.get("reason") or ""))
 
 
 def _moved(body: _Body) -> Said:
+    say = _(
+        "Moved from customer %(one)s to %(other)s", one=body.get("from_customer_id"), other=body.get("to_customer_id")
+    )
+    return Said("person", "people", say, amount=body.amount())
+
+
+def _item(body: _Body) -> Said:
+    number = body.get("invoice_number") or body.get("abas_open_item_id", "")
+    if not body.get("is_open"):
+        return Said("ok", "ok", _("abas shows invoice %(number)s as settled", number=number))
+    say = _("abas shows invoice %(number)s with %(open)s open", number=number, open=body.amount("open_minor"))
+    due = _("Due on %(day)s.", day=body.day("due_on")) if body.get("due_on") else ""
+    return Said("", "inbox", say, due, amount=body.amount())
+
+
+def _ordered(body: _Body) -> Said:
+    status = _("Status in the shop: %(status)s.", status=body.get("raw_status") or body.get("status") or "")
+    say = _("Order %(number)s in the shop", number=body.get("order_number", ""))
+    return Said("", "inbox", say, status, amount=body.amount("total_minor"))
+
+
+def _order_paid(body: _Body) -> Said:
+    say = _("PayTrace about its payment: %(status)s", status=_(in_words(str(body.get("status", ""))).lower()))
+    name = "captured_minor" if body.get("captured_minor") else "authorized_minor"
+    return Said("", "card", say, str(body.get("detail") or ""), amount=body.amount(name))
+
+
+def _decided_by(say: str) -> Callable[[_Body], Said]:
+    """Say who did something, with the reason as a quotation."""
+
+    def say_it(body: _Body) -> Said:
+        who = person(str(body.get("decided_by") or body.get("requested_by") or ""))
+        what = _(in_words(str(body.get("decision") or body.get("change") or "")).lower())
+        why = str(body.get("reason") or "")
+        quote = f"“{why}”" if why else ""
+        if not who:
+            return Said("", "equal", _(say) % {"who": "Saldo", "what": what}, quote=quote)
+        return Said("person", "person", _(say) % {"who": who, "what": what}, quote=quote)
+
+    return say_it
+
+
+def _run(body: _Body) -> Said:
+    status = _(in_words(str(body.get("status", ""))).lower())
+    say = _("Run of %(day)s: %(status)s", day=body.day("due_on"), status=status)
+    return Said("", "card", say, str(body.get("why") or ""), amount=body.amount())
+
+
+def _linked(body: _Body) -> Said:
+    who, why = person(str(body.get("decided_by") or "")), str(body.get("reason") or "")
+    say = _("Vault customer %(name)s is this customer", name=body.get("vault_customer_id", ""))
     return Said(
-        "person",
-        "people",
-        f"Moved from customer {body.get('from_customer_id')} to {body.get('to_customer_id')}",
-        amount=body.amount(),
+        "person" if who else "", "people", say, ", ".join(body.get("evidence") or ()), f"“{why}”" if why else ""
     )
 
 
@@ -222,13 +275,16 @@ def _plain(
     state: str, icon: str, say: str, *, less: bool = False, amount: str = "amount_minor", dated: bool = False
 ) -> Callable[[_Body], Said]:
     def say_it(body: _Body) -> Said:
-        words = say.format(
-            how=body.how(),
-            batch=body.get("batch_number") or "",
-            code=body.get("return_code") or "",
-            message=body.get("approval_message") or "",
-            other=body.get("netted_with") or "",
-        )
+        words = _(say) % {
+            "how": body.how(),
+            "batch": body.get("batch_number") or "",
+            "code": body.get("return_code") or body.get("code") or "",
+            "message": body.get("approval_message") or body.get("message") or "",
+            "other": body.get("netted_with") or "",
+            "day": body.day("deadline_on") or body.day("due_on"),
+            "name": body.get("abas_customer_id") or body.get("erp_number") or body.get("abas_document_number") or "",
+            "detail": body.get("detail") or "",
+        }
         return Said(
             state, icon, " ".join(words.split()), _dated(body) if dated else "", amount=body.amount(amount, less=less)
         )
@@ -237,59 +293,92 @@ def _plain(
 
 
 _IN_WORDS: Mapping[str, Callable[[_Body], Said]] = {
-    "PaymentAuthorized": _plain("", "card", "Authorised {how}"),
-    "AchPaymentInitiated": _plain("", "bank", "Bank debit begun"),
-    "PaymentCaptured": _plain("", "card", "Captured {how}", dated=True),
-    "CaptureAmountChanged": _plain("wait", "differ", "The captured amount changed"),
-    "PaymentSettled": _plain("", "bank", "Settled by the processor in batch {batch}"),
-    "PaymentVoided": _plain("", "back", "Voided", less=True, dated=True),
-    "PaymentDeclined": _plain("bad", "bad", "Declined: {message}"),
-    "AchPaymentFailed": _plain("bad", "bad", "The bank debit failed"),
-    "AchPaymentReturned": _plain("bad", "back", "Returned by the bank, code {code}"),
+    "PaymentAuthorized": _plain("", "card", N_("Authorised %(how)s")),
+    "AchPaymentInitiated": _plain("", "bank", N_("Bank debit begun")),
+    "PaymentCaptured": _plain("", "card", N_("Captured %(how)s"), dated=True),
+    "CaptureAmountChanged": _plain("wait", "differ", N_("The captured amount changed")),
+    "PaymentSettled": _plain("", "bank", N_("Settled by the processor in batch %(batch)s")),
+    "PaymentVoided": _plain("", "back", N_("Voided"), less=True, dated=True),
+    "PaymentDeclined": _plain("bad", "bad", N_("Declined: %(message)s")),
+    "AchPaymentFailed": _plain("bad", "bad", N_("The bank debit failed")),
+    "AchPaymentReturned": _plain("bad", "back", N_("Returned by the bank, code %(code)s")),
     "CaptureReversed": _reversed,
-    "RefundIssued": _plain("", "back", "Refund issued", less=True, dated=True),
-    "RefundApplied": _plain("", "back", "Refunded", less=True),
-    "RefundSettled": _plain("", "bank", "Refund settled by the processor in batch {batch}", less=True),
-    "RefundReversed": _plain("", "back", "The refund was voided"),
-    "PaymentChargedBack": _plain("bad", "scale", "Charged back", less=True),
-    "PaymentChargebackReversed": _plain("ok", "scale", "The chargeback was reversed", amount="previous_minor"),
-    "PaymentChargebackLost": _plain("bad", "scale", "The dispute is lost", less=True, amount="lost_minor"),
-    "PaymentStatusUnrecognized": _plain("wait", "wait", "PayTrace holds it in words that can't be read"),
-    "PaymentContradicted": _plain("bad", "bad", "PayTrace says something that can't be"),
-    "PaymentValued": _plain("", "equal", "Valued in the currency of the books"),
+    "RefundIssued": _plain("", "back", N_("Refund issued"), less=True, dated=True),
+    "RefundApplied": _plain("", "back", N_("Refunded"), less=True),
+    "RefundSettled": _plain("", "bank", N_("Refund settled by the processor in batch %(batch)s"), less=True),
+    "RefundReversed": _plain("", "back", N_("The refund was voided")),
+    "PaymentChargedBack": _plain("bad", "scale", N_("Charged back"), less=True),
+    "PaymentChargebackReversed": _plain("ok", "scale", N_("The chargeback was reversed"), amount="previous_minor"),
+    "PaymentChargebackLost": _plain("bad", "scale", N_("The dispute is lost"), less=True, amount="lost_minor"),
+    "PaymentStatusUnrecognized": _plain("wait", "wait", N_("PayTrace holds it in words that can't be read")),
+    "PaymentContradicted": _plain("bad", "bad", N_("PayTrace says something that can't be")),
+    "PaymentValued": _plain("", "equal", N_("Valued in the currency of the books")),
     "PaymentIdentified": _identified,
     "PaymentAwaitsReference": _awaits,
     "EntryWaiting": _waits,
     "MatchSuggested": _suggested,
     "PaymentMatched": _matched,
-    "RefundMatched": _plain("", "equal", "Found to give the payment back", less=True),
-    "EntrySplit": _plain("", "equal", "Split into parts"),
-    "EntryPutOnAccount": _plain("", "inbox", "Put on account"),
-    "EntryUnmatched": _plain("wait", "back", "The match was taken back"),
-    "EntryNetted": _plain("", "equal", "Cancelled out with {other} before posting"),
+    "RefundMatched": _plain("", "equal", N_("Found to give the payment back"), less=True),
+    "EntrySplit": _plain("", "equal", N_("Split into parts")),
+    "EntryPutOnAccount": _plain("", "inbox", N_("Put on account")),
+    "EntryUnmatched": _plain("wait", "back", N_("The match was taken back")),
+    "EntryNetted": _plain("", "equal", N_("Cancelled out with %(other)s before posting")),
     "EntryMoved": _moved,
     "EntryHandedOver": _handed,
     "DocumentPosted": _posted,
     "DocumentRefused": _refused,
     "DisputeRecorded": _dispute,
+    "DisputeDeadlineSet": _plain("", "scale", N_("Must be answered by %(day)s")),
+    "DisputeDeadlineNear": _plain("wait", "scale", N_("The last day for an answer is near: %(day)s")),
+    "DisputeDeadlinePassed": _plain("bad", "scale", N_("The last day for an answer has passed: %(day)s")),
+    "OpenItemRecorded": _item,
+    "OrderPlaced": _ordered,
+    "OrderChanged": _ordered,
+    "OrderGone": _plain("wait", "dash", N_("The order is gone from the shop")),
+    "OrderInReview": _plain("wait", "differ", N_("The order does not add up")),
+    "OrderReviewEnded": _plain("ok", "equal", N_("The order adds up again")),
+    "ShopRefundSeen": _plain("", "back", N_("Refunded in the shop"), less=True),
+    "OrderPaymentReported": _order_paid,
+    "OrderCustomerFound": _plain("", "people", N_("Its customer is %(name)s")),
+    "RecordSaved": _plain("ok", "ok", N_("abas has it as %(name)s")),
+    "RecordRefused": _plain("bad", "bad", N_("abas refused it: %(message)s")),
+    "OrderMoneyReported": _plain("ok", "ok", N_("Money booked in abas as %(name)s")),
+    "ShopWritten": _plain("ok", "ok", N_("Written into the shop")),
+    "ShopWriteRefused": _plain("bad", "bad", N_("The shop refused it: %(message)s")),
+    "OrderWaiting": _waits,
+    "OrderWaitEnded": _plain("ok", "equal", N_("It goes on")),
+    "OrderDecided": _decided_by(N_("%(who)s decided: %(what)s")),
+    "SubscriptionSet": _decided_by(N_("%(who)s set the terms")),
+    "SubscriptionChanged": _decided_by(N_("%(who)s changed it: %(what)s")),
+    "SubscriptionRunChanged": _run,
+    "RunChargeAsked": _plain("", "card", N_("PayTrace was asked to charge the run of %(day)s")),
+    "CustomerLinked": _linked,
+    "CustomerUnlinked": _plain("wait", "people", N_("The link to its vault customer ended")),
+    "DepositMatched": _decided_by(N_("%(who)s explained it by lines that PayTrace settled")),
+    "DepositMatchSuggested": _plain("", "equal", N_("Saldo suggests what it pays out")),
+    "DepositBreakFound": _plain("wait", "wait", N_("Nothing explains it yet")),
+    "DepositMatchRejected": _decided_by(N_("%(who)s rejected what was suggested")),
+    "DepositUnmatched": _decided_by(N_("%(who)s took the explanation back")),
+    "BankLineDismissed": _decided_by(N_("%(who)s said that it is not PayTrace money")),
+    "BankTransferRecorded": _decided_by(N_("%(who)s took it for a payment of a customer")),
 }
 _DECIDED: Final = {
-    "CONFIRM": "confirmed the suggestion",
-    "REJECT": "rejected what was suggested",
-    "SPLIT": "split the payment",
-    "WRITE_OFF": "wrote off the rest",
-    "REVERSE_WRITE_OFF": "took the write-off back",
-    "ON_ACCOUNT": "put it on account",
-    "APPLY": "applied it to invoices",
-    "UNMATCH": "took the match back",
-    "POST_AGAIN": "asked abas again",
-    "ASSIGN_CUSTOMER": "named the customer",
-    "REASSIGN": "moved it to another customer",
-    "REMEMBER": "remembered the payer",
-    "FORGET": "forgot the payer",
-    "MATCH_REFUND": "named the payment of the refund",
-    "REFUND_ON_ACCOUNT": "put the refund on account",
-    "HAND_OVER": "left it to finance",
+    "CONFIRM": N_("%(who)s confirmed the suggestion"),
+    "REJECT": N_("%(who)s rejected what was suggested"),
+    "SPLIT": N_("%(who)s split the payment"),
+    "WRITE_OFF": N_("%(who)s wrote off the rest"),
+    "REVERSE_WRITE_OFF": N_("%(who)s took the write-off back"),
+    "ON_ACCOUNT": N_("%(who)s put it on account"),
+    "APPLY": N_("%(who)s applied it to invoices"),
+    "UNMATCH": N_("%(who)s took the match back"),
+    "POST_AGAIN": N_("%(who)s asked abas again"),
+    "ASSIGN_CUSTOMER": N_("%(who)s named the customer"),
+    "REASSIGN": N_("%(who)s moved it to another customer"),
+    "REMEMBER": N_("%(who)s remembered the payer"),
+    "FORGET": N_("%(who)s forgot the payer"),
+    "MATCH_REFUND": N_("%(who)s named the payment of the refund"),
+    "REFUND_ON_ACCOUNT": N_("%(who)s put the refund on account"),
+    "HAND_OVER": N_("%(who)s left it to finance"),
 }
 
 
@@ -299,15 +388,16 @@ def _of_decision(row: Mapping[str, Any]) -> Line:
 
 def decision_in_words(row: Mapping[str, Any]) -> Said:
     """Say who decided what, with the reason as a quotation."""
-    code = str(row["decision"])
-    words = _DECIDED.get(code) or f"decided: {in_words(code)}"
-    who = person(str(row["decided_by"]))
+    code, who = str(row["decision"]), person(str(row["decided_by"]))
+    words = (
+        _(_DECIDED[code], who=who) if code in _DECIDED else _("%(who)s decided: %(what)s", who=who, what=in_words(code))
+    )
+    quote = f"“{row['reason']}”"
     if row["outcome"] == "REFUSED":
-        return Said(
-            "bad", "person", f"{who} {words}, which was refused", str(row["refused_because"]), f"“{row['reason']}”"
-        )
-    second = f"Approved by {person(str(row['approved_by']))}." if row["approved_by"] else ""
-    return Said("person", "person", f"{who} {words}", second, f"“{row['reason']}”")
+        return Said("bad", "person", _("%(what)s, which was refused", what=words), str(row["refused_because"]), quote)
+    approver = person(str(row["approved_by"]))
+    second = _("Approved by %(who)s.", who=approver) if approver else ""
+    return Said("person", "person", words, second, quote)
 
 
 def person(name: str) -> str:

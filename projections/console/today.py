@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from projections.console.asking import Asking, Rows
 from projections.console.charts import Bar, bars
 from projections.console.deposits import state_of_day
+from projections.console.language import N_, _, _n
 from projections.console.reasons import need_of, reason_of
 from projections.console.shown import (
     LATE_DAYS,
@@ -25,51 +26,52 @@ from projections.console.shown import (
     long_day,
     money,
     short_day,
+    weekday,
 )
 from projections.console.waiting import SPANS, Case, cases_of
 from projections.reports.questions import major_units
-from schemas.values.counting import counted
 
 _DAYS_SHOWN: Final = 8
 # Terms of the bridge in the order of the money line; those in brackets of a normal day stand only where they are not 0.
 _TERMS: Final = (
-    ("posted", "Posted in abas", "ok", "/reports/documents?state=posted", True),
-    ("waiting", "Waiting for people", "wait", "/waiting", True),
-    ("parked", "Parked", "hold", "/parked", True),
-    ("handed_over", "Handed to finance", "person", "/reports/handed_to_finance", False),
-    ("on_the_way", "On the way", "dot", "", False),
-    ("discarded", "Discarded by people", "dash", "/reports/parked_records", False),
+    ("posted", N_("Posted in abas"), "ok", "/reports/documents?state=posted", True),
+    ("waiting", N_("Waiting for people"), "wait", "/waiting", True),
+    ("parked", N_("Parked"), "hold", "/parked", True),
+    ("handed_over", N_("Handed to finance"), "person", "/reports/handed_to_finance", False),
+    ("on_the_way", N_("On the way"), "dot", "", False),
+    ("discarded", N_("Discarded by people"), "dash", "/reports/parked_records", False),
 )
 
 
 def page(asking: Asking) -> dict[str, Any]:
     """Return what Today shows."""
     now = asking.now()
-    here = local(now, asking.day_zone)
     cases = cases_of(asking)
-    bridge = asking.rows("bridge_by_currency")
-    days = asking.rows("deposit_days")
+    bridge: Rows = asking.kept("bridge_by_currency", tuple)
+    days: Rows = asking.kept("deposit_days", tuple)
+    came_in: Rows = asking.kept("came_in", tuple)
+    here = local(min(map(asking.kept_since, ("bridge_by_currency", "deposit_days", "came_in"))), asking.day_zone)
     return {
         "day": long_day(here.date()),
         "at": f"{here:%H:%M}",
         "lines": [money_line(row) for row in sorted(bridge, key=lambda row: -abs(int(row["captured_minor"])))],
         "also_held": _also_held(bridge),
         "closed_days": _closed(days),
-        "waiting_count": counted(len(cases), "waiting payment") if cases else "",
+        "waiting_count": _n("%(n)s waiting payment", "%(n)s waiting payments", len(cases)) if cases else "",
         "needs": _needs(asking.kept("what_needs_a_person", tuple), cases, now),
         "alerts": [_alert(row, now) for row in asking.kept("alerts", tuple) if row["status"] == "open"],
         "days": [_day(row) for row in days if _has_moved(row)][:5],
         "ages": _ages(cases, now),
-        "came_in": _came_in(asking.rows("came_in"), here.date()),
+        "came_in": _came_in(came_in, here.date()),
     }
 
 
 def money_line(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the money line of a currency: what PayTrace holds, less where it is, leaves nothing."""
     currency = str(row["currency"])
-    terms = [Term("Net from PayTrace", amount_of(row, "net"), href="/reports/bridge_by_currency")]
+    terms = [Term(_("Net from PayTrace"), amount_of(row, "net"), href="/reports/bridge_by_currency")]
     terms += [
-        Term(what, amount_of(row, term), MINUS, icon, path)
+        Term(_(what), amount_of(row, term), MINUS, icon, path)
         for term, what, icon, path, is_always in _TERMS
         if is_always or int(row[f"{term}_minor"])
     ]
@@ -83,8 +85,11 @@ def money_line(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _also_held(bridge: Rows) -> list[str]:
     return [
-        f"Beside it {counted(int(row['unrecognized_count']), 'payment')} in words that can't be read, "
-        f"{row['currency'] or 'currency not known'}"
+        _(
+            "Beside it %(count)s in words that can't be read, %(currency)s",
+            count=_n("%(n)s payment", "%(n)s payments", int(row["unrecognized_count"])),
+            currency=row["currency"] or _("currency not known"),
+        )
         for row in bridge
         if int(row["unrecognized_count"])
     ]
@@ -93,7 +98,22 @@ def _also_held(bridge: Rows) -> list[str]:
 def _closed(days: Rows) -> str:
     ended = [row for row in days if row["status"] != "RUNNING"]
     closed = sum(row["status"] == "CLOSED" for row in ended)
-    return f"{closed} of {counted(len(ended), 'day')} of deposits closed" if ended else "No day of deposits yet"
+    if not ended:
+        return _("No day of deposits yet")
+    return _n(
+        "%(closed)s of %(n)s day of deposits closed",
+        "%(closed)s of %(n)s days of deposits closed",
+        len(ended),
+        closed=closed,
+    )
+
+
+def _by_reason(cases: Iterable[Case]) -> dict[tuple[str, str], list[Case]]:
+    """Return the cases of each reason and currency."""
+    grouped: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        grouped.setdefault((case.reason, case.currency), []).append(case)
+    return grouped
 
 
 def _needs(rows: Rows, cases: Sequence[Case], now: datetime) -> list[dict[str, Any]]:
@@ -116,9 +136,7 @@ def _needs(rows: Rows, cases: Sequence[Case], now: datetime) -> list[dict[str, A
                 "is_late": since is not None and days_since(since, now) > LATE_DAYS,
             }
         )
-    grouped: dict[tuple[str, str], list[Case]] = {}
-    for case in cases:
-        grouped.setdefault((case.reason, case.currency), []).append(case)
+    grouped = _by_reason(cases)
     for (code, currency), members in grouped.items():
         reason, oldest = reason_of(code), min(case.since for case in members)
         total = sum(case.minor for case in members)
@@ -168,14 +186,12 @@ def _has_moved(row: Mapping[str, Any]) -> bool:
 
 def _ages(cases: Sequence[Case], now: datetime) -> dict[str, Any]:
     """Return waiting money by reason and age; each cell leads to its cases."""
-    grouped: dict[tuple[str, str], list[Case]] = {}
-    for case in cases:
-        grouped.setdefault((case.reason, case.currency), []).append(case)
+    grouped = _by_reason(cases)
     currencies = sorted({case.currency for case in cases})
     rows = []
     for (code, currency), members in grouped.items():
         cells = []
-        for number, (_, first, end) in enumerate(SPANS):
+        for number, (_name, first, end) in enumerate(SPANS):
             inside = _of_age(members, first, end, now)
             path = "/waiting?" + urlencode({"reason": code, "age": str(number)})
             cells.append({"amount": _sum(inside, currency) if inside else "", "path": path})
@@ -194,14 +210,14 @@ def _ages(cases: Sequence[Case], now: datetime) -> dict[str, Any]:
         members = [case for case in cases if case.currency == currency]
         sums.append(
             {
-                "title": counted(len(members), "payment"),
+                "title": _n("%(n)s payment", "%(n)s payments", len(members)),
                 "currency": currency,
-                "cells": [_sum(_of_age(members, first, end, now), currency) for _, first, end in SPANS],
+                "cells": [_sum(_of_age(members, first, end, now), currency) for _name, first, end in SPANS],
                 "total": _sum(members, currency),
             }
         )
     return {
-        "spans": [name for name, _, _ in SPANS],
+        "spans": [_(span[0]) for span in SPANS],
         "rows": sorted(rows, key=lambda row: -row["size"]),
         "sums": sums,
         "is_mixed": len(currencies) > 1,
@@ -228,8 +244,8 @@ def _came_in(rows: Rows, today: date) -> list[dict[str, Any]]:
         nothing = {"captured": "0", "by_now": "0", "by_now_count": 0}
         columns = [
             Bar(
-                f"{day:%a}",
-                "so far" if day == today else str(day.day),
+                weekday(day, short=True),
+                _("so far") if day == today else str(day.day),
                 Decimal(by_day.get(day, nothing)["captured"] or 0),
                 day == today,
             )
@@ -240,11 +256,10 @@ def _came_in(rows: Rows, today: date) -> list[dict[str, Any]]:
             {
                 "currency": currency,
                 "today": money(now["by_now"]),
-                "payments": counted(int(now["by_now_count"]), "payment"),
+                "payments": _n("%(n)s payment", "%(n)s payments", int(now["by_now_count"])),
                 "yesterday": money(by_day.get(today - timedelta(days=1), nothing)["by_now"]),
                 "last_week": money(by_day.get(today - timedelta(days=7), nothing)["by_now"]),
-                "weekday": f"{today:%A}",
-                "chart": bars(f"Captured on each of the last eight days, {currency}", columns),
+                "chart": bars(_("Captured on each of the last eight days, %(currency)s", currency=currency), columns),
             }
         )
     return found

@@ -12,6 +12,8 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from projections.console.asking import Asking, Rows
+from projections.console.language import N_, _, _n, as_in_english, listed, separated
+from projections.console.notes import Notes, notes_by_case
 from projections.console.reasons import reason_of
 from projections.console.shown import (
     LATE_DAYS,
@@ -19,38 +21,38 @@ from projections.console.shown import (
     day_month,
     days_since,
     in_major,
-    listed,
     long_day,
     sums_by_currency,
 )
 from projections.reports.questions import major_units
 from projections.reports.ways_out import REMEDIES, ways_out
-from schemas.values.counting import counted
 from schemas.values.money import from_major
 
 PAGE_ROWS: Final = 200
 # Candidates beside one payment in one table: what fits a phone.
 BESIDE: Final = 2
-ORDERS: Final = {"age": "Oldest first", "amount": "Largest first", "payer": "By payer"}
+ORDERS: Final = {"age": N_("Oldest first"), "amount": N_("Largest first"), "payer": N_("By payer")}
 VIEWS: Final = {
-    "": "All",
-    "suggested": "With a suggestion",
-    "nobody": "Payer not known",
-    "late": "Over 7 days",
-    "back": "Refunds",
+    "": N_("All"),
+    "suggested": N_("With a suggestion"),
+    "nobody": N_("Payer not known"),
+    "late": N_("Over 7 days"),
+    "back": N_("Refunds"),
+    "mine": N_("Mine"),
+    "free": N_("Nobody's"),
 }
 # Days of age, up to and without the last one of each span.
 SPANS: Final = (
-    ("Today", 0, 1),
-    ("1 to 2 days", 1, 3),
-    ("3 to 7 days", 3, LATE_DAYS + 1),
-    ("Over 7 days", LATE_DAYS + 1, None),
+    (N_("Today"), 0, 1),
+    (N_("1 to 2 days"), 1, 3),
+    (N_("3 to 7 days"), 3, LATE_DAYS + 1),
+    (N_("Over 7 days"), LATE_DAYS + 1, None),
 )
-# As English readers write amounts: a comma stands between thousands alone, so 1454,48 is not taken for 145,448.
+# With the separators of English: a comma stands between thousands alone, so 1454,48 is not taken for 145,448.
 _AMOUNT: Final = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?", re.ASCII)
 # Ways out that are one button; the others have fields of their own.
 _BUTTONS: Final = frozenset({"on-account", "post-again", "unmatch", "refund-on-account", "hand-to-finance"})
-_METHODS: Final = {"CARD": "by card", "ACH": "from a bank account"}
+_METHODS: Final = {"CARD": N_("by card"), "ACH": N_("from a bank account")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,16 @@ class Case:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What names it: where it waits, and its reference."""
+        return self.place, self.reference
+
+    @property
+    def note_name(self) -> str:
+        """What notes about it are kept under."""
+        return f"{self.place}/{self.reference}"
+
+    @property
     def path(self) -> str:
         """Where its page is."""
         return f"/waiting/{self.place}/{quote(self.reference, safe='')}"
@@ -105,9 +117,9 @@ class Case:
     def payer(self) -> str:
         """Who paid, as far as it is known."""
         if self.customer:
-            return f"Customer {self.customer}"
+            return _("Customer %(number)s", number=self.customer)
         last_four = self.facts.get("card_last_four")
-        return f"Card ending {last_four}" if last_four else "No name given"
+        return _("Card ending %(digits)s", digits=last_four) if last_four else _("No name given")
 
     @property
     def names(self) -> str:
@@ -133,7 +145,19 @@ class Case:
 
 
 def cases_of(asking: Asking) -> tuple[Case, ...]:
-    """Return every case that waits for people or for the other side, longest waiting first; not what abas works on."""
+    """Return every case that waits for people or for the other side, longest waiting first.
+
+    Not what abas works on, nor what was decided here a moment ago.
+    """
+    return tuple(case for case in _every_case(asking) if not asking.decided(case.key, case.seen))
+
+
+def on_their_way(asking: Asking) -> list[tuple[Case, str]]:
+    """Return the cases that were decided here while the tables still show them as waiting, with the decision."""
+    return [(case, words) for case in _every_case(asking) if (words := asking.decided(case.key, case.seen))]
+
+
+def _every_case(asking: Asking) -> tuple[Case, ...]:
     return asking.kept("waiting_with_candidates", _cases)
 
 
@@ -191,12 +215,22 @@ def with_facts(asking: Asking, cases: Sequence[Case]) -> list[Case]:
 # -- the list ------------------------------------------------------------------------------------------------------
 
 
-def list_of(asking: Asking, query: Mapping[str, str], chosen: Case | None) -> dict[str, Any]:
-    """Return what the left pane shows: the filtered, ordered cases of one page, and the equal ones among all."""
-    now = asking.now()
+def list_of(
+    asking: Asking,
+    query: Mapping[str, str],
+    chosen: Case | None,
+    *,
+    me: str = "",
+    kept_views: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
+    """Return what the left pane shows: the filtered, ordered cases of one page, and the equal ones among all.
+
+    me is who looks at it, kept_views are the views that this person keeps: name and query.
+    """
+    now, notes = asking.now(), notes_by_case(asking)
     every = cases_of(asking)
     wanted = {name: query.get(name, "") for name in ("q", "order", "view", "reason", "age", "place", "from")}
-    found = [case for case in every if _is_wanted(case, wanted, now)]
+    found = [case for case in every if _is_wanted(case, wanted, now) and _is_whose(case, wanted["view"], notes, me)]
     start = int(wanted["from"]) if wanted["from"].isdecimal() else 0
     if has_facts := bool(wanted["q"] or wanted["order"] == "payer"):
         found = with_facts(asking, found)
@@ -212,15 +246,35 @@ def list_of(asking: Asking, query: Mapping[str, str], chosen: Case | None) -> di
     kept = {name: value for name, value in wanted.items() if value and name != "from"}
     more = urlencode({**kept, "from": start + PAGE_ROWS}) if len(found) > start + PAGE_ROWS else ""
     return {
-        "cases": [_row(case, now, chosen) for case in shown],
-        "count": counted(len(found), "payment"),
+        "cases": [_row(case, now, chosen, notes) for case in shown],
+        "decided": [
+            {
+                "amount": case.amount,
+                "currency": case.currency,
+                "payer": case.payer,
+                "words": words,
+                "reference": case.posting,
+                "path": case.path,
+            }
+            for case, words in on_their_way(asking)
+        ],
+        "kept_views": [
+            {"name": name, "path": f"/waiting?{text}", "is_here": urlencode(kept_of(query)) == text}
+            for name, text in kept_views
+        ],
+        "first": shown[0] if shown else None,
+        "count": _n("%(n)s payment", "%(n)s payments", len(found)),
         "totals": _totals(found),
         "query": wanted,
         "suffix": f"?{urlencode(kept)}" if kept else "",
         "more": more,
-        "orders": ORDERS,
+        "orders": {name: _(words) for name, words in ORDERS.items()},
         "views": [
-            {"name": name, "title": title, "count": sum(_in_view(case, name, now) for case in every)}
+            {
+                "name": name,
+                "title": _(title),
+                "count": sum(_in_view(case, name, now) and _is_whose(case, name, notes, me) for case in every),
+            }
             for name, title in VIEWS.items()
         ],
         "reasons": sorted({(case.reason, reason_of(case.reason).title) for case in every}, key=lambda pair: pair[1]),
@@ -230,13 +284,23 @@ def list_of(asking: Asking, query: Mapping[str, str], chosen: Case | None) -> di
     }
 
 
+def kept_of(query: Mapping[str, str]) -> dict[str, str]:
+    """Return what of an address makes a view of the list."""
+    return {name: query[name] for name in ("q", "order", "view", "reason", "age", "place") if query.get(name)}
+
+
+def _is_whose(case: Case, view: str, notes: Mapping[str, Notes], me: str) -> bool:
+    assignee = notes.get(case.note_name, Notes()).assignee
+    return {"mine": bool(me) and assignee == me, "free": not assignee}.get(view, True)
+
+
 def _is_wanted(case: Case, wanted: Mapping[str, str], now: datetime) -> bool:
     if wanted["reason"] and case.reason != wanted["reason"]:
         return False
     if wanted["place"] and case.place != wanted["place"]:
         return False
     if wanted["age"].isdecimal() and int(wanted["age"]) < len(SPANS):
-        _, first, end = SPANS[int(wanted["age"])]
+        first, end = SPANS[int(wanted["age"])][1:]
         days = days_since(case.since, now)
         if days < first or (end is not None and days >= end):
             return False
@@ -272,9 +336,11 @@ def _totals(cases: Sequence[Case]) -> list[dict[str, str]]:
     return [{"amount": in_major(minor, currency), "currency": currency} for currency, minor in sums]
 
 
-def _row(case: Case, now: datetime, chosen: Case | None) -> dict[str, Any]:
+def _row(case: Case, now: datetime, chosen: Case | None, notes: Mapping[str, Notes]) -> dict[str, Any]:
     return {
-        "key": (case.place, case.reference),
+        "key": case.key,
+        "assignee": notes.get(case.note_name, Notes()).assignee,
+        "comments": len(notes.get(case.note_name, Notes()).comments),
         "path": case.path,
         "amount": case.amount,
         "currency": case.currency,
@@ -283,15 +349,17 @@ def _row(case: Case, now: datetime, chosen: Case | None) -> dict[str, Any]:
         "names": case.names,
         "age": age(case.since, now),
         "is_late": days_since(case.since, now) > LATE_DAYS,
-        "is_chosen": chosen is not None and (case.place, case.reference) == (chosen.place, chosen.reference),
+        "is_chosen": chosen is not None and case.key == chosen.key,
     }
 
 
 def _short_reason(case: Case) -> str:
     if case.reason == "AMOUNT_DIFFERS" and case.difference:
         rest = case.difference[1]
-        words = "short of" if rest > 0 else "more than"
-        return f"{in_major(abs(rest), case.currency)} {words} invoice"
+        amount = in_major(abs(rest), case.currency)
+        if rest > 0:
+            return _("%(amount)s short of invoice", amount=amount)
+        return _("%(amount)s more than invoice", amount=amount)
     return reason_of(case.reason).title
 
 
@@ -313,9 +381,12 @@ def equal_cases(cases: Sequence[Case]) -> dict[str, list[Case]]:
 
 def _announced(group: Sequence[Case]) -> dict[str, str]:
     reason, rest, currency = group[0].difference or ("", 0, "")
-    words = "short of their invoice" if rest > 0 else "more than their invoice"
+    count = _n("%(n)s payment", "%(n)s payments", len(group))
+    amount = in_major(abs(rest), currency)
+    short = _("%(count)s are each exactly %(amount)s short of their invoice.", count=count, amount=amount)
+    more = _("%(count)s are each exactly %(amount)s more than their invoice.", count=count, amount=amount)
     return {
-        "title": f"{counted(len(group), 'payment')} are each exactly {in_major(abs(rest), currency)} {words}.",
+        "title": short if rest > 0 else more,
         "path": "/waiting/equal?" + urlencode({"key": f"{reason}:{rest}:{currency}"}),
     }
 
@@ -325,7 +396,7 @@ def equal_page(asking: Asking, key: str) -> dict[str, Any] | None:
     group = equal_cases(cases_of(asking)).get(key)
     if group is None:
         return None
-    _, rest, currency = group[0].difference or ("", 0, "")
+    rest, currency = (group[0].difference or ("", 0, ""))[1:]
     paid = sum(case.minor for case in group)
     return {
         "key": key,
@@ -341,12 +412,12 @@ def equal_page(asking: Asking, key: str) -> dict[str, Any] | None:
             }
             for case in with_facts(asking, group)
         ],
-        "count": counted(len(group), "payment"),
+        "count": _n("%(n)s payment", "%(n)s payments", len(group)),
         "number": len(group),
         "paid": in_major(paid, currency),
         "rest": in_major(abs(rest), currency),
         "rests": in_major(abs(rest) * len(group), currency),
-        "stays": "stays open on them" if rest > 0 else "is more than they have open",
+        "stays": _("stays open on them") if rest > 0 else _("is more than they have open"),
         "currency": currency,
     }
 
@@ -356,7 +427,7 @@ def equal_page(asking: Asking, key: str) -> dict[str, Any] | None:
 
 def find(asking: Asking, place: str, reference: str) -> Case | None:
     """Return a case as it stands now; None when it does not wait there any more."""
-    found = [case for case in cases_of(asking) if (case.place, case.reference) == (place, reference)]
+    found = [case for case in cases_of(asking) if case.key == (place, reference)]
     return with_facts(asking, found[:1])[0] if found else None
 
 
@@ -366,6 +437,8 @@ def case_page(asking: Asking, case: Case, draft: Mapping[str, str] | None = None
     items = asking.rows("open_items_of_a_customer", abas_customer_id=case.customer) if case.customer else ()
     return {
         "case": case,
+        "notes": notes_by_case(asking).get(case.note_name, Notes()),
+        "rest_of": _short_invoice(case),
         "age": age(case.since, now),
         "is_late": days_since(case.since, now) > LATE_DAYS,
         "lead": _lead(case),
@@ -384,24 +457,31 @@ def case_page(asking: Asking, case: Case, draft: Mapping[str, str] | None = None
     }
 
 
+def _short_invoice(case: Case) -> str:
+    """Return the one invoice that a payment falls short of; its rest may be written off once the payment is posted."""
+    return case.candidates[0].name if case.difference and case.difference[1] > 0 else ""
+
+
 def _lead(case: Case) -> str:
     paid_on, method = case.facts.get("paid_on"), str(case.facts.get("method") or "")
-    when = f" on {long_day(date.fromisoformat(paid_on))}" if paid_on else ""
-    how = f" {_METHODS[method]}" if method in _METHODS else ""
-    action = "got money back" if case.minor < 0 else "paid"
-    return f"{action}{how}{when}. {reason_of(case.reason).sentence}"
+    when = _("on %(day)s", day=long_day(date.fromisoformat(paid_on))) if paid_on else ""
+    how = _(_METHODS[method]) if method in _METHODS else ""
+    action = _("got money back") if case.minor < 0 else _("paid")
+    return f"{' '.join(filter(None, (action, how, when)))}. {reason_of(case.reason).sentence}"
 
 
 def _reject_words(case: Case) -> str:
     names = [one.name for one in case.candidates]
     if not names:
         return ""
-    return f"Reject {names[0]}" if len(names) == 1 else "Reject both" if len(names) == 2 else f"Reject all {len(names)}"
+    if len(names) == 1:
+        return _("Reject %(name)s", name=names[0])
+    return _("Reject both") if len(names) == 2 else _("Reject all %(n)s", n=len(names))
 
 
 def _not_offered(case: Case) -> str:
     if case.ways and "confirm" not in case.ways and case.place == "receivables" and case.minor > 0:
-        return "No invoice is offered: none that is open comes near it."
+        return _("No invoice is offered: none that is open comes near it.")
     return ""
 
 
@@ -413,26 +493,28 @@ def _compared(
     paid_on = case.facts.get("paid_on")
     rows: list[dict[str, Any]] = [
         {
-            "name": "Amount",
+            "name": _("Amount"),
             "mine": case.amount,
             "cells": [_amount_verdict(case, one) for one in candidates],
             "lists": None,
         },
         {
-            "name": "Customer",
+            "name": _("Customer"),
             "mine": case.customer or "",
-            "cells": [("agree", case.customer) if case.customer else ("silent", "no evidence") for _ in candidates],
+            "cells": [
+                ("agree", case.customer) if case.customer else ("silent", _("no evidence")) for _one in candidates
+            ],
             "lists": None,
         },
         {
-            "name": "Invoice named",
+            "name": _("Invoice named"),
             "mine": case.invoice,
             "cells": [_invoice_verdict(case, one) for one in candidates],
             "lists": None,
         },
         {
-            "name": "Date",
-            "mine": f"paid {day_month(date.fromisoformat(paid_on))}" if paid_on else "",
+            "name": _("Date"),
+            "mine": _("paid %(day)s", day=day_month(date.fromisoformat(paid_on))) if paid_on else "",
             "cells": [("silent", _due_words(one, due)) for one in candidates],
             "lists": None,
         },
@@ -440,11 +522,11 @@ def _compared(
     if any(one.agrees or one.differs for one in candidates):
         rows.append(
             {
-                "name": "Evidence",
+                "name": _("Evidence"),
                 "mine": str(case.facts.get("description") or ""),
                 "lists": [
                     [*(("agree", text) for text in one.agrees), *(("differ", text) for text in one.differs)]
-                    or [("silent", "no evidence")]
+                    or [("silent", _("no evidence"))]
                     for one in candidates
                 ],
             }
@@ -457,7 +539,9 @@ def _compared(
             {
                 "name": one.name,
                 "invoices": one.invoices,
-                "counts": f"{verdicts.count('agree')} agree, {verdicts.count('differ')} differ",
+                "counts": _(
+                    "%(agree)s agree, %(differ)s differ", agree=verdicts.count("agree"), differ=verdicts.count("differ")
+                ),
                 "code": one.code,
                 "key": first + number + 1,
                 "is_first": first + number == 0,
@@ -469,16 +553,18 @@ def _compared(
 
 def _amount_verdict(case: Case, one: Candidate) -> tuple[str, str]:
     together, paid = sum(one.open), sum(one.parts)
-    words = f"{in_major(together, case.currency)} open"
+    words = _("%(amount)s open", amount=in_major(together, case.currency))
     if together == paid:
         return "agree", words
     rest = in_major(abs(together - paid), case.currency)
-    return "differ", f"{words}, {rest} {'stays open' if together > paid else 'too much'}"
+    if together > paid:
+        return "differ", _("%(open)s, %(rest)s stays open", open=words, rest=rest)
+    return "differ", _("%(open)s, %(rest)s too much", open=words, rest=rest)
 
 
 def _invoice_verdict(case: Case, one: Candidate) -> tuple[str, str]:
     if not case.invoice:
-        return "silent", "no evidence"
+        return "silent", _("no evidence")
     same = case.invoice.strip().upper() in {number.upper() for number in one.invoices}
     return ("agree" if same else "differ"), one.name
 
@@ -486,7 +572,7 @@ def _invoice_verdict(case: Case, one: Candidate) -> tuple[str, str]:
 def _due_words(one: Candidate, due: Mapping[str, str | None]) -> str:
     days = [due.get(item) for item in one.items]
     known = [day_month(date.fromisoformat(day)) for day in days if day]
-    return f"due {listed(known)}" if known else "no due date"
+    return _("due %(days)s", days=listed(known)) if known else _("no due date")
 
 
 def _parts_words(one: Candidate, currency: str) -> str:
@@ -559,7 +645,7 @@ def split_of(case: Case, items: Sequence[Mapping[str, Any]], draft: Mapping[str,
         left_minor=case.minor - given,
         is_begun=is_begun,
         parts=tuple(parts),
-        count=counted(len(fitting), "open invoice"),
+        count=_n("%(n)s open invoice", "%(n)s open invoices", len(fitting)),
     )
 
 
@@ -567,13 +653,20 @@ def _minor(text: str, currency: str) -> tuple[int, str]:
     """Read an amount that a person wrote; (0, what is wrong) when it can't be read."""
     if not text:
         return 0, ""
+    number = as_in_english(text)
     try:
-        if not _AMOUNT.fullmatch(text):
+        if not _AMOUNT.fullmatch(number):
             raise ValueError
-        minor = from_major(Decimal(text.replace(",", "")), currency).minor
+        minor = from_major(Decimal(number.replace(",", "")), currency).minor
     except (InvalidOperation, ValueError):
-        return 0, f"{text[:20]!r} is no amount in {currency}; write it like 60.00."
-    return (minor, "") if minor > 0 else (0, "Write an amount above zero, or leave it empty.")
+        example = separated("60.00")
+        return 0, _(
+            "%(text)r is no amount in %(currency)s; write it like %(example)s.",
+            text=text[:20],
+            currency=currency,
+            example=example,
+        )
+    return (minor, "") if minor > 0 else (0, _("Write an amount above zero, or leave it empty."))
 
 
 def _plain(minor: int, currency: str) -> str:
@@ -596,36 +689,48 @@ def command_of(
     match action:
         case "confirm":
             meant = next((one for one in case.candidates if one.code == named), None)
-            return ("decide/confirm", {**subject, "code": named}, f"goes to {meant.name}") if meant else None
+            return (
+                ("decide/confirm", {**subject, "code": named}, _("goes to %(invoice)s", invoice=meant.name))
+                if meant
+                else None
+            )
         case "reject":
             return (
-                ("decide/reject", {**subject, "every": True}, "What was suggested is rejected")
+                ("decide/reject", {**subject, "every": True}, _("What was suggested is rejected"))
                 if case.candidates
                 else None
             )
         case "split":
             split = split_of(case, asking.rows("open_items_of_a_customer", abas_customer_id=case.customer), form)
-            return ("decide/split", {**subject, "parts": list(split.parts)}, "is split") if split.closes else None
+            return ("decide/split", {**subject, "parts": list(split.parts)}, _("is split")) if split.closes else None
         case "assign-customer":
             customer = form.get("customer", "").strip()
             payment = {"payment": case.payment or case.reference, "customer": customer}
-            return ("decide/assign-customer", payment, f"belongs to customer {customer}") if customer else None
+            return (
+                ("decide/assign-customer", payment, _("belongs to customer %(customer)s", customer=customer))
+                if customer
+                else None
+            )
         case "match-refund":
             payment_id = form.get("payment", "").strip()
             return (
-                ("decide/match-refund", {"refund": case.reference, "payment": payment_id}, f"gives {payment_id} back")
+                (
+                    "decide/match-refund",
+                    {"refund": case.reference, "payment": payment_id},
+                    _("gives %(payment)s back", payment=payment_id),
+                )
                 if payment_id
                 else None
             )
         case "refund-on-account":
-            return "decide/refund-on-account", {"refund": case.reference}, "goes on account"
+            return "decide/refund-on-account", {"refund": case.reference}, _("goes on account")
         case "hand-to-finance":
-            return "decide/hand-to-finance", {"reversal": case.reference}, "is left to finance"
+            return "decide/hand-to-finance", {"reversal": case.reference}, _("is left to finance")
         case "on-account":
-            return "decide/on-account", subject, "goes on account"
+            return "decide/on-account", subject, _("goes on account")
         case "unmatch":
-            return "decide/unmatch", subject, "is unmatched"
+            return "decide/unmatch", subject, _("is unmatched")
         case "post-again":
-            return "decide/post-again", subject, "is asked of abas again"
+            return "decide/post-again", subject, _("is asked of abas again")
         case _:
             return None

@@ -1,20 +1,20 @@
 -- How many bank debits come back, and how near is that to the limits of the networks?
--- One row for each limit: returns of the 60 days up to as_of, whenever their debits were created, in hundredths of a percent of the debits
+-- One row for each limit: returns of the 60 days up to `today`, whenever their debits were created, in hundredths of a percent of the debits
 -- that were created in these days. Unauthorised may be 50 (0.5 %), administrative 300, all 1500; needs attention from half of it on.
--- parameter as_of Date = today: last day of the 60
+-- parameter today Date = today: last day of the 60
 WITH
 debits AS
 (
     SELECT paytrace_transaction_id
     FROM fct_observations FINAL
-    WHERE kind = 'ACH_SALE' AND created_on <= {as_of:Date} AND created_on > {as_of:Date} - 60
+    WHERE kind = 'ACH_SALE' AND created_on <= {today:Date} AND created_on > {today:Date} - 60
     GROUP BY paytrace_transaction_id
 ),
 returned AS
 (
     SELECT toString(code_class) AS class
     FROM rpt_next_steps_now
-    WHERE code_kind = 'RETURN' AND noticed_on <= {as_of:Date} AND noticed_on > {as_of:Date} - 60
+    WHERE code_kind = 'RETURN' AND noticed_on <= {today:Date} AND noticed_on > {today:Date} - 60
         AND paytrace_transaction_id IN (SELECT paytrace_transaction_id FROM fct_observations FINAL WHERE kind = 'ACH_SALE')
 ),
 counted AS

@@ -1,10 +1,10 @@
 -- How old is what customers owe?
--- One row for each customer and currency, largest first: what is open by how many days it is overdue at as_of, and what has no
+-- One row for each customer and currency, largest first: what is open by how many days it is overdue on `today`, and what has no
 -- due date, so that its age is not known. customer_name is sealed: `--open` shows it to whoever may.
--- parameter as_of Date = today: overdue days are counted up to this day
+-- parameter today Date = today: overdue days are counted up to this day
 WITH aged AS
 (
-    SELECT abas_customer_id, currency, toInt128(open_minor) AS open, dateDiff('day', due_on, {as_of:Date}) AS days
+    SELECT abas_customer_id, currency, toInt128(open_minor) AS open, dateDiff('day', due_on, {today:Date}) AS days
     FROM rpt_open_items_now
     WHERE is_open
 )

@@ -1,5 +1,6 @@
 -- What did the bank book, and what of it is explained?
 -- One row for each bank line, the newest first, with what was said of it last: matched, suggested, dismissed or a break.
+-- parameter bank_line_id String = all: only this one; empty for all
 -- period booked_on: booking day of the bank
 SELECT
     settlement_account,
@@ -15,4 +16,5 @@ SELECT
     rule,
     bank_line_id
 FROM rpt_bank_lines_now
+WHERE {bank_line_id:String} IN ('', bank_line_id)
 ORDER BY booked_on DESC, settlement_account, bank_line_id

@@ -2,7 +2,7 @@
 -- One row for each of the last nine days and currency: captured money on the day on which PayTrace has it, in the merchant's zone. by_now is what
 -- had come in on that day by the time of day that it is now, so that an unfinished day can be compared.
 -- parameter zone String = day_zone: whose days they are
--- parameter as_of DateTime64(6, 'UTC') = now: now
+-- parameter now DateTime64(6, 'UTC') = now: now
 -- period day: the day
 WITH
 created AS
@@ -10,9 +10,9 @@ created AS
     SELECT
         paytrace_transaction_id,
         toTimeZone(min(created_at), {zone:String}) AS at_place,
-        toTimeZone({as_of:DateTime64(6, 'UTC')}, {zone:String}) AS now_at_place
+        toTimeZone({now:DateTime64(6, 'UTC')}, {zone:String}) AS now_at_place
     FROM fct_observations FINAL
-    WHERE created_at > {as_of:DateTime64(6, 'UTC')} - INTERVAL 10 DAY
+    WHERE created_at > {now:DateTime64(6, 'UTC')} - INTERVAL 10 DAY
     GROUP BY paytrace_transaction_id
 )
 SELECT

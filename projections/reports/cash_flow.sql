@@ -1,10 +1,10 @@
 -- How much money comes in, day by day, behind and ahead?
 -- One row for each day and currency. Behind lies what the bank booked: deposits, and what customers paid in themselves. Ahead lies what is settled and on its way, on the day
 -- that deposits took on average so far, and what customers owe, on its due date; what is overdue on either stands today.
--- parameter as_of Date = today: the day in the middle
+-- parameter today Date = today: the day in the middle
 -- period day: day
 WITH
-{as_of:Date} AS today,
+{today:Date} AS today,
 usual AS
 (
     SELECT toInt32(ifNull(ceil(avgOrNull(dateDiff('day', lines.moved_on, paid_out.booked_on))), 2)) AS days

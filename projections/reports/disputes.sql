@@ -1,6 +1,7 @@
 -- Where does each dispute stand, and until when must it be answered?
 -- One row for each case; those that must be answered first, by their last day. deadline says near or passed once a warning
 -- was given. lost_minor is what of the money is lost for good.
+-- parameter dispute_id String = all: only this one; empty for all
 -- period opened_on: day on which the case was opened
 SELECT
     settlement_account,
@@ -21,4 +22,5 @@ SELECT
     source_partition,
     source_offset
 FROM rpt_dispute_cases
+WHERE {dispute_id:String} IN ('', dispute_id)
 ORDER BY deadline_on IS NULL, deadline_on, opened_on DESC, settlement_account, dispute_id

@@ -1,7 +1,7 @@
 -- Which exchange rates are known, how old are they, who changed them, and what was valued by them?
 -- One row for each pair, provider and day, newest first. A rate that its provider changed stands with what it was before; what was
 -- valued until then keeps that: used_before_change counts those payments. Documents are those in abas of all payments that it valued.
--- parameter as_of Date = today: the day from which the age counts
+-- parameter today Date = today: the day from which the age counts
 -- period rate_on: the day of the rate
 WITH
 rates AS
@@ -50,7 +50,7 @@ SELECT
     toString(rates.rate_provider) AS provider,
     rates.shown_rate AS shown_rate,
     rates.rate AS rate,
-    dateDiff('day', rates.day, toDate32({as_of:Date})) AS age_days,
+    dateDiff('day', rates.day, toDate32({today:Date})) AS age_days,
     rates.previous_rate AS previous_rate,
     rates.changes AS change_count,
     if(rates.changes > 0, toNullable(rates.changed_at), NULL) AS changed_at,

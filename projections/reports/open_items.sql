@@ -1,7 +1,7 @@
 -- What do customers still owe, and what is on its way for it?
 -- One row for each open item as abas last showed it, oldest due date first, unknown ones last; in_progress is money asked of abas for it.
 -- `overdue_days` is empty where abas states no due date: how long it is overdue is not known, and 0 would say "not yet".
--- parameter as_of Date = today: overdue days are counted up to this day
+-- parameter today Date = today: overdue days are counted up to this day
 -- period due_on: due date
 WITH in_progress AS
 (
@@ -15,7 +15,7 @@ SELECT
     items.invoice_number AS invoice_number,
     items.abas_open_item_id AS abas_open_item_id,
     items.due_on AS due_on,
-    if(isNull(items.due_on), NULL, greatest(0, dateDiff('day', items.due_on, {as_of:Date}))) AS overdue_days,
+    if(isNull(items.due_on), NULL, greatest(0, dateDiff('day', items.due_on, {today:Date}))) AS overdue_days,
     items.amount_minor AS amount_minor,
     items.open_minor AS open_minor,
     in_progress.in_progress_minor AS in_progress_minor,

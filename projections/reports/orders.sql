@@ -1,6 +1,7 @@
 -- Where does each order of a shop stand?
 -- One row for each order, those that wait first, the oldest of them first. `saldo report order_of` shows each step of one; a person
 -- decides by `saldo decide order-customer`, `take-order`, `try-order` and `leave-out-order` (docs/shop.md).
+-- parameter shop_order String = all: only this one, as shop/order; empty for all
 SELECT
     shop_order,
     order_number,
@@ -16,4 +17,5 @@ SELECT
     why,
     seen_at
 FROM rpt_orders_now
+WHERE {shop_order:String} IN ('', shop_order)
 ORDER BY waits_for = '', seen_at, shop_order

@@ -19,20 +19,6 @@ asked AS
     FROM fct_records AS facts FINAL
     WHERE record_type = 'PaymentRequestObserved' AND source_topic = 'gateway.inbox.v1'
     GROUP BY payment_request_id
-),
-shown AS
-(
-    SELECT
-        JSONExtractString(facts.body, 'natural_key') AS payment_request_id,
-        argMax(JSONExtractString(facts.body, 'values', 'request_status'), facts.source_offset) AS last_status,
-        argMax(JSONExtractString(facts.body, 'values', 'transaction'), facts.source_offset) AS paytrace_transaction_id,
-        argMax(JSONExtractString(facts.body, 'values', 'document'), facts.source_offset) AS documents,
-        argMax(JSONExtractString(facts.body, 'values', 'reason'), facts.source_offset) AS reason,
-        argMax(facts.recorded_at, facts.source_offset) AS since
-    FROM fct_records AS facts FINAL
-    WHERE record_type = 'SaveRecord' AND source_topic = 'erp.commands.v1'
-        AND JSONExtractString(facts.body, 'kind') = 'payment_request'
-    GROUP BY payment_request_id
 )
 SELECT
     asked.payment_request_number AS payment_request_number,
@@ -50,7 +36,7 @@ SELECT
     records.state = 'saved' AS is_written_back,
     asked.payment_request_id AS payment_request_id
 FROM asked
-LEFT JOIN shown ON shown.payment_request_id = asked.payment_request_id
+LEFT JOIN rpt_payment_requests_now AS shown ON shown.payment_request_id = asked.payment_request_id
 LEFT JOIN
 (
     SELECT natural_key, state FROM rpt_records_now WHERE kind = 'payment_request'

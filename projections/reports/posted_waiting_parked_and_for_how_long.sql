@@ -2,7 +2,7 @@
 -- One row for each status, place, reason and currency. Hours are how long money has been waiting or parked, and for
 -- posted money how long it took from the payment to the document. Unrecognized is what PayTrace holds in words or
 -- amounts that can't be read: beside the rest, because it is not proved to be money.
--- parameter as_of DateTime64(6, 'UTC') = now: ages are counted up to this instant
+-- parameter now DateTime64(6, 'UTC') = now: ages are counted up to this instant
 WITH status AS
 (
     SELECT
@@ -23,7 +23,7 @@ WITH status AS
         toString(currency),
         signed_minor,
         waiting_since,
-        dateDiff('second', waiting_since, {as_of:DateTime64(6, 'UTC')}) / 3600
+        dateDiff('second', waiting_since, {now:DateTime64(6, 'UTC')}) / 3600
     FROM fct_waiting
     UNION ALL
     SELECT
@@ -33,7 +33,7 @@ WITH status AS
         toString(currency),
         signed_minor,
         toDateTime64(parked_at, 6, 'UTC'),
-        dateDiff('second', parked_at, {as_of:DateTime64(6, 'UTC')}) / 3600
+        dateDiff('second', parked_at, {now:DateTime64(6, 'UTC')}) / 3600
     FROM fct_parked
     WHERE state = 'PARKED'
     UNION ALL
@@ -44,7 +44,7 @@ WITH status AS
         toString(currency),
         signed_minor,
         waiting_since,
-        dateDiff('second', waiting_since, {as_of:DateTime64(6, 'UTC')}) / 3600
+        dateDiff('second', waiting_since, {now:DateTime64(6, 'UTC')}) / 3600
     FROM rpt_unrecognized_now
 )
 SELECT

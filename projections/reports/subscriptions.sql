@@ -1,6 +1,7 @@
 -- Which subscriptions are there, and how do they stand?
 -- One row for each, those with runs that need somebody first. `charged_by` is PayTrace or Saldo. `credit_minor` is what the days after an end
 -- within a period come to; nothing of it is paid back by itself.
+-- parameter subscription String = all: only this one, as C-1001/S-77; empty for all
 SELECT
     concat(subscriptions.vault_customer_id, '/', subscriptions.subscription_id) AS subscription,
     lower(toString(subscriptions.status)) AS status,
@@ -25,4 +26,5 @@ LEFT JOIN
     GROUP BY vault_customer_id, subscription_id
 ) AS runs ON runs.vault_customer_id = subscriptions.vault_customer_id
     AND runs.subscription_id = subscriptions.subscription_id
+WHERE {subscription:String} IN ('', subscription)
 ORDER BY runs_to_look_at DESC, subscription

@@ -2,7 +2,7 @@
 -- One row for each receipt on account that is not applied in full, oldest first. `left_minor` is what no open item took and
 -- nothing took back; `detail` says why it is there, a likely double payment included.
 -- parameter abas_customer_id String = all: only this customer; empty for all
--- parameter as_of Date = today: the age in days is counted up to this day
+-- parameter today Date = today: the age in days is counted up to this day
 WITH
 receipts AS
 (
@@ -37,7 +37,7 @@ taken AS
 )
 SELECT
     receipts.value_on AS value_on,
-    dateDiff('day', receipts.value_on, {as_of:Date}) AS age_days,
+    dateDiff('day', receipts.value_on, {today:Date}) AS age_days,
     receipts.posting_reference AS posting_reference,
     receipts.paytrace_transaction_id AS paytrace_transaction_id,
     receipts.abas_customer_id AS abas_customer_id,

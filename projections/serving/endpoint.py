@@ -27,8 +27,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from projections.batches.lag import ProjectorStatus
-from projections.console.app import MOUNTED_AT, TokenDoor, console_app
-from projections.console.decisions import Decisions
+from projections.console.app import TokenDoor, console_app
+from projections.console.parts import MOUNTED_AT
 from projections.serving.metrics import PROMETHEUS_TEXT, prometheus_text
 from projections.serving.serving import LOOPBACK_NAMES, SpooledResponse, served
 from projections.serving.settings import ProjectionSettings, endpoint_file
@@ -52,14 +52,13 @@ def endpoint_app(
     day_zone: str,
     access_notice: Callable[[], str] = str,
     own_reports: Path | None = None,
-    decisions: Decisions | None = None,
 ) -> Starlette:
     """Return the projector's HTTP interface.
 
     POST /sql     {"sql", "parameters", "format", "as_of"} with `Authorization: Bearer <token>`; the bytes of that
                   format, or 400 {"error", "code"}: what is wrong with the request, or the engine's own words.
     GET  /health  {"reading": bool, "tally": {...}}: reading is true once every topic exists and is assigned.
-    GET  /console/  the workbench, which takes console_token once in its address; that token can't ask SQL.
+    GET  /console/  the workbench without decisions; takes console_token once in its address, which can't ask SQL.
     GET  /lag     {"total": n, "topics": {topic: n}}; 503 {"error", "code"} while the broker does not answer.
     GET  /metrics what the projector is behind and what waits for people, for Prometheus; counts and ages, no amounts.
     """
@@ -101,7 +100,6 @@ def endpoint_app(
                     day_zone=day_zone,
                     access_notice=access_notice,
                     own_reports=own_reports,
-                    decisions=decisions,
                 ),
             ),
         ],
@@ -127,7 +125,6 @@ def serve_endpoint(
         day_zone=settings.day_zone,
         access_notice=settings.access_notice,
         own_reports=settings.reports_dir,
-        decisions=settings.decisions,
     )
     address = endpoint_file(settings.data_dir)
     with served(app, listener, "projector-endpoint"):

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from projections.console.decisions import Decisions
 from projections.serving.log_in import ClientLogIn, only_the_owner
 from schemas.values.business_day import PAYTRACE_ZONE
 
@@ -46,8 +45,6 @@ class ProjectionSettings(BaseModel):
     http_port: int = Field(default=0, ge=0, le=65535)
     # Where ClickHouse clients find the embedded engine. None is 8123 if it is free, 0 is nowhere.
     clickhouse_port: int | None = Field(default=None, ge=0, le=65535)
-    # What takes the decisions of the workbench's pages; without it they only show.
-    decisions: SkipValidation[Decisions | None] = Field(default=None, exclude=True)
     # Who may ask there; see app/access.
     admit: Callable[[ClientLogIn], str] = Field(default=only_the_owner, exclude=True)
 

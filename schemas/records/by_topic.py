@@ -40,6 +40,7 @@ from schemas.records.approvals import (
     ProposeCommand,
     RejectProposal,
 )
+from schemas.records.cases import AssignCase, CaseAssigned, CaseCommandRefused, CaseCommented, CommentOnCase
 from schemas.records.customers import (
     ChangeVaultCustomer,
     CreateCustomer,
@@ -367,6 +368,8 @@ AlertsInbox: TypeAlias = (
 )
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 ApprovalsInbox: TypeAlias = ProposeCommand | AskForApproval | ApproveProposal | RejectProposal
+CasesEvents: TypeAlias = CaseAssigned | CaseCommented | CaseCommandRefused
+CasesInbox: TypeAlias = AssignCase | CommentOnCase
 CustomersEvents: TypeAlias = (
     CustomerNoted
     | OrderCustomerAsked

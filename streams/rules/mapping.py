@@ -241,6 +241,12 @@ def lines_by_role(text: str, file: str) -> tuple[RoleLines, ...]:
     return tuple(result)
 
 
+def policy_choices() -> Mapping[str, tuple[str, ...]]:
+    """Return each policy that is one of several words, and the words; what holds numbers or entries is left out."""
+    found = {name: get_args(one.annotation) for name, one in _Choices.model_fields.items()}
+    return {name: words for name, words in found.items() if words and all(isinstance(word, str) for word in words)}
+
+
 def renumbered(text: str, version: int) -> str:
     """Return the same mapping with another version.
 

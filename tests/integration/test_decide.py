@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import httpx2
 import pytest
 
 from app.access.actor import single_user
+from app.api.workbench import pages_of
 from app.cli.audit import audit_found
 from app.cli.forms import CliCommands
 from app.composition.api import api_of
@@ -33,6 +35,7 @@ from schemas.records.identification import Movement
 from streams.rules.catalogue import ACCOUNT_MAPPING
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
 from tests.support.api import api_in_thread
+from tests.support.browser import CHROMIUM, running_chromium
 from tests.support.builders import identified, to_identify
 from tests.support.builders import open_item as seen_item
 from tests.support.cli import Outcome, saldo
@@ -312,8 +315,24 @@ def test_a_payment_of_two_invoices_is_posted_unseen_and_a_tie_is_not(office: Off
     assert office.documents("70003") == posted
     gone = saldo("decide", "confirm", "702", first, *WHY)
     assert (gone.exit_code, f"was ruled out; {ME} decided reject at" in gone.out) == (1, True)
-    done(saldo("decide", "confirm", "702", second, *WHY))
+    if CHROMIUM is None:
+        done(saldo("decide", "confirm", "702", second, *WHY))
+    else:
+        confirmed_in_a_browser("PT702", "RW")
     office.wait_for_documents("70003", **posted, PT702=("receipt", 55_00))
+
+
+def confirmed_in_a_browser(reference: str, invoice: str) -> None:
+    """A person opens the case, says why, and presses the button that names the invoice; it leaves the list at once."""
+    pages = partial(pages_of, load_settings().projection)
+    api = api_of(load_settings(), CliCommands(), audit_found, pages=pages)
+    with api_in_thread(api) as address, running_chromium() as chromium:
+        page = chromium.new_page()
+        page.goto(f"{address}/console/waiting/receivables/{reference}")
+        page.fill("#why", WHY[1])
+        page.click(f"button:has-text('{invoice}')[value^='confirm']")
+        page.wait_for_selector(f"text=goes to {invoice}")
+        assert page.is_visible("#h-decided")
 
 
 @pytest.mark.timeout(400)
@@ -439,6 +458,8 @@ def test_a_mapping_is_previewed_stood_for_by_two_rolled_back_and_moved(
     shown = saldo("mapping", "preview", str(draft), "--from", "2026-11-20", "--to", "2026-11-20")
     assert (shown.exit_code, "PT881  cash_receipt of 70011" in shown.out) == (3, True), shown.err
     assert "clearing: account 1361 -> 1369" in shown.out
+    assert "PT881  cash_receipt, clearing 100.00 USD: 1361 -> 1369" in done(saldo("mapping", "try", str(draft)))
+    assert "counter_account: ycounteracct (" in done(saldo("abas", "fields", "cash_receipt"))
 
     monkeypatch.setenv("SALDO_ACCESS_USERS_PATH", str(tmp_path / "users.json"))
     monkeypatch.setenv("SALDO_ACCESS_SESSION_PATH", str(tmp_path / "session"))

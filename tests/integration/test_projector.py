@@ -41,6 +41,7 @@ pytestmark = pytest.mark.journey
 LEFT_EMPTY = {
     "fct_account_balances",
     "fct_alerts",
+    "fct_case_notes",
     "fct_charge_holds",
     "fct_customer_links",
     "fct_customer_values",

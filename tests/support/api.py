@@ -33,7 +33,6 @@ from app.api.reports import Reports
 from app.api.settings import ApiSettings
 from app.api.users import UsersWays
 from app.cli.forms import CliCommands
-from app.composition.api import address_of
 from app.ingress.server import listen, new_server
 from projections.store.errors import QueryRefused
 from projections.store.spool import Spool
@@ -262,15 +261,13 @@ def installation(
         )
     ]
     if provider is None and settings.oidc_issuer:
-        provider = Provider(settings, f"{address_of(settings)}{CALLBACK}")
-    users = UsersWays(people, now)
+        provider = Provider(settings, f"{settings.address}{CALLBACK}")
     more = (
         *LogIn(people, provider, now).ways(),
-        *users.ways(),
+        *UsersWays(people, settings, now).ways(),
         *AuditWays(settings, lambda: audits[-1]).ways(),
     )
     api = Api(settings, commands, people, reports, once, lambda: True, more=more)
-    users.bind(api)
     return Installation(api, access, commands, rows, people, audits)
 
 

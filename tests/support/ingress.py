@@ -319,7 +319,7 @@ def signed(
 def ingress_in_thread(app: Ingress, found: IngressSettings) -> Iterator[Client]:
     """Serve from a thread on a free port until the block ends."""
     server = new_server(app, found)
-    listener = listen(found)
+    listener = listen(found, "ingress")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     client = Client("127.0.0.1", listener.getsockname()[1])

@@ -7,7 +7,7 @@
   const links = () => [...document.querySelectorAll(".worklist .row-link")];
 
   function show() {
-    for (const state of document.querySelectorAll("[data-keys-state]")) state.textContent = isOff() ? "off" : "on";
+    for (const state of document.querySelectorAll("[data-keys-state]")) state.textContent = isOff() ? state.dataset.off : state.dataset.on;
   }
 
   function move(step) {

@@ -47,6 +47,26 @@ ORDER BY (alert_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'What people were alerted to, who took it on, and what ended it'
 ;
+CREATE TABLE IF NOT EXISTS fct_case_notes
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    case_name String COMMENT '<place>/<posting reference or transaction id>',
+    assignee String COMMENT 'who looks after it since then; empty for nobody, and of a comment',
+    decided_by String,
+    reason String COMMENT 'of a comment, the comment',
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (case_name, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Who looks after money that waits, and what people said of it'
+;
 CREATE TABLE IF NOT EXISTS fct_charge_holds
 (
     source_topic LowCardinality(String),

@@ -86,7 +86,7 @@ def test_the_log_of_cards_and_those_that_run_out_before_they_are_charged(engine:
         schedule = example("RecurrenceObserved", vault_customer_id=name, merchant="main", next_on=day)
         script.write(Topic.SUBSCRIPTIONS_INBOX, schedule)
     fill(engine, script.messages)
-    rows = asked(engine, "expiring_cards", as_of="2026-11-30")
+    rows = asked(engine, "expiring_cards", today="2026-11-30")
     assert [(row["data_subject"], row["urgency"], row["days_left"]) for row in rows] == [
         ("paytrace/main/gone", "expired", -30),
         ("paytrace/main/due", "before the next charge", 121),

@@ -12,30 +12,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from projections.batches.lag import Lag, ProjectorStatus
 from projections.reports import questions
 from projections.serving.endpoint import serve_endpoint
 from projections.serving.settings import ProjectionSettings, endpoint_file
 from projections.store.client import Store
-from schemas.failures import ContractBroken, Unavailable
-from streams.log.memory import MemoryLog
+from schemas.failures import ContractBroken
 from tests.support.projecting import fill, project
-from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script
-
-
-class CaughtUp(ProjectorStatus):
-    """A status that needs no broker."""
-
-    broker_is_away = False
-
-    def __init__(self) -> None:
-        super().__init__(MemoryLog({}))
-
-    def lag(self) -> Lag:
-        if self.broker_is_away:
-            raise Unavailable("away")
-        return Lag({"erp.outcomes.v1": 3, "payments.events.v1": 4})
-
+from tests.support.scripted import Script
+from tests.support.workbench import HOSTILE, SUBJECTS, CaughtUp, day
 
 NOTICE = ["one-user mode: done as <root>"]
 
@@ -47,19 +31,7 @@ def status() -> CaughtUp:
 
 @pytest.fixture
 def address(engine: Store, status: CaughtUp, tmp_path: Path) -> Iterator[dict[str, str]]:
-    script = Script()
-    script.open_item("1", 125_00)
-    script.captured("1", 125_00)
-    script.identified("1", 125_00)
-    script.requested("1", 125_00)
-    script.posted("1", 125_00)
-    script.captured("2", 30_00)
-    script.parked(IDENTIFICATION, [m for m in script.messages if m.topic == IDENTIFICATION_INBOX][-1])
-    script.captured("3", 1_234_50)
-    script.awaits_reference("3", 1_234_50)
-    script.captured("<b>4</b>", 10_00)
-    script.awaits_reference("<b>4</b>", 10_00)
-    fill(engine, script.messages)
+    fill(engine, day())
     own = tmp_path / "own"
     own.mkdir()
     (own / "large_payments.sql").write_text(
@@ -100,9 +72,9 @@ def test_today_says_whether_every_cent_is_accounted_for(browser: httpx2.Client) 
     page = browser.get("/console/").text
     for said in (
         "Every cent accounted for",
-        "1,399.50",
+        "1,419.50",
         "125.00",
-        "1,244.50",
+        "1,264.50",
         "30.00",
         "Names an invoice abas does not",
     ):
@@ -191,6 +163,41 @@ def test_search_takes_ids_of_every_kind(browser: httpx2.Client, wanted: str, sai
     answer = browser.get("/console/search", params={"q": wanted})
     assert answer.status_code == 200
     assert said in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("invoices/re-1", ("Invoice RE-1", "Still open", "customers/70001", "payments/1")),
+        ("customers/70001", ("Customer 70001", "Vault customer acme-inc is this customer", "invoices/RE-1")),
+        ("orders/main/1203", ("Order W1203", "Not captured", "Waits: ", "main/1203")),
+        ("subscriptions/C-1001/S-77", ("1 run to look at", "Run of 31 December: missed", "24.95")),
+        ("disputes/CB-2026-0042", ("Dispute CB-2026-0042", "charged back", "Not decided yet", "payments/1")),
+        ("bank-lines/main/2026-11-25/6f2d0a41c09be713", ("Nothing explains it yet", "Text at the bank")),
+        ("payments/1", ("invoices/OI-1", "customers/70001", "Not accounted for")),
+    ],
+)
+def test_each_thing_has_a_page_with_its_money_story_and_links(
+    browser: httpx2.Client, path: str, said: tuple[str, ...]
+) -> None:
+    page = browser.get(f"/console/{path}").text
+    words, _, raw = page.partition("<summary>Raw records")
+    assert [one for one in said if one not in words] == []
+    assert '<td class="code">' in raw
+    assert re.search(r"\b(?:[A-Z][a-z]+){2,}\.v\d|\.events\.v1", words) is None, "codes and topics are folded"
+
+
+def test_what_nobody_knows_has_no_page(browser: httpx2.Client) -> None:
+    for kind in ("payments", "invoices", "customers", "orders/main", "subscriptions/C-1", "disputes", "bank-lines"):
+        assert browser.get(f"/console/{kind}/nothing").status_code == 404
+
+
+def test_what_outside_systems_write_is_no_markup_on_any_page(browser: httpx2.Client, engine: Store) -> None:
+    fill(engine, day(written_by_others=HOSTILE))
+    for path in SUBJECTS:
+        page = browser.get(f"/console/{path}").text
+        assert HOSTILE not in page, path
+        assert "&lt;b&gt;4&lt;/b&gt;" in page or path.startswith(("payments", "invoices", "bank-lines")), path
 
 
 def test_search_that_finds_nothing_says_which_kinds_it_knows(browser: httpx2.Client) -> None:
@@ -326,7 +333,7 @@ def test_prometheus_hears_how_far_it_is_and_what_waits_for_people(address: dict[
     reported = metrics()
     assert "saldo_projector_lag_records 7.0" in reported
     assert "saldo_projector_asks_broker 1.0" in reported
-    assert 'saldo_person_items{currency="USD",kind="money waits"} 2.0' in reported
+    assert 'saldo_person_items{currency="USD",kind="money waits"} 3.0' in reported
     assert 'saldo_person_items{currency="USD",kind="records parked"} 1.0' in reported
     assert not any("1234" in line for line in reported), "no amounts"
     status.broker_is_away = True

@@ -64,7 +64,7 @@ def test_what_goes_back_is_a_share_of_what_came(month: Store) -> None:
 
 
 def test_what_no_bank_line_paid_is_in_transit_with_its_age(month: Store) -> None:
-    (row,) = asked(month, "deposits_in_transit", as_of="2026-03-10")
+    (row,) = asked(month, "deposits_in_transit", today="2026-03-10")
     assert (row["batch_number"], row["in_transit"], row["days"]) == (2, "80.00", 5)
 
 
@@ -115,10 +115,10 @@ def test_a_statement_shows_the_rest_of_a_deposit_after_its_fees(engine: Store) -
 
 
 def test_cash_flow_looks_back_at_the_bank_and_ahead_at_what_is_due(month: Store) -> None:
-    rows = {row["day"]: row for row in asked(month, "cash_flow", as_of="2026-03-05")}
+    rows = {row["day"]: row for row in asked(month, "cash_flow", today="2026-03-05")}
     assert rows["2026-03-04"]["deposited"] == "145.50"
     assert rows["2026-03-07"]["deposits_due"] == "80.00"  # settled on the 5th, two days later as the one before
-    november = {row["day"]: row for row in asked(month, "cash_flow", as_of="2026-11-25")}
+    november = {row["day"]: row for row in asked(month, "cash_flow", today="2026-11-25")}
     assert november["2026-12-01"]["open_items_due"] == "77.00"
     assert november["2026-11-25"]["deposits_due"] == "80.00", "what is late is due now"
 
@@ -163,7 +163,7 @@ def test_codes_say_what_is_next_who_is_held_and_how_near_a_limit_is(engine: Stor
     (person,) = [row for row in asked(engine, "what_needs_a_person") if row["kind"] == "charges held"]
     assert person["item_count"] == 2
     assert [
-        (row["rate"], row["debit_count"], row["state"]) for row in asked(engine, "ach_return_rates", as_of="2026-11-30")
+        (row["rate"], row["debit_count"], row["state"]) for row in asked(engine, "ach_return_rates", today="2026-11-30")
     ] == [
         ("unauthorised", 0, "fine"),
         ("administrative", 0, "fine"),
@@ -187,7 +187,7 @@ def test_known_rates_say_who_changed_them_and_what_they_valued(engine: Store) ->
     script.command("1", 125_00)
     script.posted("1", 125_00)
     fill(engine, script.messages)
-    (row,) = asked(engine, "known_rates", as_of="2026-03-10")
+    (row,) = asked(engine, "known_rates", today="2026-03-10")
     assert (row["shown_rate"], row["previous_rate"], row["change_count"]) == ("0.921065", "0.92", 1)
     assert (row["age_days"], row["provider"], row["payment_count"], row["used_before_change"]) == (6, "ecb", 2, 1)
     assert (row["payments"], row["documents"]) == (["1", "2"], ["PT1"])
@@ -207,6 +207,6 @@ def test_what_customers_pay_into_the_bank_account_stands_apart(engine: Store) ->
     fill(engine, script.messages)
     states = {row["paytrace_transaction_id"]: row["state"] for row in asked(engine, "bank_transfers")}
     assert states == {"BTA": "waiting", "BTB": "returned"}
-    (day,) = asked(engine, "cash_flow", as_of="2026-03-05")
+    (day,) = asked(engine, "cash_flow", today="2026-03-05")
     assert (day["transfers"], day["deposited"]) == ("90.00", "0.00")
     assert [row for row in asked(engine, "clearing_reconciliation") if row["amount_minor"]] == []

@@ -77,6 +77,7 @@ def eventful() -> list[Inbound]:
     for name in ("JournalEntryMade", "LedgerDocumentWaiting"):
         script.write("ledger.entries.v1", example(name))
     script.write("alerts.events.v1", example("AlertOpened"))
+    script.write("cases.events.v1", example("CaseAssigned"))
     script.write("gateway.outcomes.v1", example("ChargesHeld"))
     script.write(PAYMENTS, example("NextStepFound"))
     script.write("files.v1", example("FileReceived"))

@@ -31,6 +31,7 @@ NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
 VALUES = {
     "paytrace_transaction_id": "1",
     "id": "1",
+    "kind": "invoice",
     "number": "RE-1",
     "abas_customer_id": "70001",
     "day": "2026-03-02",
@@ -39,12 +40,14 @@ VALUES = {
     "shop_order": "main/1203",
     "ids": "1",
     "minors": "12500",
+    "settlement_account": "main/USD",
 }
 
 NOTHING_OF_IT_THAT_DAY = {
     "alerts",
     "bank_transfers",
     "came_in",
+    "case_notes",
     "closed_periods",
     "contested_payers",
     "customer_links",
@@ -53,6 +56,7 @@ NOTHING_OF_IT_THAT_DAY = {
     "decisions_about",
     "declines",
     "deposits_due",
+    "documents_about",
     "expiring_cards",
     "handed_to_finance",
     "known_rates",
@@ -62,8 +66,10 @@ NOTHING_OF_IT_THAT_DAY = {
     "orders_without_payment",
     "payment_methods",
     "payment_requests",
+    "payments_about",
     "payments_that_do_not_balance",
     "payments_without_order",
+    "records_about",
     "refunds_that_came_back",
     "remembered_payers",
     "schedule_runs",
@@ -330,7 +336,7 @@ def test_waiting_is_reported_with_reason_and_age(day: Store) -> None:
 def test_open_items_are_those_still_open(day: Store) -> None:
     (item,) = asked(day, "open_items")
     assert (item["invoice_number"], item["open"], item["overdue_days"]) == ("RE-9", "77.00", 0)
-    (late,) = asked(day, "open_items", as_of="2026-12-11")
+    (late,) = asked(day, "open_items", today="2026-12-11")
     assert late["overdue_days"] == 10
 
 
@@ -339,14 +345,14 @@ def test_an_item_without_a_due_date_is_overdue_nobody_knows_how_long(store: Stor
     script.open_item("7", 50_00)
     script.open_item("8", 30_00, due_on=None)
     project(store, script.messages)
-    known, unknown = asked(store, "open_items", as_of="2026-12-11")
+    known, unknown = asked(store, "open_items", today="2026-12-11")
     assert (known["overdue_days"], known["due_on"]) == (10, "2026-12-01")
     assert (unknown["overdue_days"], unknown["due_on"]) == (None, None)
-    (customer,) = asked(store, "ageing", as_of="2026-12-11")
+    (customer,) = asked(store, "ageing", today="2026-12-11")
     aged = {name: customer[name] for name in ("open", "not_yet_due", "overdue_1_to_30", "due_date_unknown")}
     assert aged == {"open": "80.00", "not_yet_due": "0.00", "overdue_1_to_30": "50.00", "due_date_unknown": "30.00"}
     assert customer["oldest_days"] == 10
-    (undue,) = asked(store, "ageing", as_of="2026-11-30")
+    (undue,) = asked(store, "ageing", today="2026-11-30")
     assert (undue["not_yet_due"], undue["due_date_unknown"]) == ("50.00", "30.00")
 
 

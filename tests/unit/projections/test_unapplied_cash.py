@@ -28,7 +28,7 @@ def left(store: Store, records: list[Any]) -> list[tuple[str, int, int]]:
     for event in book.events:
         script.write(Topic.RECEIVABLES_EVENTS, event)
     project(store, script.messages)
-    rows = asked(store, "unapplied_cash", as_of="2026-12-20")
+    rows = asked(store, "unapplied_cash", today="2026-12-20")
     assert all(str(row["value_on"]) == "2026-11-20" for row in rows)
     return [(row["posting_reference"], int(row["age_days"]), int(row["left_minor"])) for row in rows]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -12,10 +12,13 @@ from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from app.api.commands import CommandForm as Form
+from app.api.commands import Field, Kind
 from projections.console import waiting
-from projections.console.app import MOUNTED_AT, TokenDoor, console_app
+from projections.console.app import TokenDoor, console_app
 from projections.console.asking import Asking
-from projections.console.decisions import Person, Result
+from projections.console.decisions import CommandForm, Person, Result, Room
+from projections.console.parts import MOUNTED_AT
 from projections.console.shown import MINUS, initials, money
 
 SINCE = "2026-11-24T09:00:00.000000Z"
@@ -46,7 +49,8 @@ class Answers(Asking):
     """Reports that say what the test wants."""
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self.day_zone, self.found = "America/Los_Angeles", rows
+        super().__init__(None, day_zone="America/Los_Angeles")  # type: ignore[arg-type]  # nothing is asked
+        self.found = rows
 
     def rows(self, name: str, **given: str) -> Any:
         return {"waiting_with_candidates": tuple(self.found), "open_items_of_a_customer": tuple(ITEMS)}.get(name, ())
@@ -147,7 +151,19 @@ class Given:
         self.answer = Result("done", ("done",))
 
     def person(self, request: Request) -> Person:
-        return Person("maria")
+        return Person("maria", rooms=(Room("Audit", "/audit", "shield"),))
+
+    def forms(self) -> Sequence[CommandForm]:
+        fields = (
+            Field("invoice", Kind.TEXT, "Invoice number.", is_required=True),
+            Field("parts", Kind.TEXT, "", is_required=False, is_many=True),
+            Field("remember", Kind.BOOLEAN, "So it is next time.", is_required=False),
+            Field("why", Kind.TEXT, "", is_required=True),
+        )
+        return (Form("decide/write-off", "Give up what is left.", "Once.", (), fields, {}),)
+
+    def form(self, name: str) -> CommandForm:
+        return {one.name: one for one in self.forms()}[name]
 
     def give(self, request: Request, command: str, values: Mapping[str, Any]) -> Result:
         self.taken.append((command, dict(values)))
@@ -206,7 +222,72 @@ def test_equal_cases_are_decided_each_for_itself(browser: TestClient, given: Giv
     values = re.findall(r'name="cases" value="([^"]*)"', page)
     assert len(values) == 2
     form = form_of(page) | {"why": "bank fees, as every month"}
+    assert browser.post(f"{MOUNTED_AT}/waiting/equal", data=form).status_code == 422
     moved = browser.post(f"{MOUNTED_AT}/waiting/equal", data=form | {"cases": [values[0], "PT2 C1 old"]})
     assert [command for command, _ in given.taken] == ["decide/confirm"]
     assert "1 of 2 confirmed" in moved.text
-    assert browser.post(f"{MOUNTED_AT}/waiting/equal", data=form).status_code == 422
+
+
+def test_a_decided_case_is_on_its_way_at_once_and_waits_again_when_it_is_taken_back(
+    browser: TestClient, given: Given
+) -> None:
+    path = f"{MOUNTED_AT}/waiting/receivables/PT1"
+    form = form_of(browser.get(path).text) | {"do": "confirm C1", "why": "the customer wrote so"}
+    page = browser.post(path, data=form).text
+    assert "Decided, on its way" in page
+    assert "1 payment," in page
+    assert browser.get(path).status_code == 409, "nobody decides it twice"
+    assert browser.get(f"{MOUNTED_AT}/waiting/equal", params={"key": "AMOUNT_DIFFERS:500:USD"}).status_code == 404
+    undone = browser.post(f"{MOUNTED_AT}/waiting/undo", data=form_of(page) | {"reference": "PT1"}).text
+    assert given.taken[-1][0] == "decide/unmatch"
+    assert "2 payments," in undone
+
+
+def test_a_case_is_looked_after_and_commented_in_the_person_s_name(browser: TestClient, given: Given) -> None:
+    path = f"{MOUNTED_AT}/waiting/receivables/PT1"
+    form = form_of(browser.get(path).text)
+    assert "Nobody looks after it yet" in browser.get(path).text
+    browser.post(path, data=form | {"do": "take", "seen": "old"})
+    assert browser.post(path, data=form | {"do": "comment", "comment": " "}).status_code == 422
+    browser.post(path, data=form | {"do": "comment", "comment": "called twice, nobody answers"})
+    (name, values), (comment, said) = given.taken
+    assert (name, values["case"], values["assignee"]) == ("cases/assign", "receivables/PT1", "maria")
+    assert (comment, said) == ("cases/comment", {"case": "receivables/PT1", "why": "called twice, nobody answers"})
+
+
+def test_a_view_is_kept_under_a_name_and_forgotten(browser: TestClient) -> None:
+    form = form_of(browser.get(f"{MOUNTED_AT}/waiting?order=amount").text)
+    kept = browser.post(
+        f"{MOUNTED_AT}/waiting/views", data=form | {"do": "keep", "name": "<b>Big</b>", "order": "amount", "x": "y"}
+    )
+    assert str(kept.url).endswith("/waiting?order=amount")
+    assert '<a href="/console/waiting?order=amount" aria-current="true">&lt;b&gt;Big&lt;/b&gt;</a>' in kept.text
+    gone = browser.post(f"{MOUNTED_AT}/waiting/views", data=form | {"do": "forget", "name": "<b>Big</b>"})
+    assert "Big" not in gone.text
+
+
+def test_a_command_has_the_form_that_its_definition_says(browser: TestClient, given: Given) -> None:
+    assert 'href="/console/commands/decide/write-off"' in browser.get(f"{MOUNTED_AT}/commands").text
+    page = browser.get(f"{MOUNTED_AT}/commands/decide/write-off?invoice=RE-1&back=/invoices/RE-1").text
+    assert 'value="RE-1"' in page
+    form = form_of(page) | {"invoice": "RE-1", "parts": "a=1\n b=2 ", "remember": "on", "why": "freight"}
+    given.answer = Result("refused", ("above your limit",))
+    refused = browser.post(f"{MOUNTED_AT}/commands/decide/write-off", data=form)
+    assert (refused.status_code, "above your limit" in refused.text, "freight</textarea>" in refused.text) == (
+        422, True, True,
+    )  # fmt: skip
+    assert given.taken == [
+        ("decide/write-off", {"invoice": "RE-1", "parts": ["a=1", "b=2"], "remember": True, "why": "freight"})
+    ]
+    given.answer = Result("done", ("done",))
+    done = browser.post(f"{MOUNTED_AT}/commands/decide/write-off", data=form, follow_redirects=False)
+    assert done.headers["location"].startswith("/console/invoices/RE-1?said=")
+    elsewhere = browser.post(
+        f"{MOUNTED_AT}/commands/decide/write-off", data=form | {"back": "//elsewhere.example"}, follow_redirects=False
+    )
+    assert elsewhere.status_code == 200
+    assert browser.get(f"{MOUNTED_AT}/commands/decide/nothing").status_code == 404
+
+
+def test_pages_beside_the_workbench_stand_in_its_menu(browser: TestClient) -> None:
+    assert '<a class="nav-item" href="/audit">' in browser.get(f"{MOUNTED_AT}/waiting").text

@@ -75,6 +75,7 @@ NO_RECORDS = {"risk"}  # judges what the back-test reads; no agent yet
 RULES = {
     "streams/domain/alerts/decider.py": 2,
     "streams/domain/approvals/decider.py": 2,
+    "streams/domain/cases/decider.py": 3,
     "streams/domain/customers/decider.py": 1,
     "streams/domain/disputes/decider.py": 3,
     "streams/domain/gateway/decider.py": 2,

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from app.access.actor import Actor, How
 from app.access.errors import AccessDenied, LoginNeeded
 from app.access.roles import Role
 from app.api.commands import Outcome, Status, ValuesInvalid
 from app.api.workbench import PeopleDoor, WorkbenchDecisions, _actor_of
-from app.cli.forms import CliCommands
+from app.cli.forms import _LOOKS, CliCommands
 from projections.console import app as console
 from projections.console.asking import Asking
+from projections.console.parts import MOUNTED_AT
 from tests.support.api import Browser, Installation, installation
 from tests.support.passwords import quick_passwords
 
@@ -80,6 +81,7 @@ def test_every_command_of_the_lists_exists_with_the_fields_that_its_form_brings(
         ("decide/split", ("reference", "parts")), ("decide/assign-customer", ("payment", "customer")),
         ("decide/match-refund", ("refund", "payment")), ("decide/refund-on-account", ("refund",)),
         ("decide/hand-to-finance", ("reversal",)), ("decide/on-account", ("reference",)),
+        ("cases/assign", ("case", "assignee")), ("cases/comment", ("case",)),
         ("decide/unmatch", ("reference",)), ("decide/post-again", ("reference",)),
     ):  # fmt: skip
         assert {*fields, "why"} <= {field.name for field in commands.form(command).fields}
@@ -99,7 +101,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
         day_zone="UTC",
         decisions=WorkbenchDecisions(lambda: found.commands, _actor_of),
     )
-    found.api._pages = Starlette(routes=[Mount(console.MOUNTED_AT, bench)])
+    found.api._pages = Starlette(routes=[Mount(MOUNTED_AT, bench)])
     return found
 
 
@@ -129,3 +131,64 @@ def test_a_page_opens_after_log_in_and_its_form_is_given_in_that_person_s_name(h
     token = alert_form(browser)
     browser.form("/logout", csrf_token=token["form_token"])
     assert stranger.ask("GET", "/console/alerts").status == 303, "a session that ended opens nothing"
+
+
+def test_every_page_and_form_for_every_role(house: Installation) -> None:
+    """Nobody sees a page or sends a form before log-in; whoever may read sees all, and forms need the page's token.
+
+    What a form's command may do is the command's own question, the same as at the terminal (test_forms.py).
+    """
+    house.user("ada", Role.ADMIN)
+    for role in Role:
+        house.user(f"{role}-one", role)
+    browsers = {}
+    for role in Role:
+        browsers[role] = house.browser()
+        browsers[role].log_in(f"{role}-one")
+    pages = house.api._pages
+    assert isinstance(pages, Starlette)
+    (mount,) = pages.routes
+    assert isinstance(mount, Mount)
+    routes = [route for route in mount.routes if isinstance(route, Route)]
+    assert {"/mapping/draft", "/deposits/statement", "/deposits/line", "/parked/chosen", "/live"} <= {
+        route.path for route in routes
+    }
+    for route in routes:
+        path = console_path(route.path)
+        for method in (route.methods or set()) - {"HEAD"}:
+            nobody = house.browser().ask(method, path)
+            assert nobody.status == (303 if method == "GET" else 401), path
+            for role, browser in browsers.items():
+                may = role in house.access.policy.rule("read").roles
+                if method == "POST":
+                    assert browser.form(path, do="confirm", why="as agreed").status == 403, (path, role)
+                elif route.path != "/live":
+                    assert (browser.ask("GET", path).status == 403) == (not may), (path, role)
+    assert house.commands.given == [] or {name for name, _, _ in house.commands.given} <= _LOOKS
+
+
+def test_every_command_is_a_form_that_says_beside_each_field_what_does_not_fit(house: Installation) -> None:
+    house.user("ada", Role.ADMIN, Role.ACCOUNTANT)
+    browser = house.browser()
+    browser.log_in("ada")
+    listed = browser.ask("GET", "/console/commands").text
+    for form in house.commands.forms():
+        assert f'href="/console/commands/{form.name}"' in listed
+        page = browser.ask("GET", f"/console/commands/{form.name}")
+        assert page.status == 200
+        assert all(f'name="{field.name}"' in page.text for field in form.fields)
+    assert browser.ask("GET", "/console/commands/no/such").status == 404
+    path = "/console/commands/dispute/record"
+    asked = browser.ask("GET", f"{path}?dispute=D%22%3E").text
+    assert 'value="D&#34;&gt;"' in asked
+    token = re.findall(r'name="csrf_token" value="([0-9a-f]+)"', asked)[0]
+    sent = {"form_token": token, "dispute": "D1", "fact": "WON", "sequence": "x", "why": "as the bank wrote"}
+    wrong = browser.form(path, **sent)
+    assert (wrong.status, 'aria-invalid="true"' in wrong.text, house.commands.given) == (422, True, [])
+    assert browser.form(path, **sent | {"sequence": "2"}).status == 200
+    ((name, values, actor),) = house.commands.given
+    assert (name, values["sequence"], "on" in values, actor.user_id) == ("dispute/record", "2", False, "ada")
+
+
+def console_path(path: str) -> str:
+    return MOUNTED_AT + re.sub(r"\{\w+(:\w+)?\}", "1", path)

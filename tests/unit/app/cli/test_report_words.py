@@ -25,7 +25,7 @@ def test_in_order_or_by_name(words: list[str]) -> None:
 def test_a_default_may_be_left_out_or_given() -> None:
     items = questions.load("open_items")
     assert _given(items, []) == {}
-    assert _given(items, ["2026-11-30"]) == {"as_of": "2026-11-30"}
+    assert _given(items, ["2026-11-30"]) == {"today": "2026-11-30"}
 
 
 @pytest.mark.parametrize("words", [[], ["395", "396"], ["paytrace_transaction_id=395", "396"]])
@@ -42,7 +42,7 @@ def test_a_report_without_parameters_says_so() -> None:
 def test_the_list_shows_how_each_is_asked() -> None:
     listed = saldo("report").out
     assert "ask it with: saldo report story_of_one_payment PAYTRACE_TRANSACTION_ID" in listed
-    assert "saldo report open_items [AS_OF]" in listed
+    assert "saldo report open_items [TODAY]" in listed
 
 
 def test_a_table_in_a_file_is_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

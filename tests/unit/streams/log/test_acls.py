@@ -11,12 +11,11 @@ import pytest
 from pydantic import SecretStr
 
 from app.settings.settings import KafkaSettings, Settings
-from infra.installation.stack import GIVES_COMMANDS, Stack
+from infra.installation.stack import GIVES_COMMANDS, WORKBENCH, Stack
 from schemas import catalog
 from schemas.failures import ContractBroken
 from streams.log.acls import AccessPlan, Permission, grants, permissions, plan, roles_of
 from streams.log.credentials import (
-    PROJECTOR,
     ROLES,
     Credentials,
     credentials_file,
@@ -136,12 +135,13 @@ def test_saldo_up_gives_each_process_the_file_of_its_own_role(tmp_path: Path) ->
 
 def test_saldo_up_gives_every_log_in_to_processes_that_give_commands_alone(tmp_path: Path) -> None:
     """A command is signed as an operator's, next to the process's own records: two roles, one process."""
-    specs = {spec.name: spec.env or {} for spec in Stack(Settings(data_dir=tmp_path)).pipeline()}
+    stack = Stack(Settings(data_dir=tmp_path))
+    specs = {spec.name: spec.env or {} for spec in (*stack.pipeline(), stack.workbench())}
     every = {
         name for name, env in specs.items() if env.get("SALDO_KAFKA_CREDENTIALS_PATH", "").endswith("/credentials")
     }
     assert every == GIVES_COMMANDS & specs.keys()
-    assert PROJECTOR in every
+    assert WORKBENCH in every
 
 
 def test_a_log_in_for_tls_says_so_in_its_file(tmp_path: Path) -> None:
