@@ -78,7 +78,6 @@ LARGEST_FORM: Final = 16 * 2**20
 # Outcomes that wait to be shown once, after the redirect that follows a decision.
 _MOST_OUTCOMES: Final = 500
 _AT_ONCE: Final = 4
-_NOBODY: Final = Person("this machine", "reads only", may_decide=False)
 
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -399,7 +398,7 @@ class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPage
 
     def _look(self, request: Request, command: str, values: Mapping[str, Any] | None = None) -> Result:
         if self._decisions is None:
-            return Result("refused", ("Commands can't be given here; the terminal has them.",))
+            return Result("refused", (_("Commands can't be given here; the terminal has them."),))
         return self._decisions.give(request, command, values or {})
 
     def _to(self, path: str) -> Response:
@@ -410,7 +409,7 @@ class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPage
         return RedirectResponse(f"{MOUNTED_AT}{path}{'&' if '?' in path else '?'}said={said}", 303)
 
     def _person(self, request: Request) -> Person:
-        return self._decisions.person(request) if self._decisions else _NOBODY
+        return self._decisions.person(request) if self._decisions else _nobody()
 
     def _keep(self, outcome: Mapping[str, Any]) -> str:
         said = secrets.token_urlsafe(9)
@@ -427,7 +426,7 @@ class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPage
             languages={code: name for code, (name, _locale) in language.LANGUAGES.items()},
             here="",
             nav=shell.menu_without_counts(),
-            person=_NOBODY,
+            person=_nobody(),
             can_decide=False,
             form_token="",
             said=None,
@@ -594,6 +593,11 @@ def console_app(
     )
 
 
+def _nobody() -> Person:
+    """Return who asks where nobody logs in."""
+    return Person(_("this machine"), _("reads only"), may_decide=False)
+
+
 def _in_the_reader_s_language(request: Request) -> AbstractContextManager[None]:
     kept, accepted = request.cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", "")
     return language.speaking(language.chosen(kept, accepted))
@@ -601,11 +605,11 @@ def _in_the_reader_s_language(request: Request) -> AbstractContextManager[None]:
 
 def _in_thread(bench: Workbench, page: Callable[[Request], Response]) -> Page:
     def shown(request: Request) -> Response:
-        try:
-            with _in_the_reader_s_language(request):
+        with _in_the_reader_s_language(request):
+            try:
                 return page(request)
-        except Transient:
-            return bench.away(request)
+            except Transient:
+                return bench.away(request)
 
     async def answer(request: Request) -> Response:
         return await run_in_threadpool(shown, request)
@@ -618,11 +622,14 @@ def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Respo
         try:
             values = await _values_of(request)
         except FormTooLarge:
-            return PlainTextResponse(f"A form has at most {LARGEST_FORM // 2**20} MiB. Nothing was sent.", 413)
+            with _in_the_reader_s_language(request):
+                most = LARGEST_FORM // 2**20
+                return PlainTextResponse(_("A form has at most %(n)s MiB. Nothing was sent.", n=most), 413)
         if not bench.door.proves(request, values.get("form_token", "")):
-            return PlainTextResponse(
-                _("This form is not of this browser or too old; open the page again. Nothing was sent."), 403
-            )
+            with _in_the_reader_s_language(request):
+                return PlainTextResponse(
+                    _("This form is not of this browser or too old; open the page again. Nothing was sent."), 403
+                )
 
         def taken() -> Response:
             with _in_the_reader_s_language(request):
@@ -673,7 +680,8 @@ class TokenDoor:
             return response
         if hmac.compare_digest(request.cookies.get(self._cookie, "").encode(), self._token.encode()):
             return await call_next(request)
-        return PlainTextResponse("Open the workbench by the address in projector.json (`console`).", 401)
+        with _in_the_reader_s_language(request):
+            return PlainTextResponse(_("Open the workbench by the address in projector.json (`console`)."), 401)
 
     def form_token(self, request: Request) -> str:
         """Return what only pages know that the cookie opened."""
