@@ -76,7 +76,6 @@ LARGEST_FORM: Final = 16 * 2**20
 # Outcomes that wait to be shown once, after the redirect that follows a decision.
 _MOST_OUTCOMES: Final = 500
 _AT_ONCE: Final = 4
-_NOBODY: Final = Person("this machine", "reads only", may_decide=False)
 
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -397,7 +396,7 @@ class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPage
 
     def _look(self, request: Request, command: str, values: Mapping[str, Any] | None = None) -> Result:
         if self._decisions is None:
-            return Result("refused", ("Commands can't be given here; the terminal has them.",))
+            return Result("refused", (_("Commands can't be given here; the terminal has them."),))
         return self._decisions.give(request, command, values or {})
 
     def _to(self, path: str) -> Response:
@@ -408,7 +407,7 @@ class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPage
         return RedirectResponse(f"{MOUNTED_AT}{path}{'&' if '?' in path else '?'}said={said}", 303)
 
     def _person(self, request: Request) -> Person:
-        return self._decisions.person(request) if self._decisions else _NOBODY
+        return self._decisions.person(request) if self._decisions else _nobody()
 
     def _keep(self, outcome: Mapping[str, Any]) -> str:
         said = secrets.token_urlsafe(9)
@@ -425,7 +424,7 @@ class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPage
             languages={code: name for code, (name, _locale) in language.LANGUAGES.items()},
             here="",
             nav=shell.menu_without_counts(),
-            person=_NOBODY,
+            person=_nobody(),
             can_decide=False,
             form_token="",
             said=None,
@@ -592,13 +591,18 @@ def console_app(
     )
 
 
+def _nobody() -> Person:
+    """Return who asks where nobody logs in."""
+    return Person(_("this machine"), _("reads only"), may_decide=False)
+
+
 def _in_thread(bench: Workbench, page: Callable[[Request], Response]) -> Page:
     def shown(request: Request) -> Response:
-        try:
-            with language.of_request(request):
+        with language.of_request(request):
+            try:
                 return page(request)
-        except Transient:
-            return bench.away(request)
+            except Transient:
+                return bench.away(request)
 
     async def answer(request: Request) -> Response:
         return await run_in_threadpool(shown, request)
@@ -611,11 +615,14 @@ def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Respo
         try:
             values = await _values_of(request)
         except FormTooLarge:
-            return PlainTextResponse(f"A form has at most {LARGEST_FORM // 2**20} MiB. Nothing was sent.", 413)
+            with language.of_request(request):
+                most = LARGEST_FORM // 2**20
+                return PlainTextResponse(_("A form has at most %(n)s MiB. Nothing was sent.", n=most), 413)
         if not bench.door.proves(request, values.get("form_token", "")):
-            return PlainTextResponse(
-                _("This form is not of this browser or too old; open the page again. Nothing was sent."), 403
-            )
+            with language.of_request(request):
+                return PlainTextResponse(
+                    _("This form is not of this browser or too old; open the page again. Nothing was sent."), 403
+                )
 
         def taken() -> Response:
             with language.of_request(request):
@@ -666,7 +673,8 @@ class TokenDoor:
             return response
         if hmac.compare_digest(request.cookies.get(self._cookie, "").encode(), self._token.encode()):
             return await call_next(request)
-        return PlainTextResponse("Open the workbench by the address in projector.json (`console`).", 401)
+        with language.of_request(request):
+            return PlainTextResponse(_("Open the workbench by the address in projector.json (`console`)."), 401)
 
     def form_token(self, request: Request) -> str:
         """Return what only pages know that the cookie opened."""

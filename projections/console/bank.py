@@ -13,13 +13,13 @@ from starlette.responses import Response
 
 from projections.console.asking import Asking
 from projections.console.deposits import path_of
+from projections.console.language import _, _n
 from projections.console.parts import Parts
 from projections.console.shown import amount_of, day_month, in_major, long_day
 from projections.console.states import bank_line_status
 from projections.console.story import person
 from projections.reports.words import in_words
 from schemas.checks.attribution import reason_problem
-from schemas.values.counting import counted
 
 HERE: Final = "/deposits"
 # What a person may do with a line in a state: buttons of the page.
@@ -51,6 +51,7 @@ class Group:
     """The lines of one batch or day, which a bank pays out together as a rule."""
 
     name: str
+    batch: str
     day: str
     amount: str
     pieces: tuple[Piece, ...]
@@ -115,10 +116,10 @@ def line_page(asking: Asking, row: Mapping[str, Any], draft: Mapping[str, str]) 
         "seen": seen_of(row, code),
         "ways": ways,
         "code": code,
-        "suggested_count": counted(len(suggested), "line"),
+        "suggested_count": _n("%(n)s line", "%(n)s lines", len(suggested)),
         "groups": groups[:_MOST_GROUPS],
         "left_out": max(0, len(groups) - _MOST_GROUPS),
-        "chosen_count": counted(len(chosen), "line"),
+        "chosen_count": _n("%(n)s line", "%(n)s lines", len(chosen)),
         "has_chosen": bool(chosen),
         "given": in_major(given, currency),
         "difference": in_major(difference, currency),
@@ -145,14 +146,15 @@ def _groups(
         found.setdefault((row["moved_on"], batch), []).append(row)
     return tuple(
         Group(
-            name=f"Batch {batch}" if batch else "Without a batch",
+            name=_("Batch %(batch)s", batch=batch) if batch else _("Without a batch"),
+            batch=batch,
             day=day_month(date.fromisoformat(day)),
             amount=in_major(sum(int(row["amount_minor"]) for row in rows), currency),
             pieces=tuple(
                 Piece(
                     row["line_id"],
                     int(row["amount_minor"]),
-                    in_words(str(row["kind"])).capitalize(),
+                    _(in_words(str(row["kind"])).capitalize()),
                     amount_of(row, "amount"),
                     row["paytrace_transaction_id"],
                     row["line_id"] in chosen,
@@ -233,10 +235,14 @@ class BankPages(Parts):
         row = find(self._asking, query.get("account", ""), query.get("line", ""))
         if row is None:
             return self._message(
-                request, HERE, "No such bank line", "No record is about it. Import the statement that has it.", 404
+                request,
+                HERE,
+                _("No such bank line"),
+                _("No record is about it. Import the statement that has it."),
+                404,
             )
         shown = line_page(self._asking, row, draft)
-        title = f"{shown['line']['amount']} {shown['line']['currency']} at the bank"
+        title = _("%(amount)s at the bank", amount=f"{shown['line']['amount']} {shown['line']['currency']}")
         return self._page(
             request, "bank_line.html", HERE, title=title, problem=problem, refused=refused, status=status, **shown
         )

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from projections.console import mapping_text, mapping_view
 from projections.console.decisions import Result, Upload
 from projections.console.jobs import Job, Jobs
+from projections.console.language import _
 from projections.console.mapping_text import Line, MappingText, TextInvalid
 from projections.console.mapping_view import Row, Version, rows_of
 from projections.console.parts import Parts
@@ -111,13 +112,13 @@ class MappingPages(Parts):
         history = self._look(request, "mapping/history")
         versions = mapping_view.versions_of(history)
         if not versions:
-            return self._message(request, HERE, "No mapping yet", _none_because(history), 404)
+            return self._message(request, HERE, _("No mapping yet"), _none_because(history), 404)
         held = versions[0]
         return self._page(
             request,
             "mapping.html",
             HERE,
-            title="Mapping",
+            title=_("Mapping"),
             held=held,
             versions=versions,
             proposals=mapping_view.proposals_of(history),
@@ -128,9 +129,9 @@ class MappingPages(Parts):
         """Return what real documents get by the mapping in force: the part of its page that takes longest."""
         versions = mapping_view.versions_of(self._look(request, "mapping/history"))
         if not versions:
-            return self._message(request, HERE, "No mapping yet", "No version was adopted.", 404)
+            return self._message(request, HERE, _("No mapping yet"), _("No version was adopted."), 404)
         shown = self._tried(request, versions[0].text, request.query_params)
-        return self._page(request, "mapping_trial.html", HERE, title="What real documents get", **shown)
+        return self._page(request, "mapping_trial.html", HERE, title=_("What real documents get"), **shown)
 
     def mapping_draft(self, request: Request) -> Response:
         """Return the form of a draft: of what is in force, or of another version."""
@@ -139,7 +140,7 @@ class MappingPages(Parts):
         based = next((one for one in versions if str(one.number) == wanted), versions[0] if versions else None)
         if based is None:
             return self._message(
-                request, HERE, "No mapping yet", "A worker that starts adopts the one that ships.", 404
+                request, HERE, _("No mapping yet"), _("A worker that starts adopts the one that ships."), 404
             )
         try:
             text = mapping_text.with_version(based.text, max(one.version for one in versions) + 1)
@@ -152,7 +153,7 @@ class MappingPages(Parts):
         history = self._look(request, "mapping/history")
         versions = mapping_view.versions_of(history)
         if not versions:
-            return self._message(request, HERE, "No mapping yet", "No version was adopted.", 404)
+            return self._message(request, HERE, _("No mapping yet"), _("No version was adopted."), 404)
         draft, action = drafted(form), form.get("do", "").partition(" ")[0]
         if action not in ("preview", "propose", "adopt") or draft.problems:
             return self._draft(request, draft, versions[0], form)
@@ -164,7 +165,7 @@ class MappingPages(Parts):
             return self._previewed(request, {"file": file}, form)
         why = form.get("why", "").strip()
         if reason_problem(why):
-            problems = ("Not sent: say in a few words why. An auditor will read it.",)
+            problems = (_("Not sent: say in a few words why. An auditor will read it."),)
             return self._draft(request, Draft(draft.text, problems), versions[0], form, status=422)
         result = self._give(request, f"mapping/{action}", {"file": file, "why": why})
         if not result.is_taken:
@@ -177,7 +178,7 @@ class MappingPages(Parts):
         number = str(request.path_params["number"])
         place = next((at for at, one in enumerate(versions) if str(one.number) == number), None)
         if place is None:
-            return self._message(request, HERE, "No such version", "See the list of versions.", 404)
+            return self._message(request, HERE, _("No such version"), _("See the list of versions."), 404)
         before = versions[place + 1] if place + 1 < len(versions) else None
         return self._compared(request, versions[place], before, is_in_force=place == 0)
 
@@ -193,7 +194,7 @@ class MappingPages(Parts):
         command = {"approve": "mapping/approve", "reject": "approvals/reject"}.get(action)
         why = form.get("why", "").strip()
         if command is None or reason_problem(why):
-            problems = ("Not sent: say in a few words why. An auditor will read it.",)
+            problems = (_("Not sent: say in a few words why. An auditor will read it."),)
             return self._proposal(request, proposal, problems=problems, status=422)
         result = self._give(request, command, {"proposal_id": proposal, "why": why})
         if not result.is_taken:
@@ -204,8 +205,8 @@ class MappingPages(Parts):
         """Return how far a preview is, and what it found."""
         job = self._jobs.find(self._person(request).name, str(request.path_params["job"]))
         if job is None:
-            return self._message(request, HERE, "No such preview", "It is gone; begin it again.", 404)
-        return self._page(request, "mapping_job.html", HERE, title="Preview", job=job, **_found_by(job))
+            return self._message(request, HERE, _("No such preview"), _("It is gone; begin it again."), 404)
+        return self._page(request, "mapping_job.html", HERE, title=_("Preview"), job=job, **_found_by(job))
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
@@ -235,7 +236,7 @@ class MappingPages(Parts):
             request,
             "mapping_draft.html",
             HERE,
-            title="Draft of the mapping",
+            title=_("Draft of the mapping"),
             status=status,
             text=draft.text,
             version=text.version if text else "",
@@ -291,7 +292,7 @@ class MappingPages(Parts):
             request,
             "mapping_version.html",
             HERE,
-            title=f"Version {one.version} of the mapping",
+            title=_("Version %(version)s of the mapping", version=one.version),
             one=one,
             before=before,
             is_in_force=is_in_force,
@@ -307,7 +308,11 @@ class MappingPages(Parts):
         one = next((one for one in mapping_view.proposals_of(history) if one.proposal == proposal), None)
         if one is None:
             return self._message(
-                request, HERE, "No such proposal", "It was decided or has expired; the versions say which counts.", 404
+                request,
+                HERE,
+                _("No such proposal"),
+                _("It was decided or has expired; the versions say which counts."),
+                404,
             )
         held = versions[0] if versions else None
         today = self._asking.today()
@@ -315,7 +320,7 @@ class MappingPages(Parts):
             request,
             "mapping_proposal.html",
             HERE,
-            title=f"Version {one.version} of the mapping, proposed",
+            title=_("Version %(version)s of the mapping, proposed", version=one.version),
             status=status,
             one=one,
             held=held,
@@ -332,14 +337,14 @@ class MappingPages(Parts):
         values = {**what, "first": first, "last": last}
         job = self._jobs.begin(
             self._person(request).name,
-            f"Decides the records of {first} to {last} again",
+            _("Decides the records of %(first)s to %(last)s again", first=first, last=last),
             lambda: self._look(request, "mapping/preview", values),
         )
         return self._to(f"{HERE}/jobs/{job}")
 
 
 def _none_because(history: Result) -> str:
-    return " ".join(history.lines) or "A worker that starts adopts the one that ships."
+    return " ".join(history.lines) or _("A worker that starts adopts the one that ships.")
 
 
 def _in_words(old: str, new: str) -> list[str]:
@@ -356,7 +361,7 @@ def _policies(text: MappingText, known: Sequence[Row]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "label": name.replace("_", " ").capitalize(),
+            "label": mapping_view.titled(name),
             "value": value,
             "words": words.get(name, []) if value in words.get(name, []) else [],
         }

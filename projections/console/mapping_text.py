@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import yaml
 
+from projections.console.language import _
+
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 # The name in the text of each member of a Line.
@@ -42,17 +44,17 @@ class Line:
     def conditions(self) -> str:
         """When it counts, in words; empty for always."""
         words = [self.when] if self.when else []
-        words += [f"if {self.only_if}"] if self.only_if else []
-        words += [f"from {self.valid_from}"] if self.valid_from else []
+        words += [_("if %(condition)s", condition=self.only_if)] if self.only_if else []
+        words += [_("from %(day)s", day=self.valid_from)] if self.valid_from else []
         return "; ".join(words)
 
     @property
     def gives(self) -> str:
         """What it gives, in words."""
         words = [self.account]
-        words += [f"cost centre {self.cost_centre}"] if self.cost_centre else []
-        words += [f"tax code {self.tax_code}"] if self.tax_code else []
-        words += [f"text “{self.text}”"] if self.text else []
+        words += [_("cost centre %(number)s", number=self.cost_centre)] if self.cost_centre else []
+        words += [_("tax code %(code)s", code=self.tax_code)] if self.tax_code else []
+        words += [_("text “%(text)s”", text=self.text)] if self.text else []
         return ", ".join(words)
 
 
@@ -71,7 +73,7 @@ def read(text: str) -> MappingText:
     accounts, policies = _child(root, "accounts"), _child(root, "policies")
     version = _child(root, "version")
     if not isinstance(version, yaml.ScalarNode) or not version.value.isdigit():
-        raise TextInvalid("It has no version; write `version: 1` into its first line.")
+        raise TextInvalid(_("It has no version; write `version: 1` into its first line."))
     return MappingText(
         int(version.value),
         {key.value: tuple(map(_line, _plain(value) or ())) for key, value in _pairs(accounts)},
@@ -84,7 +86,7 @@ def with_lines(text: str, role: str, lines: Sequence[Line]) -> str:
     accounts = _child(_root(text), "accounts")
     pairs = _pairs(accounts)
     if accounts is None or not pairs or accounts.flow_style:
-        raise TextInvalid("Its accounts are written in a way that the form can't change; edit it as text.")
+        raise TextInvalid(_("Its accounts are written in a way that the form can't change; edit it as text."))
     found = next(((key, value) for key, value in pairs if key.value == role), None)
     indent = " " * pairs[0][0].start_mark.column
     if found is None:
@@ -101,7 +103,7 @@ def with_policy(text: str, name: str, value: str) -> str:
     """Return the text with another value of a policy that is one word. Raises: TextInvalid."""
     found = next((node for key, node in _pairs(_child(_root(text), "policies")) if key.value == name), None)
     if found is None or not _PLAIN.fullmatch(value):
-        raise TextInvalid(f"Policy {name} can't be changed by the form; edit it as text.")
+        raise TextInvalid(_("Policy %(name)s can't be changed by the form; edit it as text.", name=name))
     return text[: found.start_mark.index] + value + text[_end(found) :]
 
 
@@ -109,7 +111,7 @@ def with_version(text: str, version: int) -> str:
     """Return the text with another version. Raises: TextInvalid."""
     node = _child(_root(text), "version")
     if not isinstance(node, yaml.ScalarNode):
-        raise TextInvalid("It has no version; write `version: 1` into its first line.")
+        raise TextInvalid(_("It has no version; write `version: 1` into its first line."))
     return text[: node.start_mark.index] + str(version) + text[node.end_mark.index :]
 
 
@@ -123,8 +125,10 @@ def _root(text: str) -> yaml.Node | None:
         return yaml.compose(text, yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise TextInvalid(f"It is no YAML{where}: {getattr(error, 'problem', '') or 'it can not be read'}.") from None
+        why = getattr(error, "problem", "") or _("it can not be read")
+        if mark is None:
+            raise TextInvalid(_("It is no YAML: %(why)s.", why=why)) from None
+        raise TextInvalid(_("It is no YAML in line %(line)s: %(why)s.", line=mark.line + 1, why=why)) from None
 
 
 def _pairs(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
@@ -160,7 +164,7 @@ def _written(text: str, node: yaml.Node) -> str:
 
 def _line(entry: Any) -> Line:
     if not isinstance(entry, dict):
-        raise TextInvalid("A line of a role has no account; edit it as text.")
+        raise TextInvalid(_("A line of a role has no account; edit it as text."))
     values = {one.name: str(entry.get(_NAMES.get(one.name, one.name)) or "") for one in fields(Line)}
     when = entry.get("when")
     return Line(**{**values, "when": _when_in_words(when) if isinstance(when, dict) else ""})

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Final
 
 from projections.console.decisions import Result
+from projections.console.language import N_, _, _n
 from projections.console.mapping_text import Line, MappingText
-from projections.console.shown import money
+from projections.console.shown import day_month, money
 from projections.console.story import person
 from projections.reports.words import in_words
-from schemas.values.counting import counted
 
 Row = Mapping[str, str]
 # What a mapping chooses, of the fields that a line of abas has; everything else comes from the document as it is.
@@ -25,9 +25,9 @@ _CHOSEN: Final = {
     "cost_centre": "cost_centre",
     "tax_code": "tax_code",
 }
-_LABELS: Final = {"counter_account": "Account", "subject": "Customer or account", "value_on": "Value date"}
+_LABELS: Final = {"counter_account": N_("Account"), "subject": N_("Customer or account"), "value_on": N_("Value date")}
 _OF_DOCUMENT: Final = {"posting_reference": "posting_reference", "subject": "subject", "currency": "currency"}
-_ALWAYS: Final = "always"
+_ALWAYS: Final = N_("always")
 _FEW: Final = 3
 
 
@@ -89,13 +89,20 @@ def proposals_of(history: Result) -> list[Version]:
     ]
 
 
-def _named(name: str) -> str:
+def titled(name: str) -> str:
     """Return a name of the mapping or of a document for people."""
-    return name.replace("_", " ").capitalize()
+    words = worded(name)
+    return words[:1].upper() + words[1:]
+
+
+def worded(name: str) -> str:
+    """Return a name of the mapping or of a document as it stands within a sentence."""
+    return _(name.replace("_", " ").lower())
 
 
 def _day(text: str) -> str:
-    return f"{datetime.fromisoformat(text):%-d %B %Y, %H:%M} UTC"
+    at = datetime.fromisoformat(text)
+    return f"{day_month(at.date())} {at:%Y, %H:%M} UTC"
 
 
 # -- accounts ------------------------------------------------------------------------------------------------------
@@ -127,7 +134,7 @@ class Role:
     def needed_by_short(self) -> str:
         """The first kinds of documents that need it."""
         first, more = self.needed_by.split(", ")[:_FEW], self.needed_by.count(", ") + 1 - _FEW
-        return ", ".join(first) + (f" and {more} more" if more > 0 else "")
+        return ", ".join(first) + (" " + _("and %(n)s more", n=more) if more > 0 else "")
 
     @property
     def is_open(self) -> bool:
@@ -150,9 +157,9 @@ def roles_of(
             RoleLine(number, line, used[name][number], before is not None and line not in old)
             for number, line in enumerate(text.roles.get(name, ()), 1)
         )
-        needed_by = row["needed_by"].replace("_", " ")
+        needed_by = ", ".join(map(worded, row["needed_by"].split(", ")))
         total = sum(used[name].values())
-        found.append(Role(name, _named(name), needed_by, row["is_whole"] == "yes", lines, total, used[name][0]))
+        found.append(Role(name, titled(name), needed_by, row["is_whole"] == "yes", lines, total, used[name][0]))
     return found
 
 
@@ -208,7 +215,7 @@ def fields_view(
     failing = tuple((row["posting_reference"], row["role"], row["why_not"]) for row in of_kind if row["why_not"])
     return FieldsView(
         kind=kind,
-        kinds=tuple((name, _named(name)) for name in sorted({row["kind"] for row in tried})),
+        kinds=tuple((name, titled(name)) for name in sorted({row["kind"] for row in tried})),
         documents=tuple((name, _document(row)) for name, row in reversed(documents.items())),
         reference=reference,
         rows=tuple(rows),
@@ -236,14 +243,14 @@ def _rows_of(text: MappingText, of_kind: Sequence[Row], shown: Sequence[Row], ta
         is_needed = column == "account"
         found.append(
             FieldRow(
-                label=f"{_label(role)}: {_named(row['role']).lower()}",
+                label=f"{_label(role)}: {worded(row['role'])}",
                 target=target["field"],
                 kind=_kind(target),
                 is_required=is_needed,
                 source=[(_label(name), _value(name, facts[name])) for name in sorted(named & facts.keys())]
-                or [("Kind", _named(row["kind"]))],
+                or [(_("Kind"), titled(row["kind"]))],
                 expression=[
-                    (f"{line.conditions or _ALWAYS} → {getattr(line, column) or 'nothing'}", number == chosen)
+                    (f"{line.conditions or _(_ALWAYS)} → {getattr(line, column) or _('nothing')}", number == chosen)
                     for number, line in enumerate(lines, 1)
                 ],
                 result=row[column],
@@ -266,7 +273,7 @@ def _plain_row(of_kind: Sequence[Row], shown: Sequence[Row], target: Row) -> Fie
         kind=_kind(target),
         is_required=is_required,
         source=[(_label(role), _value(role, value))],
-        expression=[("as it is", True)],
+        expression=[(_("as it is"), True)],
         result=_value(role, value),
         passing=sum(map(bool, values)) if is_required else len(values),
         total=len(values),
@@ -291,15 +298,15 @@ def _values(shown: Sequence[Row]) -> list[tuple[str, str]]:
 
 def _kind(target: Row) -> str:
     known = ", ".join(filter(None, (target["type"], target["description"])))
-    return known or "abas does not say its type"
+    return known or _("abas does not say its type")
 
 
 def _label(role: str) -> str:
-    return _LABELS.get(role) or _named(role)
+    return _(_LABELS[role]) if role in _LABELS else titled(role)
 
 
 def _value(name: str, value: str) -> str:
-    return money(value) if name == "amount" and value else in_words(value) if value.isupper() else value
+    return money(value) if name == "amount" and value else _(in_words(value)) if value.isupper() else value
 
 
 def _document(row: Row) -> str:
@@ -344,25 +351,33 @@ def changes_in_words(old: MappingText, new: MappingText) -> list[str]:
     for role in dict.fromkeys((*old.roles, *new.roles)):
         gone = [line for line in old.roles.get(role, ()) if line not in new.roles.get(role, ())]
         come = [line for line in new.roles.get(role, ()) if line not in old.roles.get(role, ())]
-        name = _named(role)
-        found += [f"{name}: no longer {_said(line)}" for line in gone]
+        name = titled(role)
+        found += [_("%(name)s: no longer %(line)s", name=name, line=_said(line)) for line in gone]
         found += [f"{name}: {_said(line)}" for line in come]
         if not gone and not come and old.roles.get(role) != new.roles.get(role):
-            found.append(f"{name}: its lines stand in another order")
+            found.append(_("%(name)s: its lines stand in another order", name=name))
     for name in dict.fromkeys((*old.policies, *new.policies)):
-        was, now = old.policies.get(name, "nothing"), new.policies.get(name, "nothing")
+        was, now = old.policies.get(name, ""), new.policies.get(name, "")
         if was != now:
-            found.append(f"{_named(name)}: {was} → {now}")
+            found.append(f"{titled(name)}: {was or _('nothing')} → {now or _('nothing')}")
     return found
 
 
 def _said(line: Line) -> str:
-    return f"{line.conditions or _ALWAYS} → {line.gives}"
+    return f"{line.conditions or _(_ALWAYS)} → {line.gives}"
 
 
 def counted_documents(rows: Sequence[Row]) -> str:
     """Return how many documents differ, by what becomes of them."""
     found = Counter(row["what"] for row in rows)
-    words = {"changes": "change", "appears": "appear", "vanishes": "vanish"}
-    said = [f"{counted(count, 'document')} {words.get(what, what)}" for what, count in sorted(found.items())]
-    return ", ".join(said) or "No document differs"
+    return ", ".join(_counted(what, count) for what, count in sorted(found.items())) or _("No document differs")
+
+
+def _counted(what: str, count: int) -> str:
+    match what:
+        case "changes":
+            return _n("%(n)s document change", "%(n)s documents change", count)
+        case "appears":
+            return _n("%(n)s document appear", "%(n)s documents appear", count)
+        case _:
+            return _n("%(n)s document vanish", "%(n)s documents vanish", count)

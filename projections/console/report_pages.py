@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.console.grid import grid
+from projections.console.language import N_, _, whole
 from projections.console.parts import MOUNTED_AT, Parts
 from projections.reports import for_people, period_pdf, questions
 from projections.reports.days import Days, days_of, instant_of
@@ -26,7 +27,7 @@ EXPORTS: Final = {
 }
 # What may stand in the address of a report beside its own parameters.
 _OURS: Final = ("as", "locale", "as_of", "from", "to")
-_LOCALES: Final = (("", "for programs"), ("en_US", "English"), ("de_DE", "German"))
+_LOCALES: Final = (("", N_("for programs")), ("en_US", N_("English")), ("de_DE", N_("German")))
 
 
 class ReportPages(Parts):
@@ -40,7 +41,7 @@ class ReportPages(Parts):
             {"name": place, "question": "", "needed": (), "problem": why}
             for place, why in questions.not_asked(own).items()
         ]
-        return self._page(request, "reports.html", HERE, title="Reports", listed=listed)
+        return self._page(request, "reports.html", HERE, title=_("Reports"), listed=listed)
 
     def report(self, request: Request) -> Response:
         """Return one report as a table, or as a file; its parameters stand in the address."""
@@ -56,9 +57,9 @@ class ReportPages(Parts):
             if answer is not None and (wanted := ours.get("as")):
                 return self._exported(report, answer, wanted, given, ours, as_of, days)
         except LookupError as error:
-            return self._message(request, HERE, "No such report", str(error), 404)
+            return self._message(request, HERE, _("No such report"), str(error), 404)
         except QueryRefused as error:
-            return self._message(request, HERE, "It can't be answered", str(error), 400)
+            return self._message(request, HERE, _("It can't be answered"), str(error), 400)
         asked = urlencode({**given, **{key: value for key, value in ours.items() if key not in ("as", "locale")}})
         kinds = [kind for kind in EXPORTS if kind != "pdf" or name == period_pdf.REPORT]
         return self._page(
@@ -75,10 +76,10 @@ class ReportPages(Parts):
             last_day=ours.get("to", ""),
             exports=[{"name": kind.upper(), "query": f"?{asked}{'&' if asked else ''}as={kind}"} for kind in kinds],
             hidden=[*given.items(), *((key, ours[key]) for key in ("as_of", "from", "to") if key in ours)],
-            locales=_LOCALES,
+            locales=[(code, _(words)) for code, words in _LOCALES],
             status=400 if answer is None else 200,
             answer=None if answer is None else grid(answer, base=MOUNTED_AT),
-            count="" if answer is None else f"{len(answer.rows):,}",
+            count="" if answer is None else whole(len(answer.rows)),
         )
 
     def _moment(self, ours: Mapping[str, str]) -> tuple[datetime | None, Days | None]:

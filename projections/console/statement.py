@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from projections.console.asking import Asking
 from projections.console.decisions import Sheet, Upload
+from projections.console.language import _
 from projections.console.parts import Parts
 from projections.console.shown import money
 
@@ -101,14 +102,14 @@ class StatementPages(Parts):
         if form.get("do") == "import":
             held = self._held.find(person, form.get("held", ""))
             if held is None:
-                return self._statement(request, problem="Upload it again: it was kept for half an hour.", status=409)
+                return self._statement(request, problem=_("Upload it again: it was kept for half an hour."), status=409)
             result = self._give(request, COMMAND, {**held.options, "file": held.file})
             if not result.is_taken:
                 return self._statement(request, problem=" ".join(result.lines), status=409)
             return self._said(f"{HERE}/statement", result)
         file = form.get("file")
         if not isinstance(file, Upload) or not file.content:
-            return self._statement(request, problem="Choose a file first.", status=422)
+            return self._statement(request, problem=_("Choose a file first."), status=422)
         options: dict[str, Any] = {name: form[name] for name in _OPTIONS if form.get(name)}
         options["intraday"] = form.get("intraday") == "on"
         result = self._give(request, COMMAND, {**options, "file": file, "dry_run": True})
@@ -142,7 +143,7 @@ class StatementPages(Parts):
             request,
             "statement.html",
             HERE,
-            title="Import a statement",
+            title=_("Import a statement"),
             problem=problem,
             options={"merchant": "", "bank_account": "", "intraday": False, **(options or {})},
             preview=preview,

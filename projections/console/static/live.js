@@ -24,7 +24,7 @@
     const bar = document.createElement("button");
     bar.type = "button";
     bar.className = "button live-bar";
-    bar.textContent = count ? `${count} new` : "New figures";
+    bar.textContent = count ? document.body.dataset.liveNew.replace("{n}", count) : document.body.dataset.liveFigures;
     bar.addEventListener("click", () => { bar.remove(); take(region, next); });
     document.querySelector(`[data-live-bar="${region.dataset.live}"]`)?.remove();
     bar.dataset.liveBar = region.dataset.live;
