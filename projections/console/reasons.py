@@ -33,6 +33,14 @@ _REASONS: Mapping[str, Reason] = {
         "Name the customer",
         "What the payment names belongs to several customers, so Saldo did not choose.",
     ),
+    "RISK_HELD": Reason(
+        "Held by rules of risk",
+        "Look at what was found; release it, or refund it",
+        "Rules of risk hold the payment until a person releases it.",
+    ),
+    "RISK_UNANSWERED": Reason(
+        "Rules of risk have not answered yet", "Goes on by itself", "Rules of risk have not answered yet."
+    ),
     "NO_OPEN_ITEM": Reason(
         "No open invoice fits", "Split it, or put it on account", "No open invoice of the customer fits."
     ),

@@ -1,6 +1,6 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, disputes whose last day for an answer is near or over, chargebacks, deposits that
--- nothing explains, refunds that came back and are owed to a customer, vault customers whose charges a code stops or that several customers of abas may be or none is, values of customers that differ, orders of shops that wait, runs of subscriptions that were missed or need a card, documents and records that the ERP refused, payment requests that wait or are in doubt, documents without an account, accounts where abas shows something else than our documents, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+-- nothing explains, refunds that came back and are owed to a customer, payments that rules of risk hold, vault customers whose charges a code stops or that several customers of abas may be or none is, values of customers that differ, orders of shops that wait, runs of subscriptions that were missed or need a card, documents and records that the ERP refused, payment requests that wait or are in doubt, documents without an account, accounts where abas shows something else than our documents, proposals that need a second person, alerts that nobody took on, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 missing AS
 (
@@ -19,7 +19,7 @@ FROM
         sum(toInt128(signed_minor)) AS amount_minor,
         toDateTime64(min(waiting_since), 3, 'UTC') AS oldest_since
     FROM fct_waiting
-    WHERE reason != 'POSTING_IN_PROGRESS'
+    WHERE reason NOT IN ('POSTING_IN_PROGRESS', 'RISK_UNANSWERED', 'RISK_HELD')
     GROUP BY kind, currency
     UNION ALL
     -- A payer's money that was refused waits above. Another document counts until one of its kind for its item is posted or
@@ -167,6 +167,16 @@ FROM
     WHERE state = 'PARKED'
     GROUP BY currency
     UNION ALL
+    SELECT
+        'payments held',
+        toString(currency),
+        count(),
+        sum(if(is_refund = 1, -1, 1) * toInt128(amount_minor)),
+        toDateTime64(min(held_since), 3, 'UTC')
+    FROM rpt_risk_now
+    WHERE status = 'HELD'
+    GROUP BY currency
+    UNION ALL
     SELECT 'charges held', '', uniqExact(vault_customer_id), 0, toDateTime64(min(recorded_at), 3, 'UTC')
     FROM rpt_charge_holds_now
     WHERE isNull(most_entries)
@@ -215,7 +225,7 @@ FROM
         )
     HAVING count() > 0
 )
-ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
+ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'payments held', 'documents refused',
     'ledger documents waiting', 'balances unexplained', 'erp records refused', 'disputes to answer', 'chargebacks to book',
     'bank lines unexplained', 'rests of deposits', 'refunds that came back', 'deposits overdue', 'charges held', 'payment requests wait',
     'customers to link', 'customers unknown', 'customer values', 'orders waiting',

@@ -36,6 +36,7 @@ from projections.tables.fct_payment_methods.row import TABLE as FCT_PAYMENT_METH
 from projections.tables.fct_proposals.row import TABLE as FCT_PROPOSALS
 from projections.tables.fct_rates.row import TABLE as FCT_RATES
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
+from projections.tables.fct_risk.row import TABLE as FCT_RISK
 from projections.tables.fct_schedule_runs.row import TABLE as FCT_SCHEDULE_RUNS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
 from projections.tables.fct_settlement_days.row import TABLE as FCT_SETTLEMENT_DAYS
@@ -91,6 +92,7 @@ FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_ORDERS,
     FCT_SUBSCRIPTIONS,
     FCT_SUBSCRIPTION_RUNS,
+    FCT_RISK,
 )
 TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
@@ -125,6 +127,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_payment_methods_now",
     "rpt_customer_values_now",
     "rpt_account_balances",
+    "rpt_risk_now",
 )
 
 

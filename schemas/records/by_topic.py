@@ -131,6 +131,7 @@ from schemas.records.identification import (
     IdentificationReviewed,
     OpenItemReferenced,
     PaymentAwaitsReference,
+    PaymentAwaitsRisk,
     PaymentIdentified,
     PaymentPassedOn,
     PaymentToIdentify,
@@ -271,6 +272,17 @@ from schemas.records.receivables import (
     SplitEntry,
     UnmatchEntry,
     WriteOffRest,
+)
+from schemas.records.risk import (
+    OrderRiskReported,
+    PaymentRiskDecided,
+    ReleaseHeldPayment,
+    RiskAsked,
+    RiskAssessed,
+    RiskDecisionRefused,
+    RiskFactKept,
+    RiskKeyAnswered,
+    RiskKeyAsked,
 )
 from schemas.records.rules import AdoptRules, RulesAccepted, RulesOffered, RulesRefused
 from schemas.records.schedules import ScheduleDefined, ScheduleRunBegun, ScheduleRunEnded
@@ -441,6 +453,8 @@ IdentificationEvents: TypeAlias = (
     | CardMoneyKnown
     | ReferenceAnswerRecorded
     | OrderPayerNamed
+    | PaymentAwaitsRisk
+    | PaymentRiskDecided
     | IdentificationReviewed
     | ReferenceRemembered
     | ReferenceForgotten
@@ -460,6 +474,7 @@ IdentificationInbox: TypeAlias = (
     | RememberReference
     | ForgetReference
     | OrderPayerNamed
+    | PaymentRiskDecided
 )
 LedgerEntries: TypeAlias = (
     JournalEntryMade
@@ -496,6 +511,7 @@ OrdersEvents: TypeAlias = (
     | ShopHooksChanged
     | OrderPaymentAsked
     | OrderPaymentReported
+    | OrderRiskReported
     | OrderCustomerAsked
     | OrderCustomerFound
     | OrderPayerNamed
@@ -520,6 +536,7 @@ OrdersInbox: TypeAlias = (
     | ShopRefundGoneObserved
     | ShopHooksObserved
     | OrderPaymentReported
+    | OrderRiskReported
     | OrderCustomerFound
     | OrderMoneyReported
     | RecordSaved
@@ -555,6 +572,7 @@ PaymentsEvents: TypeAlias = (
     | ValuationAsked
     | PaymentValued
     | OrderPaymentAsked
+    | RiskAsked
 )
 PaymentsObservations: TypeAlias = (
     TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode | OrderPaymentAsked
@@ -614,6 +632,10 @@ ReceivablesInbox: TypeAlias = (
     | PaymentRequestDone
     | DecideAgain
 )
+RiskEvents: TypeAlias = (
+    RiskAsked | RiskKeyAsked | RiskFactKept | RiskKeyAnswered | RiskAssessed | PaymentRiskDecided | RiskDecisionRefused
+)
+RiskInbox: TypeAlias = RiskAsked | RiskKeyAsked | RiskKeyAnswered | ReleaseHeldPayment
 RulesEvents: TypeAlias = RulesAccepted | RulesRefused
 RulesInbox: TypeAlias = AdoptRules | RulesOffered
 SchedulesRuns: TypeAlias = ScheduleDefined | ScheduleRunBegun | ScheduleRunEnded

@@ -98,6 +98,8 @@ class OrderWaitReason(StrEnum):
     CUSTOMER_CONTESTED = "CUSTOMER_CONTESTED"
     ITEM_UNMAPPED = "ITEM_UNMAPPED"
     REFUSED_BY_ERP = "REFUSED_BY_ERP"
+    PAYMENT_UNASSESSED = "PAYMENT_UNASSESSED"
+    PAYMENT_HELD = "PAYMENT_HELD"
 
 
 class ShopHooksStatus(StrEnum):
@@ -420,6 +422,10 @@ class OrderPaymentAsked(Record):
     paytrace_transaction_id: str
     shop_order: str
     occurred_at: datetime
+    customer: str = ""
+    place_digest: str = ""
+    billing_country: str = ""
+    shipping_country: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -437,6 +443,7 @@ class OrderPaymentReported(Record):
     detail: str
     shop_orders: tuple[str, ...]
     occurred_at: datetime
+    awaits_risk: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

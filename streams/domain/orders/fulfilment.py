@@ -17,6 +17,7 @@ from schemas.records.orders import (
     OrderMoneyNamed,
     OrderPayerNamed,
     OrderPaymentAsked,
+    OrderPaymentReported,
     OrderPaymentStatus,
     OrderWaitEnded,
     OrderWaiting,
@@ -28,7 +29,17 @@ from schemas.values.money import shown
 from schemas.values.references import payment_token
 from streams.domain.orders.evolving import Event, evolve
 from streams.domain.orders.policy import Milestone, Policy
-from streams.domain.orders.progress import Money, Order, Wait, customer_of, is_paid, milestone_of, money_of, wait_of
+from streams.domain.orders.progress import (
+    Money,
+    Order,
+    Wait,
+    customer_of,
+    held_of,
+    is_paid,
+    milestone_of,
+    money_of,
+    wait_of,
+)
 from streams.domain.orders.sales_order import Unmapped, rows_of, sales_order
 from streams.domain.orders.state import State
 
@@ -41,8 +52,9 @@ _FROM: dict[Milestone, tuple[str, ...]] = {
     "returned": ("pending", "on-hold", "processing", "completed"),
     "voided": ("pending", "on-hold", "processing", "failed"),
     "refunded": ("pending", "on-hold", "processing", "failed", "completed", "cancelled"),
+    "held": ("pending", "processing", "failed"),
 }
-_NOTED: tuple[Milestone, ...] = ("declined", "returned", "voided")
+_NOTED: tuple[Milestone, ...] = ("declined", "returned", "voided", "held")
 _WAITS_FOR_CUSTOMER = (OrderWaitReason.CUSTOMER_UNKNOWN, OrderWaitReason.CUSTOMER_CONTESTED)
 
 
@@ -79,7 +91,13 @@ def _asked(state: State, now: _Now) -> Iterator[Event]:
         transaction = one.paytrace_transaction_id
         if transaction not in state.asked_payments and order is not None:
             yield OrderPaymentAsked(
-                paytrace_transaction_id=transaction, shop_order=order.shop_order, occurred_at=now.at
+                paytrace_transaction_id=transaction,
+                shop_order=order.shop_order,
+                customer=order.customer_key,
+                place_digest=order.place_digest or "",
+                billing_country=order.billing_country,
+                shipping_country=order.shipping_country,
+                occurred_at=now.at,
             )
 
 
@@ -162,19 +180,27 @@ def _written(state: State, now: _Now) -> Iterator[Event]:
     order = _ours(state)
     if order is None or state.is_left_out or state.is_gone:
         return
-    money = now.money
-    milestone = milestone_of(money)
+    money, held = now.money, held_of(state, now.money)
+    if held is not None and held.reason is OrderWaitReason.PAYMENT_UNASSESSED:
+        return
+    milestone = milestone_of(money) if held is None else "held"
     status = now.policy.statuses.get(milestone, "") if milestone is not None else ""
     if milestone is None or not status or _is_in_doubt(money):
         return
     proof = money.best[-1]
-    name = f"{order.shop_order}:{milestone}:{proof.paytrace_transaction_id}"
+    name = f"{order.shop_order}:{milestone}:{proof.paytrace_transaction_id}{_hold(state, proof)}"
     if name in state.writes:
         return
-    text = _in_words(milestone, money, order, proof.detail)
+    text = _in_words(milestone, money, order, proof.detail if held is None else held.detail)
     yield _write(order, name, ShopWriteKind.STATUS, text, now.at, status, _FROM[milestone])
     if milestone in _NOTED:
         yield _write(order, f"{name}:note", ShopWriteKind.NOTE, text, now.at)
+
+
+def _hold(state: State, proof: OrderPaymentReported) -> str:
+    """Return what a write is named by besides, so that the status comes again after a hold that ended."""
+    holds = state.holds.get(proof.paytrace_transaction_id, 0)
+    return f":hold{holds}" if holds else ""
 
 
 def _is_in_doubt(money: Money) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Milestone = Literal["authorized", "captured", "declined", "returned", "voided", "refunded"]
+Milestone = Literal["authorized", "captured", "declined", "returned", "voided", "refunded", "held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Policy:
     products      product of abas by SKU, or by product:<id of the shop>
     shipping, fee the product that shipping or a fee is booked with; empty: such an order waits
     tax_codes     tax code of abas by code of the shop's tax rate; where it names none, abas finds its own
-    statuses      status of the shop by what is proved; a milestone that is left out is not written
+    statuses      status of the shop by what is proved, or held by risk; a milestone that is left out is not written
     """
 
     version: int

@@ -73,6 +73,7 @@ from schemas.records.payments import (
     VoidReason,
 )
 from schemas.records.rates import RateAnswered, RateAsked
+from schemas.records.risk import RiskAsked
 from schemas.records.settlement import MoneySettled
 from schemas.records.subscriptions import PaymentSeen, SubscriptionPaymentSeen
 from schemas.topic import Topic
@@ -81,6 +82,7 @@ from schemas.values.exchange import pair_of
 from schemas.values.references import card_token, tokens_of
 from schemas.values.replacing import replace
 from streams.domain.output import Output
+from streams.domain.payments import attempts
 from streams.domain.payments.codes import banking_day_after
 from streams.domain.payments.orders import News, reports, why
 from streams.domain.payments.policy import Policy
@@ -223,11 +225,13 @@ class State:
     # What of that is lost for good, by the last event of each case.
     lost: dict[str, PaymentChargebackLost] = field(default_factory=dict)
     # Orders of shops that name it, and what they hear of it beside the facts; revision counts their news.
-    orders: frozenset[str] = frozenset()
+    orders: dict[str, OrderPaymentAsked] = field(default_factory=dict)
     revision: int = 0
     authorized_minor: int = 0
     currency: str = ""
     ended_because: frozenset[str] = frozenset()
+    # What risk was asked last; None where no rules of risk were in force.
+    attempt: RiskAsked | None = None
 
     @property
     def captured_minor(self) -> int:
@@ -238,6 +242,11 @@ class State:
     def refunded_minor(self) -> int:
         """Sum of the refunds that are known to refund this payment."""
         return sum(self.refunds.values())
+
+    @property
+    def awaits_risk(self) -> bool:
+        """Whether its money goes to its customer only once risk lets it."""
+        return self.attempt is not None and self.attempt.is_judged
 
     @property
     def is_unrecognized(self) -> bool:
@@ -343,7 +352,7 @@ def decide(state: State, record: PaymentsObservations, policy: Policy) -> tuple[
         case TransactionObserved():
             events = _on_observation(state, record)
             valued = _valued(reduce(evolve, events, state), record, policy)
-            return valued + events + _next_step_shown(state, record, policy)
+            return _attempted(state, record, policy) + valued + events + _next_step_shown(state, record, policy)
         case RefundLinked():
             return _on_refund_linked(state, record)
         case DisputeReported():
@@ -353,7 +362,7 @@ def decide(state: State, record: PaymentsObservations, policy: Policy) -> tuple[
         case RateAnswered():
             return _on_rate(state, record)
         case OrderPaymentAsked():
-            return () if record.shop_order in state.orders else (record,)
+            return _on_order(state, record)
         case _:
             assert_never(record)
 
@@ -441,7 +450,9 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
         case PaymentValued():
             return replace(state, valuation=Valuation(event.base_currency, event.rate))
         case OrderPaymentAsked():
-            return replace(state, orders=state.orders | {event.shop_order})
+            return replace(state, orders={**state.orders, event.shop_order: event})
+        case RiskAsked():
+            return replace(state, attempt=event)
         case _:
             assert_never(event)
 
@@ -456,7 +467,9 @@ def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     """
     moved = tuple(output for move in _moves_now(state, event) for output in _outputs(state, move))
     to_gateway = _to_gateway(state, event)
-    return moved + _to_rates(event) + to_gateway + _to_orders(state, event) + _to_subscriptions(state, event)
+    to_risk = (Output(Topic.RISK_INBOX, event),) if isinstance(event, RiskAsked) else ()
+    to_others = to_gateway + _to_orders(state, event) + _to_subscriptions(state, event)
+    return to_risk + moved + _to_rates(event) + to_others
 
 
 def _moves_now(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -624,6 +637,7 @@ def _to_orders(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
         amounts,
         state.currency,
         ", ".join(sorted(state.ended_because)),
+        awaits_risk=state.awaits_risk,
     )
     return tuple(Output(Topic.ORDERS_INBOX, report) for report in found)
 
@@ -780,6 +794,21 @@ def _next_step(transaction_id: str, kind: CodeKind, code: str, on: date, policy:
         noticed_on=on,
         occurred_at=at,
     )
+
+
+def _attempted(state: State, seen: TransactionObserved, policy: Policy) -> tuple[Event, ...]:
+    """Ask risk before any money goes out, where rules of risk are in force."""
+    if state.attempt is None and not policy.assesses_risk:
+        return ()
+    has_moved = bool(state.facts & {Fact.CAPTURED, Fact.REFUND_ISSUED})
+    return attempts.seen(state.attempt, seen, state.orders, has_moved=has_moved)
+
+
+def _on_order(state: State, order: OrderPaymentAsked) -> tuple[Event, ...]:
+    """Remember an order that names this transaction, and say what risk learns of it."""
+    if order.shop_order in state.orders:
+        return ()
+    return (order, *(attempts.ordered(state.attempt, order, state.orders) if state.attempt is not None else ()))
 
 
 def _on_observation(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
@@ -1314,6 +1343,7 @@ def _outputs(state: State, move: Move) -> tuple[Output, ...]:
             tokens=tokens,
             value_on=move.value_on,
             dispute_id=move.dispute_id,
+            awaits_risk=state.awaits_risk,
         )
         if move.dispute_id is not None:  # the ledger hears of disputes from their cases
             return (Output(Topic.IDENTIFICATION_INBOX, to_identify),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypeAlias
 
 from schemas.records.orders import OrderPaymentAsked, OrderPaymentReported, OrderPaymentStatus
@@ -71,12 +72,14 @@ def why(event: News) -> str:
 
 def reports(
     event: News,
-    orders: frozenset[str],
+    orders: Collection[str],
     revision: int,
     stage: str,
     amounts: tuple[int, int, int],
     currency: str,
     say: str,
+    *,
+    awaits_risk: bool,
 ) -> tuple[OrderPaymentReported, ...]:
     """Return what each order hears.
 
@@ -97,6 +100,7 @@ def reports(
             currency=currency or None,
             detail=say,
             shop_orders=tuple(sorted(orders)),
+            awaits_risk=awaits_risk,
             occurred_at=event.occurred_at,
         )
         for order in sorted(orders)

@@ -14,11 +14,11 @@ from schemas.files.owned import FileInvalid
 from streams.domain.risk.engine import Assessment, assess
 from streams.domain.risk.facts import PaymentFact
 from streams.domain.risk.policy import Outcome, Policy
-from streams.rules.risk import SHIPPED_RULES, read_risk_rules
+from streams.rules.risk import SUGGESTED_RULES, read_risk_rules
 from tests.bench.risk_stream import HONEST, KINDS, generate
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
-_SHIPPED = SHIPPED_RULES.read_text("utf-8")
+_SHIPPED = SUGGESTED_RULES.read_text("utf-8")
 _REFUND = "kind: refund_without_sale\n    then: hold"
 
 
