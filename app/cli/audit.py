@@ -67,7 +67,7 @@ def verify(
             earlier = parse_heads(against.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise CannotRun(f"{against} is no output of an earlier `saldo audit verify`: {error}") from None
-    found = _audited(bootstrap_servers, schema_registry_url)
+    found = _audited(bootstrap_servers, schema_registry_url, with_states=False)
     for one in found:
         if one.head.number and one.broken is None:
             say(head_line(one))
@@ -124,7 +124,7 @@ def audit_found(bootstrap_servers: str | None = None, schema_registry_url: str |
     from app.api.audit import AuditFound
     from app.proofs.audit import as_csv, as_jsonl, head_line
 
-    found = _audited(bootstrap_servers, schema_registry_url)
+    found = _audited(bootstrap_servers, schema_registry_url, with_states=True)
     entries = _in_order(found)
     return AuditFound(
         entries=[entry.as_json() for entry in entries],
@@ -139,7 +139,9 @@ def _in_order(found: Sequence[PartitionAudit]) -> list[Entry]:
     return sorted((entry for one in found for entry in one.entries), key=lambda entry: (entry.at, entry.inbox))
 
 
-def _audited(bootstrap_servers: str | None, schema_registry_url: str | None) -> list[PartitionAudit]:
+def _audited(
+    bootstrap_servers: str | None, schema_registry_url: str | None, *, with_states: bool
+) -> list[PartitionAudit]:
     import asyncio
 
     from app.composition.keys import load_ring
@@ -153,6 +155,6 @@ def _audited(bootstrap_servers: str | None, schema_registry_url: str | None) -> 
     async def work() -> list[PartitionAudit]:
         with connection.codec() as codec:
             async with opened(connection.kafka) as log:
-                return [found async for found in audit(log, codec, ring)]
+                return [found async for found in audit(log, codec, ring, with_states=with_states)]
 
     return [*asyncio.run(work()), audit_users(identity.access().store.read())]

@@ -156,8 +156,10 @@ def audited_inboxes() -> Mapping[str, str]:
     return found
 
 
-async def audit(log: Log, codec: Codec, ring: Ring) -> AsyncIterator[PartitionAudit]:
+async def audit(log: Log, codec: Codec, ring: Ring, *, with_states: bool = True) -> AsyncIterator[PartitionAudit]:
     """Audit every partition of every inbox; nothing is written. What is not decided yet is left to the next audit.
+
+    with_states=False leaves `before` and `after` of the entries empty, and reads each journal once less.
 
     Raises: Unavailable when no broker answers.
     """
@@ -166,7 +168,10 @@ async def audit(log: Log, codec: Codec, ring: Ring) -> AsyncIterator[PartitionAu
     inboxes = sorted(audited_inboxes().items(), key=lambda pair: (pair[0] != Topic.APPROVALS_INBOX, pair[0]))
     for inbox, journal in inboxes:
         for partition in range(log.partition_count(inbox)):
-            yield await _audit_partition(log, codec, ring, inbox, journal, partition, approvals)
+            found = await _audit_partition(log, codec, ring, inbox, journal, partition, approvals)
+            if with_states:
+                found = replace(found, entries=await _with_states(log, codec, journal, partition, found.entries))
+            yield found
 
 
 @dataclass(slots=True)
@@ -193,25 +198,22 @@ async def _audit_partition(
     start, end = await log.watermarks(inbox, partition)
     walk = _Walk(journal, recorded, ring, approvals)
 
-    async def ended(offset: int, what: str | None) -> PartitionAudit:
-        await _with_states(log, codec, journal, partition, walk.entries)
+    def ended(offset: int, what: str | None) -> PartitionAudit:
         broken = None if what is None else Break(inbox, partition, offset, what)
         return PartitionAudit(inbox, partition, tuple(walk.entries), walk.link, broken)
 
     if start > 0 and recorded.position > 0:
-        return await ended(0, f"cut: the inbox begins at offset {start}, and what lay before it was decided")
+        return ended(0, f"cut: the inbox begins at offset {start}, and what lay before it was decided")
     marks = HighWater()
     async for batch in log.read(inbox, partition, start, min(end, recorded.position)):
         for found in batch:
             is_new = marks.accept(trusted_position(found.headers))
             what = walk.step(found, _command(log, codec, found) if is_new else None)
             if what is not None:
-                return await ended(found.offset, what)
+                return ended(found.offset, what)
     if end < recorded.position:
-        return await ended(
-            end, f"cut: the inbox ends here, and records up to offset {recorded.position - 1} were decided"
-        )
-    return await ended(recorded.position, None)
+        return ended(end, f"cut: the inbox ends here, and records up to offset {recorded.position - 1} were decided")
+    return ended(recorded.position, None)
 
 
 @dataclass(slots=True)
@@ -402,11 +404,14 @@ def _about(fields: Mapping[str, Any]) -> tuple[str, str] | None:
     return next(((name, str(fields[name])) for name in _SUBJECTS if fields.get(name)), None)
 
 
-async def _with_states(log: Log, codec: Codec, journal: str, partition: int, entries: list[Entry]) -> None:
-    """Put before and after into the entries of a partition, by one more pass over its journal."""
+async def _with_states(
+    log: Log, codec: Codec, journal: str, partition: int, found_entries: Sequence[Entry]
+) -> tuple[Entry, ...]:
+    """Return the entries of a partition with before and after, by one more pass over its journal."""
+    entries = list(found_entries)
     starts = {entry.journal_from: number for number, entry in enumerate(entries) if entry.journal_from is not None}
     if not starts:
-        return
+        return tuple(entries)
     keys, wanted = {entry.key for entry in entries}, {entry.about for entry in entries if entry.about is not None}
     last: dict[tuple[str, str], Mapping[str, Any]] = {}
     first, end = await log.watermarks(journal, partition)
@@ -430,6 +435,7 @@ async def _with_states(log: Log, codec: Codec, journal: str, partition: int, ent
             # The last about the same; until there is one, the last of all.
             if entry.about in named or entry.after is None or entry.about not in _named_in(entry.after):
                 entries[number] = replace(entry, after=shown)
+    return tuple(entries)
 
 
 def _named_in(shown: Mapping[str, Any]) -> set[tuple[str, str]]:

@@ -103,7 +103,6 @@ def example(name: str, by: Actor, **changed: Any) -> Any:
 def test_the_matrix_names_every_command_of_the_contract_and_every_action() -> None:
     assert set(MAY) == {*operator_commands(), *ACTIONS}
     assert set(POLICY.commands) == set(operator_commands())
-    assert len(operator_commands()) == 50
 
 
 @pytest.mark.parametrize("name", MAY)
