@@ -18,9 +18,9 @@ from reconcile.engine.results import BridgeLine, Match, Outcome, RunnerUp, Unmat
 from reconcile.files.columns import column_names, header_score, normal
 from reconcile.files.errors import BadRow, FileUnreadable
 from reconcile.files.kinds import kind_of
+from reconcile.files.labels import names_a_total
 from reconcile.files.masking import masked, shown
 from reconcile.files.reading import SideFile
-from reconcile.files.rows import names_a_total
 from reconcile.files.tables import Table, column, read_table
 from reconcile.files.values import BadValue, amount_minor, decimal_mark
 
