@@ -192,7 +192,7 @@ class PaymentAwaitsRisk(Record):
     value_on: date | None = None
     occurred_at: datetime
     dispute_id: str | None = None
-    reason: str
+    reason: WaitingReason
     detail: str
     payment_token: str
 

@@ -38,8 +38,12 @@ class Contexts:
 
     def end(self) -> None:
         """Let everything happen that is due, key by key, in an order of chance."""
-        while waiting := [place for place, records in self._due.items() if records]:
+        while waiting := self.waiting():
             self.step(self._chance.choice(waiting))
+
+    def waiting(self) -> list[tuple[Topic, str]]:
+        """Return the keys that have something to decide."""
+        return [place for place, records in self._due.items() if records]
 
     def step(self, place: tuple[Topic, str]) -> None:
         """Decide the next record of one key."""
