@@ -36,9 +36,12 @@ _KNOWN = {
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `risk check|backtest` below the root."""
+    """Hang `risk check|backtest|suggested` below the root."""
     operators.add_group(
-        app, "risk", "Which payments look like trouble, by rules.", {"check": check, "backtest": backtest}
+        app,
+        "risk",
+        "Which payments look like trouble, by rules.",
+        {"check": check, "backtest": backtest, "suggested": suggested},
     )
 
 
@@ -55,6 +58,15 @@ def check(rules: Annotated[Path, typer.Argument(help="The rules, a YAML file.")]
     for rule in found.rules:
         say(f"{rule.head.name}  ({rule.head.weight}: {rule.head.why})")
     say(f"version {found.version} can be used: {len(found.rules)} rules, {found.notes_hold} notes together hold")
+
+
+@needs("read")
+def suggested() -> None:
+    """Show rules to begin with, as a file: copy, change, try and adopt them."""
+    from schemas.files.owned import text_of
+    from streams.rules.risk import SUGGESTED_RULES
+
+    say(*text_of(SUGGESTED_RULES).splitlines())
 
 
 @needs("read")

@@ -21,4 +21,4 @@ SELECT
     recorded_at AS decided_at
 FROM rpt_risk_now
 WHERE found != '' AND ({status:String} = '' OR lower(status) = lower({status:String}))
-ORDER BY status = 'held' DESC, held_since, paytrace_transaction_id
+ORDER BY rpt_risk_now.status = 'HELD' DESC, held_since, paytrace_transaction_id

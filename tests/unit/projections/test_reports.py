@@ -66,6 +66,8 @@ NOTHING_OF_IT_THAT_DAY = {
     "payments_without_order",
     "refunds_that_came_back",
     "remembered_payers",
+    "risk_holds",
+    "risk_outcomes",
     "schedule_runs",
     "shared_cards",
     "subscription_attempts",
