@@ -35,6 +35,7 @@ from streams.rules.catalogue import (
     ALERT_RULES,
     DEPOSIT_MATCHING,
     DISPUTE_DEADLINES,
+    DUNNING,
     EXCHANGE_RATES,
     OPEN_ITEM_MATCHING,
     ORDER_FULFILMENT,
@@ -45,6 +46,7 @@ from streams.rules.catalogue import (
     alert_policy,
     deposit_policy,
     disputes_policy,
+    dunning_policy,
     mapping_policy,
     orders_policy,
     payments_policy,
@@ -180,6 +182,7 @@ RUN_SUBSCRIPTIONS = _decider(
     Topic.SUBSCRIPTIONS_INBOX,
     Topic.SUBSCRIPTIONS_EVENTS,
     subscriptions,
+    rules=RulesUsed((DUNNING.name,), dunning_policy),
     is_order_free=True,
 )
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.

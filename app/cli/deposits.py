@@ -159,14 +159,20 @@ def customer(
     vault_customer: Annotated[
         str | None, typer.Option("--vault-customer", help="Customer who paid, by the id of PayTrace's vault.")
     ] = None,
+    returns: Annotated[
+        str | None,
+        typer.Option(
+            "--returns", metavar="BANK_LINE", help="Of a debit: whose payment it takes back, or a part of it."
+        ),
+    ] = None,
     account: AccountOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Say that a bank line is a customer's payment.
+    """Say that a bank line is a customer's payment or its return.
 
-    It goes the way of every payment: without an invoice or customer it waits there (`saldo waiting`).
+    A payment goes the way of every payment: without an invoice or customer it waits there (`saldo waiting`).
     """
     from schemas.records.settlement import TakeBankTransfer
 
@@ -175,6 +181,7 @@ def customer(
             bank_line_id=bank_line,
             invoice_number=", ".join(invoice) if invoice else None,
             vault_customer_id=vault_customer,
+            returns_line_id=returns,
             **_reported(TakeBankTransfer, account, why),
         ),
         wait_s,

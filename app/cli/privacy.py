@@ -44,7 +44,7 @@ def list_subjects(
 
     One line each: the person as sources name it, and whether it is erased.
     """
-    keys = _keys(bootstrap_servers, schema_registry_url)
+    keys = keys_of_people(bootstrap_servers, schema_registry_url)
     found = {subject: erased for subject, erased in keys.subjects().items() if containing in subject}
     if not found:
         say("nobody's values are sealed" if not containing else f"no person's name contains {containing!r}")
@@ -60,7 +60,7 @@ def open_texts(bootstrap_servers: BootstrapServers = None, schema_registry_url: 
     """
     from schemas.checks.sealing import opened
 
-    keys = _keys(bootstrap_servers, schema_registry_url)
+    keys = keys_of_people(bootstrap_servers, schema_registry_url)
     for line in sys.stdin:
         sys.stdout.write(opened(line, keys.key_of))
 
@@ -110,7 +110,7 @@ def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_regi
     return None if answer is None else answer.events[0]
 
 
-def _keys(bootstrap_servers: str | None, schema_registry_url: str | None) -> SubjectKeys:
+def keys_of_people(bootstrap_servers: str | None, schema_registry_url: str | None) -> SubjectKeys:
     """Return all keys of data subjects as they are now."""
     from app.settings.privacy_key import privacy_key_of
     from app.settings.settings import load_settings

@@ -14,7 +14,7 @@ import typer
 from app.output.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rich.table import Table
 
@@ -70,6 +70,9 @@ def report(
     ] = None,
     first: Annotated[str | None, typer.Option("--from", help="Rows from this day on.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Rows up to this day, included.")] = None,
+    open_sealed: Annotated[
+        bool, typer.Option("--open", help="Show personal values that are sealed, to whoever may (open-personal).")
+    ] = False,
 ) -> None:
     """Answer a question; without a name, list the questions.
 
@@ -84,6 +87,7 @@ def report(
         _list()
         return
     chosen = _format_of(output_format, out, locale)
+    key_of = _keys_of_people(chosen) if open_sealed else None
     settings = load_settings()
     for place, why in questions.not_asked(settings.reports_dir).items():
         if Path(place).stem == name:
@@ -101,6 +105,8 @@ def report(
             _write(questions.as_parquet(reader, asked, values, as_of=instant, days=days), out)
             return
         answer = questions.ask(reader, asked, values, as_of=instant, days=days)
+    if key_of is not None:
+        answer = _opened(answer, key_of)
     about = {
         "question": asked.question,
         "answer": asked.description,
@@ -110,6 +116,31 @@ def report(
         **{f"parameter {parameter}": value for parameter, value in values.items()},
     }
     _show(answer, chosen, out, title=asked.question, locale=locale, name=asked.name, about=about)
+
+
+def _keys_of_people(chosen: Format) -> Callable[[str], bytes | None]:
+    """Return what gives the key of a key id.
+
+    Raises: CannotRun for a file that ClickHouse itself writes; AccessDenied for whoever may not open personal values.
+    """
+    from app.cli.errors import CannotRun
+    from app.cli.identity import permit
+    from app.cli.privacy import keys_of_people
+
+    permit("open-personal")
+    if chosen is Format.PARQUET:
+        raise CannotRun("--open is not for parquet; choose csv, json or xlsx")
+    return keys_of_people(None, None).key_of
+
+
+def _opened(answer: Answer, key_of: Callable[[str], bytes | None]) -> Answer:
+    """Return an answer with what is sealed in its texts opened."""
+    from dataclasses import replace
+
+    from schemas.checks.sealing import opened
+
+    rows = (tuple(opened(cell, key_of) if isinstance(cell, str) else cell for cell in row) for row in answer.rows)
+    return replace(answer, rows=tuple(rows))
 
 
 def sql(

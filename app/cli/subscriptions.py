@@ -30,7 +30,7 @@ _YES, _NO = frozenset({"", "yes", "true", "1"}), frozenset({"no", "false", "0"})
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `subscriptions set|import|pause|resume|end|skip|retry|paid` below the root."""
+    """Hang `subscriptions set|import|pause|resume|end|skip|retry|paid|dun` below the root."""
     commands: dict[str, Callable[..., None]] = {
         "set": set_terms,
         "import": import_table,
@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
         "skip": skip,
         "retry": retry,
         "paid": paid,
+        "dun": dun,
     }
     operators.add_group(app, "subscriptions", "What is charged again and again (docs/subscriptions.md).", commands)
 
@@ -178,6 +179,30 @@ def paid(
 ) -> None:
     """Say that a run was paid another way; it is not charged any more."""
     _change("PAID_OTHERWISE", subscription, due, why, wait_s, bootstrap_servers, schema_registry_url)
+
+
+@needs("RunDunning")
+def dun(
+    why: WhyOption,
+    day: Annotated[str, typer.Argument(help="Day of the run, 2026-12-31; default is today.")] = "",
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Try declined runs again that may be tried by a day.
+
+    For the rules dunning with `retry: by_dunning_run`; with `daily` nothing waits for it. Asked for twice, it counts
+    once.
+    """
+    from schemas.records.subscriptions import RunDunning
+    from streams.domain.subscriptions.decider import CALENDAR
+
+    command = RunDunning(
+        **operators.attributed("RunDunning", why),
+        calendar=CALENDAR,
+        run_on=_day(day, "day", "this command") if day else _today(),
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
 def _change(

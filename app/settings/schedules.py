@@ -21,6 +21,7 @@ ALLOWED: Final = (
     ("audit", "verify"),
     ("close-day",),
     ("risk", "backtest"),
+    ("subscriptions", "dun"),
 )
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _FIELDS: Final = 5

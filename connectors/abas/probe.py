@@ -33,12 +33,19 @@ _CLOSE = 0.82  # similar enough to be offered as a guess
 class _Wanted:
     """A table that we look for: class names it may have, and for each field of ours the names it may have.
 
-    A name `a^b` follows the reference a to the table where b is looked for.
+    A name `a^b` follows the reference a to the table where b is looked for. rows are fields of its rows. either are
+    sets of fields of which one is needed: the first that is there.
     """
 
     class_names: tuple[str, ...]
     fields: Mapping[str, tuple[str, ...]]
     optional_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    optional_fields_of_row: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    either: tuple[Mapping[str, tuple[str, ...]], ...] = ()
+    is_optional: bool = False
+    are_rows_optional: bool = False
+    entries: tuple[str, ...] = ()  # lines of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,18 @@ _TABLES: Mapping[str, _Wanted] = {
             "name": ("descrOperLang", "namebspr"),
             "vault_customer": ("ypaytracecust", "ypaytracecustomer", "ypaytrace"),
         },
+        {
+            "email": ("emailAddr", "email"),
+            "phone": ("phoneNo", "tele"),
+            "street": ("street", "str"),
+            "zip_code": ("zipCode", "plz"),
+            "town": ("town", "nort"),
+            "country": ("ctryCode", "staat"),
+            "shipping_street": ("street2", "str2"),
+            "shipping_zip_code": ("zipCode2", "plz2"),
+            "shipping_town": ("town2", "nort2"),
+            "shipping_country": ("ctryCode2", "staat2"),
+        },
     ),
     "open_item": _Wanted(
         ("OutstandingItem", "OutstandingItems", "OpenItem"),
@@ -107,9 +126,35 @@ _TABLES: Mapping[str, _Wanted] = {
             "due_on": ("dueDate", "faellig", "faelligdat"),
             "changed": ("stand",),
         },
+        {
+            "order_number": ("order^idno", "auftrag^nummer"),
+            "invoiced_on": ("docDate", "beldat"),
+            "discount_percent": ("discPercent", "skprozent"),
+            "discount_days": ("discDays", "sktage"),
+            "tax_code": ("taxCode", "strgl"),
+            "taxed": ("taxedAmt", "stbrutto"),
+            "tax": ("taxAmt", "stbetrag"),
+            "tax_code_2": ("taxCode2", "strgl2"),
+            "taxed_2": ("taxedAmt2", "stbrutto2"),
+            "tax_2": ("taxAmt2", "stbetrag2"),
+            "credits_invoice": ("credits^docNo", "gutzu^belnum"),
+            "booked_base": ("totalBase", "betragbw"),
+            "booked_base_currency": ("baseCurr^swd", "waehrbw^such"),
+        },
     ),
     "payment": _Wanted(("Payment", "IncomingPayment", "PaymentEntry"), {}),
-    "sales_order": _Wanted(("SalesOrder",), {"number": _NUMBER, "customer_number": _CUSTOMER, "changed": ("stand",)}),
+    "sales_order": _Wanted(
+        ("SalesOrder",),
+        {"number": _NUMBER, "customer_number": _CUSTOMER, "changed": ("stand",)},
+        is_optional=True,
+    ),
+    "invoice": _Wanted(
+        ("Invoice",),
+        {"number": _NUMBER},
+        rows={"category": ("product^ypgroup", "artikel^ypgruppe"), "net": ("rowAmt", "pwert")},
+        optional_fields_of_row={"tax_percent": ("taxPercent", "steuer")},
+        is_optional=True,
+    ),
     "payment_request": _Wanted(
         ("PaymentRequest",),
         {
@@ -126,10 +171,20 @@ _TABLES: Mapping[str, _Wanted] = {
             "vault_customer": ("customer^ypaytracecust", "kunde^ypaytracecust", "yvaultcustomer"),
             "requester": ("yrequester", "yanforderer"),
             "merchant_account": ("ymerchant", "yhaendler"),
+            "invoice_number": ("item^docNo", "op^belnum"),
         },
+        rows={"invoice_number": ("item^docNo", "op^belnum"), "amount": _AMOUNT},
+        is_optional=True,
+        are_rows_optional=True,
+    ),
+    "account_balance": _Wanted(
+        ("TransactionFigures",),
+        {"account": ("acct", "kosn"), "currency": ("curr", "waehr"), "period": ("yperiod", "yzeitraum")},
+        either=({"debit": ("debit", "soll"), "credit": ("credit", "haben")}, {"balance": ("runBal", "kumsaldo")}),
+        is_optional=True,
+        entries=("rows_hold: each  # guess: what moved in the period; running where a row is the balance at its end",),
     ),
 }
-_OPTIONAL_TABLES = frozenset({"sales_order", "payment_request"})
 # Where a document goes, by the roles of schemas/documents: an infosystem of the customer's own, the payment's editor.
 _POSTING_INPUTS: Mapping[str, tuple[str, ...]] = {
     "posting_reference": ("yposref",),
@@ -349,7 +404,7 @@ class _Findings:
     client: AbasClient
     search_lag_s: float | None = None
     missing: list[str] = field(default_factory=list)
-    _known: dict[str, _Fields] = field(default_factory=dict)
+    _known: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     _specs: dict[str, str] = field(default_factory=dict)  # table by our role
     _places: dict[str, tuple[str, str]] = field(default_factory=dict)  # number and class name by our role
     _customer_locks: bool = False
@@ -368,9 +423,9 @@ class _Findings:
             if not found[role]:
                 near = difflib.get_close_matches(wanted.class_names[0], names, 3, 0.5)
                 hint = f"; the nearest names are {', '.join(near)}" if near else ""
-                optional = "; optional, left out" if role in _OPTIONAL_TABLES else ""
+                optional = "; optional, left out" if wanted.is_optional else ""
                 self.missing.append(f"table {role} ({' or '.join(wanted.class_names)}){hint}{optional}")
-                if role in _OPTIONAL_TABLES:
+                if wanted.is_optional:
                     continue
             if len(found[role]) > 1:
                 self.missing.append(
@@ -380,7 +435,8 @@ class _Findings:
             self._places[role] = (spec, name)
             if role == "payment":
                 continue  # it is read and written as the documents below say
-            lines += [f"  {role}:", f'    table: "{spec}"', f"    meta_name: {name}", "    order_by: id", "    fields:"]
+            lines += [f"  {role}:", f'    table: "{spec}"', f"    meta_name: {name}", "    order_by: id"]
+            lines += [*(f"    {entry}" for entry in wanted.entries), "    fields:"]
             lines += await self._table_fields(spec if found[role] else None, role, wanted)
         return lines
 
@@ -390,22 +446,55 @@ class _Findings:
         if table_role == "customer":
             self._customer_locks = "UPDATE" in await self._actions(spec)
         fields, where = await self._fields_of(spec), f"table {table_role} {spec}"
-        proven = {
+        needed = {**wanted.fields, **await self._one_of(fields, wanted.either)}
+        lines = await self._field_lines(fields, where, needed, wanted.optional_fields)
+        if not wanted.rows:
+            return lines
+        of_row, where = _described(await self._listed(spec), of_row=True), f"rows of table {table_role} {spec}"
+        if wanted.are_rows_optional and not await self._present(of_row, wanted.rows):
+            self.missing.append(f"{where}: {' and '.join(wanted.rows)}; optional, left out")
+            return lines
+        return [
+            *lines,
+            "    rows:",
+            *await self._field_lines(of_row, where, wanted.rows, wanted.optional_fields_of_row),
+        ]
+
+    async def _one_of(
+        self, fields: _Fields, either: Sequence[Mapping[str, tuple[str, ...]]]
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Return the first set of fields that is there in whole; the first of all, to be looked for, where none is."""
+        there = [one for one in either if len(await self._present(fields, one)) == len(one)]
+        return next(iter((*there, *either)), {})
+
+    async def _present(self, fields: _Fields, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+        """Return the first name of each role that is there."""
+        return {
             role: present[0]
-            for role, candidates in wanted.fields.items()
-            if (present := [c for c in candidates if await self._has_path(spec, c)])
+            for role, candidates in wanted.items()
+            if (present := [one for one in candidates if await self._has_path(fields, one)])
         }
+
+    async def _field_lines(
+        self,
+        fields: _Fields,
+        where: str,
+        needed: Mapping[str, tuple[str, ...]],
+        optional: Mapping[str, tuple[str, ...]],
+    ) -> list[str]:
+        proven = await self._present(fields, needed)
         used, lines = set(proven.values()), list[str]()
-        for role, candidates in wanted.fields.items():
+        for role, candidates in needed.items():
             path = proven.get(role) or self._pick(fields, where, role, candidates, used, follow=True)
             used.add(path.partition(" ")[0])
             lines.append(f"      {role}: {path}")
-        for role, candidates in wanted.optional_fields.items():
-            present = [c for c in candidates if await self._has_path(spec, c)]
-            if present:
-                lines.append(f"      {role}: {present[0]}")
-            else:
-                self.missing.append(f"{where}: {role} ({' or '.join(candidates)}); optional, left out")
+        present = await self._present(fields, optional)
+        lines += [f"      {role}: {path}" for role, path in present.items()]
+        self.missing += [
+            f"{where}: {role} ({' or '.join(candidates)}); optional, left out"
+            for role, candidates in optional.items()
+            if role not in present
+        ]
         return lines
 
     async def amount_format(self) -> list[str]:
@@ -549,16 +638,19 @@ class _Findings:
         if line not in self.missing:
             self.missing.append(line)
 
-    async def _has_path(self, table: str, path: str) -> bool:
+    async def _has_path(self, fields: _Fields, path: str) -> bool:
         first, _, rest = path.partition("^")
-        found = (await self._fields_of(table)).get(first)
+        found = fields.get(first)
         if found is None or not rest:
             return found is not None
-        return found.target is not None and await self._has_path(found.target, rest)
+        return found.target is not None and await self._has_path(await self._fields_of(found.target), rest)
 
     async def _fields_of(self, table: str) -> _Fields:
+        return _described(await self._listed(table))
+
+    async def _listed(self, table: str) -> Sequence[Mapping[str, Any]]:
         if table not in self._known:
-            self._known[table] = _described(await self._reported(self.client.table_fields(table)))
+            self._known[table] = await self._reported(self.client.table_fields(table))
         return self._known[table]
 
     async def _actions(self, table: str) -> list[str]:
@@ -620,12 +712,12 @@ def _constants(fields: _Fields, kind: _Kind) -> list[str] | None:
     return [f"    constants: {{{there[0]}: {kind.word}}}  # guess: the word"] if there else None
 
 
-def _described(listed: Sequence[Mapping[str, Any]]) -> dict[str, _Field]:
-    """Index the header fields by name; columns of the table below a header are none of a record's own."""
+def _described(listed: Sequence[Mapping[str, Any]], *, of_row: bool = False) -> dict[str, _Field]:
+    """Index the fields of the header, or those of its rows, by name."""
     return {
         str(entry.get("name")): _Field(_type_of(entry, "erpType"), _type_of(entry, "baseType"), _text_of(entry))
         for entry in listed
-        if not entry.get("tableColumn")
+        if bool(entry.get("tableColumn")) is of_row
     }
 
 

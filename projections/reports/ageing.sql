@@ -1,6 +1,6 @@
 -- How old is what customers owe?
 -- One row for each customer and currency, largest first: what is open by how many days it is overdue at as_of, and what has no
--- due date, so that its age is not known.
+-- due date, so that its age is not known. customer_name is sealed: `--open` shows it to whoever may.
 -- parameter as_of Date = today: overdue days are counted up to this day
 WITH aged AS
 (
@@ -10,6 +10,7 @@ WITH aged AS
 )
 SELECT
     abas_customer_id,
+    any(customer_name) AS customer_name,
     sum(open) AS open_minor,
     sumIf(open, days <= 0) AS not_yet_due_minor,
     sumIf(open, days BETWEEN 1 AND 30) AS overdue_1_to_30_minor,
@@ -20,5 +21,11 @@ SELECT
     toString(currency) AS currency,
     max(days) AS oldest_days
 FROM aged
+LEFT JOIN
+(
+    SELECT abas_customer_id, argMax(name, (occurred_at, source_offset)) AS customer_name
+    FROM fct_erp_customers FINAL
+    GROUP BY abas_customer_id
+) AS named ON named.abas_customer_id = aged.abas_customer_id
 GROUP BY abas_customer_id, currency
 ORDER BY open_minor DESC, abas_customer_id, currency

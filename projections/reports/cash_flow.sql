@@ -28,7 +28,7 @@ flows AS
     UNION ALL
     SELECT assumeNotNull(value_on), toString(currency), 0, 0, 0, if(term = 'captured', 1, -1) * toInt128(term_minor)
     FROM fct_payment_events FINAL
-    WHERE method = 'BANK_TRANSFER' AND term IN ('captured', 'returned') AND value_on BETWEEN today - 30 AND today
+    WHERE method = 'BANK_TRANSFER' AND term IN ('captured', 'refunded', 'returned') AND value_on BETWEEN today - 30 AND today
 )
 SELECT
     day,

@@ -33,6 +33,7 @@ from rich.text import Text
 from projections.reports.days import Days
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
+from schemas.checks.sealing import without_sealed
 from schemas.values.foreign_text import for_json, for_spreadsheet, for_terminal
 from schemas.values.money import Money, is_currency
 
@@ -366,5 +367,5 @@ def _for_people(record: Mapping[str, Any], heading: str, column: str) -> str:
         return ""
     if column.endswith(MINOR) and record.get("currency") and record.get(heading) is None:
         return f"{value} minor units"  # of a currency that nobody knows: its digits are not guessed
-    text = for_terminal(str(flat(value)))
+    text = without_sealed(for_terminal(str(flat(value))))
     return text[:19].replace("T", " ") if re.match(r"^\d{4}-\d\d-\d\dT", text) else text

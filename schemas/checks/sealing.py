@@ -31,6 +31,7 @@ from schemas.failures import ContractBroken, Unreadable
 R = TypeVar("R")
 
 ERASED: Final = "[erased]"  # in place of a value whose key was destroyed before it was sealed, or since
+SEALED: Final = "[sealed]"  # where people read, in place of a sealed value
 _SEALED: Final = re.compile(rf"sealed:([{LETTERS}]{{16}}):([{LETTERS}]+)", re.ASCII)
 _KEY_BYTES: Final = 64  # AES-256-SIV has two keys of 32
 _PURPOSE: Final = b"saldo keys of data subjects v1"
@@ -108,6 +109,11 @@ def sealed(text: str, by: SubjectKey | None) -> str:
 def holds_sealed(text: str) -> bool:
     """Return whether something in a text is sealed, or says that it was erased."""
     return ERASED in text or _SEALED.search(text) is not None
+
+
+def without_sealed(text: str) -> str:
+    """Return a text for people who see that something is sealed in it, and not what."""
+    return _SEALED.sub(SEALED, text)
 
 
 def opened(text: str, key_of: Callable[[str], bytes | None]) -> str:

@@ -199,6 +199,7 @@ from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
     AchPaymentReturned,
+    AuthorizationRecorded,
     CaptureAmountChanged,
     CaptureRecorded,
     CaptureReversed,
@@ -325,9 +326,13 @@ from schemas.records.settlement import (
 from schemas.records.sources import SourceCursor
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    DunningBlockChanged,
+    DunningBlockWanted,
+    DunningRunDecided,
     RecurrenceObserved,
     RunChargeAsked,
     RunChargeEnded,
+    RunDunning,
     SetSubscription,
     SubscriptionChanged,
     SubscriptionCommandRefused,
@@ -548,6 +553,7 @@ OrdersInbox: TypeAlias = (
 )
 PaymentsEvents: TypeAlias = (
     PaymentAuthorized
+    | AuthorizationRecorded
     | AchPaymentInitiated
     | PaymentCaptured
     | CaptureAmountChanged
@@ -695,6 +701,9 @@ SubscriptionsEvents: TypeAlias = (
     | SubscriptionStatusChanged
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
+    | DunningRunDecided
+    | DunningBlockWanted
+    | DunningBlockChanged
 )
 SubscriptionsInbox: TypeAlias = (
     RecurrenceObserved
@@ -705,6 +714,8 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionDayReached
     | SubscriptionDayBegan
     | SubscriptionWatchAsked
+    | RunDunning
+    | DunningBlockWanted
 )
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged

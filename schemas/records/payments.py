@@ -148,6 +148,19 @@ class AchPaymentReturned(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationRecorded(Record):
+    """The authorized amount as a later observation carries it: still no money.
+
+    An older observation which arrives late then changes nothing.
+    """
+
+    paytrace_transaction_id: str
+    amount_minor: int
+    currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureAmountChanged(Record):
     """A later observation carries another captured amount."""
 
@@ -227,6 +240,7 @@ class NextStepFound(Record):
     invoice_number: str | None = None
     amount_minor: int | None = None
     currency: str | None = None
+    pays_out: bool
     noticed_on: date
     occurred_at: datetime
 

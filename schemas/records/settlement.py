@@ -702,12 +702,13 @@ class SettlementRequestRefused(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeBankTransfer(Record):
-    """An operator says that an open bank line is a customer's payment, and what it names."""
+    """An operator says that an open bank line is a customer's payment and what it names, or that it takes one back."""
 
     settlement_account: str
     bank_line_id: str
     invoice_number: str | None = None
     vault_customer_id: str | None = None
+    returns_line_id: str | None = None
     requested_by: str
     authenticated_by: str = ""
     approved_by: str | None = None

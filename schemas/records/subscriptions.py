@@ -6,6 +6,7 @@ that every language reads the same words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -105,6 +106,41 @@ class ChangeSubscription(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DunningBlockChanged(Record):
+    """For which vault customers abas is not to dun one of its customers; for none, it may."""
+
+    abas_customer_id: str
+    wanted_by: Mapping[str, str]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DunningBlockWanted(Record):
+    """A vault customer wants its abas customer not to be dunned by abas, or does not any more."""
+
+    vault_customer_id: str
+    abas_customer_id: str
+    is_wanted: bool
+    run: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DunningRunDecided(Record):
+    """A dunning run of a day was asked for; every vault customer with a subscription hears of it."""
+
+    command_id: str
+    calendar: str
+    run_on: date
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
+    refused_because: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecurrenceObserved(Record):
     """A recurring schedule as PayTrace shows it now; each charge is a transaction of its own."""
 
@@ -159,6 +195,20 @@ class RunChargeEnded(Record):
     code: str
     message: str
     ended_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDunning(Record):
+    """Operator command: try again every declined run of a subscription that may be tried by then."""
+
+    command_id: str
+    calendar: str
+    run_on: date
+    decided_by: str
+    authenticated_by: str
+    approved_by: str | None = None
+    reason: str
     occurred_at: datetime
 
 
@@ -231,10 +281,11 @@ class SubscriptionDayBegan(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionDayReached(Record):
-    """A business day began, for one vault customer."""
+    """A business day began, or a dunning run was asked for; for one vault customer."""
 
     vault_customer_id: str
     began_on: date
+    dunned_on: date | None = None
     occurred_at: datetime
 
 

@@ -30,7 +30,8 @@ def _replacer(of: type) -> Callable[[Any, dict[str, Any]], Any]:
     fields = dataclasses.fields(of)
     if hasattr(of, "__post_init__") or not all(field.init for field in fields):
         return lambda instance, changes: dataclasses.replace(instance, **changes)
-    members: dict[str, Any] = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}  # no frozen base's
+    # Those of a base that is a dataclass are not wanted: one would ask for fields, the others refuse to set them.
+    members: dict[str, Any] = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
     if "__slots__" in vars(of):
         members["__slots__"] = vars(of)["__slots__"]
     lines = (

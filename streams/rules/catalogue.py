@@ -20,6 +20,7 @@ from reconcile.files.rules import parse_rules
 from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
 from schemas.files.yaml_lines import Misfits, near
 from schemas.records.gateway import PaymentRequestKind
+from schemas.records.subscriptions import RunStatus
 from schemas.topic import Topic
 from streams.domain.accounts import AccountMapping
 from streams.domain.alerts.policy import Policy as AlertPolicy
@@ -35,6 +36,7 @@ from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.risk.policy import Policy as RiskPolicy
 from streams.domain.settlement.policy import Policy as DepositPolicy
 from streams.domain.settlement.policy import Reference, Transfers
+from streams.domain.subscriptions.policy import Policy as DunningPolicy
 from streams.rules.alerts import read_alert_rules
 from streams.rules.codes import payment_codes
 from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_money
@@ -42,6 +44,7 @@ from streams.rules.model import model_of
 from streams.rules.risk import read_risk_rules
 
 SHIPPED = Path(__file__).with_name("shipped")
+MOST_DECLINES = 35  # of one card in 30 days: the widest cap that a network publishes
 MOST_DAYS = 120  # longer than any network gives; more is a slip of the keys
 LONGEST_AGE_DAYS = 366  # an older rate values nothing; a year is a slip of the keys already
 
@@ -160,6 +163,20 @@ class _Requests(Entry):
     people: Mapping[str, Annotated[str, Field(min_length=1, max_length=100)]] = {}
 
 
+class _Declines(Entry):
+    most: int = Field(ge=1, le=MOST_DECLINES)
+    within_days: int = Field(ge=1, le=MOST_DAYS)
+
+
+class _Dunning(Entry):
+    version: int = Field(ge=1, le=HIGHEST_VERSION)
+    retry_after_days: tuple[Annotated[int, Field(ge=1, le=MOST_DAYS)], ...] = Field(max_length=MOST_DECLINES)
+    retry: Literal["daily", "by_dunning_run"]
+    declines: _Declines
+    charge_late_days: int = Field(ge=0, le=MOST_DAYS)
+    dunning_block: tuple[Literal["retrying", "needs card", "needs person", "missed"], ...] = ()
+
+
 def _open_item_matching(text: str, file: str) -> RuleSet:
     rules = parse_rules(text, file)
     if not rules.version.isdigit() or not 1 <= int(rules.version) <= HIGHEST_VERSION:
@@ -202,6 +219,19 @@ def _order_fulfilment(text: str, file: str) -> OrdersPolicy:
 def _payment_requests(text: str, file: str) -> RequestsPolicy:
     found = parse_owned(text, _Requests, file=file)
     return RequestsPolicy(found.version, tuple(one.value() for one in found.allow), found.people)
+
+
+def _dunning(text: str, file: str) -> DunningPolicy:
+    found = parse_owned(text, _Dunning, file=file)
+    return DunningPolicy(
+        found.version,
+        found.retry_after_days,
+        found.retry == "by_dunning_run",
+        found.declines.most,
+        found.declines.within_days,
+        found.charge_late_days,
+        frozenset(RunStatus(one.upper().replace(" ", "_")) for one in found.dunning_block),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +335,12 @@ RISK_RULES = RulesKind(
     (Topic.PAYMENTS_OBSERVATIONS, Topic.RISK_INBOX),
     read_risk_rules,
 )
+DUNNING = RulesKind(
+    "dunning",
+    "when a declined run of a subscription is tried again, and how often a card may be",
+    (Topic.SUBSCRIPTIONS_INBOX,),
+    _dunning,
+)
 KINDS: Mapping[str, RulesKind] = {
     kind.name: kind
     for kind in (
@@ -319,6 +355,7 @@ KINDS: Mapping[str, RulesKind] = {
         ORDER_FULFILMENT,
         PAYMENT_REQUESTS,
         RISK_RULES,
+        DUNNING,
     )
 }
 
@@ -400,3 +437,9 @@ def orders_policy(text: str) -> OrdersPolicy:
 def risk_policy(text: str) -> RiskPolicy:
     """Return the policy of assess-risk from the text of its rules; raises FileInvalid."""
     return read_risk_rules(text, RISK_RULES.name)
+
+
+@lru_cache(maxsize=16)
+def dunning_policy(text: str) -> DunningPolicy:
+    """Return the policy of run-subscriptions from the text of its rules; raises FileInvalid."""
+    return _dunning(text, DUNNING.name)

@@ -30,6 +30,7 @@ class RulesSettings(BaseModel):
     payment_requests_path: RulesPath = None
     order_fulfilment_path: RulesPath = None
     risk_rules_path: RulesPath = None
+    dunning_path: RulesPath = None
 
     def path_of(self, name: str) -> Path | None:
         """Return the file of these rules."""

@@ -34,8 +34,8 @@ from schemas.records.settlement import (
 )
 from schemas.values.money import Money
 from schemas.wire.codec import to_json
+from streams.domain.settlement.books import transfer_id
 from streams.domain.settlement.explaining import NO_MERCHANT
-from streams.domain.settlement.transfers import transfer_id
 from tests.accounting import stories
 from tests.accounting.house import BANK_ACCOUNT, MAIN, accounts_of
 from tests.accounting.world import World

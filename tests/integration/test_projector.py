@@ -50,6 +50,7 @@ LEFT_EMPTY = {
     "fct_deposit_reports",
     "fct_dispute_deadlines",
     "fct_dispute_events",
+    "fct_erp_customers",
     "fct_fee_schedules",
     "fct_file_lines",
     "fct_files",

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
-from schemas.records.payments import CaptureRecorded, ObservedBy
+from schemas.records.payments import AuthorizationRecorded, CaptureRecorded, ObservedBy
 from schemas.records.tasks import PositionMarked
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
@@ -163,7 +163,7 @@ def facts(broker: str) -> Counter[tuple[Any, ...]]:
     return Counter(
         (type(event).__name__, *(getattr(event, f.name) for f in fields(event) if f.name != "occurred_at"))
         for event in events
-        if not isinstance(event, PositionMarked | CaptureRecorded)
+        if not isinstance(event, PositionMarked | AuthorizationRecorded | CaptureRecorded)
     )
 
 

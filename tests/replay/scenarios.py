@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from schemas.records.approvals import ApproveProposal, ProposeCommand
@@ -30,8 +30,10 @@ from schemas.records.receivables import (
 )
 from schemas.records.risk import ReleaseHeldPayment
 from schemas.records.rules import AdoptRules
+from schemas.records.subscriptions import RecurrenceFrequency, RunChargeEnded, SetSubscription, SubscriptionDayBegan
 from schemas.values.references import payment_token, vault_token
 from schemas.wire.codec import to_json
+from streams.domain.subscriptions.decider import CALENDAR, call_reference
 from streams.rules.catalogue import kind_of
 from tests.replay.line import RULES
 from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, observation, open_item
@@ -42,6 +44,7 @@ PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbo
 SETTLEMENT, APPROVALS, RULES_INBOX = "settlement.inbox.v1", "approvals.inbox.v1", "rules.inbox.v1"
 DISPUTES = "disputes.inbox.v1"
 RATES, RISK = "rates.inbox.v1", "risk.inbox.v1"
+SUBSCRIPTIONS = "subscriptions.inbox.v1"
 TODAY = (NOON.date() - FIRST).days  # the day of the observations, as the settlement story counts days
 
 
@@ -654,6 +657,57 @@ def dispute_lost_after_its_deadline_then_won() -> Sequence[Reported]:
     ]
 
 
+def run_of_subscription_declined_tried_again_and_paid() -> Sequence[Reported]:
+    """A declined refund of the same customer is no try; the second try is made on the third day, and pays."""
+    first, later = NOON.date(), NOON.date() + timedelta(days=3)
+    terms = SetSubscription(
+        command_id="set-1",
+        vault_customer_id="acme",
+        subscription_id="S-1",
+        merchant="main",
+        abas_customer_id=CUSTOMER,
+        amount_minor=100_00,
+        currency="USD",
+        frequency=RecurrenceFrequency.MONTHLY,
+        start_on=first,
+        effective_on=first,
+        prorates=True,
+        description="Maintenance",
+        decided_by="mweber",
+        authenticated_by="session",
+        reason="contract 77 was signed",
+        occurred_at=at(1),
+    )
+    references = [call_reference("acme", "S-1", first, attempt) for attempt in (1, 2)]
+
+    def ended(attempt: int, payment: str | None, on: date) -> Reported:
+        outcome = RunChargeEnded(
+            vault_customer_id="acme",
+            call_reference=references[attempt - 1],
+            is_done=payment is not None,
+            result_transaction_id=payment,
+            code="101" if payment else "102",
+            message="approved" if payment else "declined",
+            ended_on=on,
+            occurred_at=datetime(on.year, on.month, on.day, 13, tzinfo=UTC),
+        )
+        return SUBSCRIPTIONS, outcome
+
+    paid = observation(Status.SETTLED, payment="503", invoice=references[1])
+    return [
+        known_by_vault(0),
+        *invoiced("RE-1", 100_00, "RE-1"),
+        (SUBSCRIPTIONS, SubscriptionDayBegan(calendar=CALENDAR, began_on=first, observed_at=at(0))),
+        (SUBSCRIPTIONS, terms),
+        ended(1, None, first),
+        seen(Status.DECLINED, payment="502", kind=Kind.REFUND, invoice=None, minute=2),
+        seen(Status.DECLINED, payment="501", invoice=references[0], minute=3),
+        (SUBSCRIPTIONS, SubscriptionDayBegan(calendar=CALENDAR, began_on=later, observed_at=NOON + timedelta(days=3))),
+        ended(2, "503", later),
+        (PAYTRACE, replace(paid, created_at=NOON + timedelta(days=3), observed_at=NOON + timedelta(days=3, hours=2))),
+    ]
+
+
 SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     sale_posted,
     invoices_that_look_like_card_numbers,
@@ -692,5 +746,6 @@ SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     deposit_of_a_batch,
     chargeback_after_posting,
     chargeback_that_flips,
+    run_of_subscription_declined_tried_again_and_paid,
     dispute_lost_after_its_deadline_then_won,
 )

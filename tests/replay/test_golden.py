@@ -66,6 +66,7 @@ DOCUMENTS = {
     "reassigned_after_posting": ["PT79388123", "PT79388123A1", "PT79388123U1", "PT79388123V"],
     "refund_found_by_its_card": ["PT2", "PT79388123", "PT9001", "PT9002"],
     "refunds_without_payment": ["PT79388123", "PT9001", "PT9002"],
+    "run_of_subscription_declined_tried_again_and_paid": ["PT503"],
     "sale_posted": ["PT79388123"],
     "seen_four_weeks_late": ["PT79388123", "PT79388123A1", "PT79388123U1", "PT9001"],
     "vault_customer_known_late": ["PT1"],

@@ -19,6 +19,7 @@ from streams.domain import (
     receivables,
     risk,
     settlement,
+    subscriptions,
 )
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.rules.catalogue import (
@@ -26,6 +27,7 @@ from streams.rules.catalogue import (
     ALERT_RULES,
     DEPOSIT_MATCHING,
     DISPUTE_DEADLINES,
+    DUNNING,
     EXCHANGE_RATES,
     KINDS,
     OPEN_ITEM_MATCHING,
@@ -37,6 +39,7 @@ from streams.rules.catalogue import (
     alert_policy,
     deposit_policy,
     disputes_policy,
+    dunning_policy,
     mapping_policy,
     orders_policy,
     payments_policy,
@@ -60,6 +63,7 @@ RISK = risk_policy(text_of(RISK_RULES.shipped))
 ORDERS = orders_policy(text_of(ORDER_FULFILMENT.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 REQUESTS = requests_policy(text_of(PAYMENT_REQUESTS.shipped))
+DUNNING_RULES = dunning_policy(text_of(DUNNING.shipped))
 _SHIPPED: Mapping[Any, Any] = {
     receivables: RECEIVABLES,
     ledger: LEDGER,
@@ -73,6 +77,7 @@ _SHIPPED: Mapping[Any, Any] = {
     gateway: REQUESTS,
     orders: ORDERS,
     risk: RISK,
+    subscriptions: DUNNING_RULES,
 }
 
 

@@ -42,6 +42,8 @@ def read_books(sandbox: Sandbox) -> dict[str, Any]:
                 "shop_reference": customer.values.get("yshopref", ""),
                 "street": customer.values.get("street", ""),
                 "town": customer.values.get("town", ""),
+                "dunning_block": customer.values.get("ydunblock", ""),
+                "dunning_reason": customer.values.get("ydunreason", ""),
                 "version": customer.version,
             }
             for customer in sandbox.store.records(CUSTOMER.spec)

@@ -111,6 +111,8 @@ CUSTOMER = TableDef(
         Column("ctryCode2", "staat2", Kind.STRING),
         Column("ypaytracecust", "ypaytracecust", Kind.STRING),
         Column("yshopref", "yshopref", Kind.STRING),
+        Column("ydunblock", "ymahnsperre", Kind.STRING),
+        Column("ydunreason", "ymahngrund", Kind.STRING),
     ),
     actions=("NEW", "UPDATE", "STORE", "VIEW", "GET"),
     indexed=frozenset({"idno", "swd", "ypaytracecust", "yshopref"}),

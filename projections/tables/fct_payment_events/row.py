@@ -17,6 +17,7 @@ from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
     AchPaymentReturned,
+    AuthorizationRecorded,
     CaptureAmountChanged,
     CaptureRecorded,
     CaptureReversalReason,
@@ -44,6 +45,7 @@ from schemas.values.business_day import business_day
 
 PAYMENT_RECORDS = (
     PaymentAuthorized,
+    AuthorizationRecorded,
     AchPaymentInitiated,
     PaymentCaptured,
     CaptureRecorded,

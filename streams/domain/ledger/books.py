@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, TypeVar, assert_never
 
 from schemas.records.by_topic import LedgerEntries
 from schemas.records.erp import DocumentLine
@@ -25,6 +25,7 @@ from schemas.records.ledger import (
 from schemas.values.replacing import replace
 
 Event: TypeAlias = LedgerEntries
+Kept = TypeVar("Kept")
 
 # A repeat of a record comes within hours, after a crash or from a second poll; two months leave room for a restore.
 KNOWN_DAYS = 60
@@ -91,15 +92,25 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sold:
-    """What the documents of a payment applied it to, by product category, and how much of that was taken back."""
+    """What the documents of a payment applied it to, in whatever order they came.
 
-    by_category: tuple[tuple[str, int], ...]
-    back_minor: int = 0
+    Shapes: applied by posting reference: shares by product category, minor units. back_minor by the reference of what
+            was taken back.
+    """
 
-    @property
-    def is_turned(self) -> bool:
-        """Whether all of it was taken back, so that what is applied next counts alone."""
-        return self.back_minor >= sum(minor for _, minor in self.by_category)
+    applied: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    back_minor: dict[str, int] = field(default_factory=dict)
+
+    def by_category(self) -> tuple[tuple[str, int], ...]:
+        """Return what it paid for: of the documents that stand in part; of all where each was taken back in whole."""
+        left = [name for name in self.applied if self.back_minor.get(name, 0) < self._minor(name)]
+        summed: Counter[str] = Counter()
+        for name in left or self.applied:
+            summed.update(dict(self.applied[name]))
+        return tuple(sorted(summed.items()))
+
+    def _minor(self, name: str) -> int:
+        return sum(minor for _, minor in self.applied[name])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,40 +142,36 @@ class State:
 
     def sold_of(self, transaction_id: str | None) -> tuple[tuple[str, int], ...]:
         """Return what a payment paid for, by product category; () where no document says it."""
-        found = None if transaction_id is None else self._sold(transaction_id)
-        return () if found is None else found.by_category
+        return () if transaction_id is None else self._sold(transaction_id)[1].by_category()
 
-    def _sold(self, transaction_id: str) -> Sold | None:
+    def _sold(self, transaction_id: str) -> tuple[str, Sold]:
+        """Return what is known of a payment, and the day that it is kept under; "" where nothing is."""
         bucket = _bucket(transaction_id)
         for day in sorted(self.sold, reverse=True):
             found = self.sold[day].get(bucket, {}).get(transaction_id)
             if found is not None:
-                return found
-        return None
+                return day, found
+        return "", Sold()
 
     def with_sold(self, event: JournalEntryMade) -> State:
-        """Remember what a customer's document says of the payment behind it."""
-        name, signed = (
-            event.paytrace_transaction_id,
-            sum(one.amount_minor for one in event.lines if one.role == UNAPPLIED),
-        )
-        known = None if name is None or not signed or not event.category_names else self._sold(name)
-        if name is None or not event.category_names or (known is None and signed <= 0) or not signed:
+        """Remember what a customer's document says of the payment behind it, under the latest day of its documents."""
+        name, reference, source = event.paytrace_transaction_id, event.posting_reference, event.reverses_reference
+        signed = sum(one.amount_minor for one in event.lines if one.role == UNAPPLIED)
+        if name is None or not event.category_names:
             return self
-        shares = tuple(zip(event.category_names, event.category_amounts, strict=True))
-        if signed < 0:
-            assert known is not None, "asked above"
-            sold = replace(known, back_minor=known.back_minor - signed)
-        elif known is None or known.is_turned:
-            sold = Sold(by_category=shares)
+        kept_under, sold = self._sold(name)
+        if signed > 0 and reference is not None:
+            shares = tuple(zip(event.category_names, event.category_amounts, strict=True))
+            sold = replace(sold, applied={**sold.applied, reference: shares})
+        elif signed < 0 and source is not None:
+            back = {**sold.back_minor, source: sold.back_minor.get(source, 0) - signed}
+            sold = replace(sold, back_minor=back)
         else:
-            summed = Counter(dict(known.by_category)) + Counter(dict(shares))
-            sold = replace(known, by_category=tuple(summed.items()))
-        day, bucket = _day(event.occurred_at), _bucket(name)
-        days = {**self.sold, day: {**self.sold.get(day, {})}}
-        days[day][bucket] = {**days[day].get(bucket, {}), name: sold}
-        first = (date.fromisoformat(max(days)) - timedelta(days=SOLD_DAYS)).isoformat()
-        return replace(self, sold={one: of_day for one, of_day in days.items() if one >= first})
+            return self
+        day, bucket = max(kept_under, _day(event.occurred_at)), _bucket(name)
+        days = self.sold if day in self.sold else {**_since(self.sold, day, SOLD_DAYS), day: {}}
+        of_day = days[day]
+        return replace(self, sold={**days, day: {**of_day, bucket: {**of_day.get(bucket, {}), name: sold}}})
 
     def document(self, reference: str) -> Document | None:
         """Return a document that waits, is asked for or is posted; None for one that the ledger did not ask for."""
@@ -299,9 +306,14 @@ def _with_known(
     day, bucket = _day(at), _bucket(name)
     of_day = known.get(day)
     if of_day is None:
-        first = (max(date.fromisoformat(one) for one in (*known, day)) - timedelta(days=KNOWN_DAYS)).isoformat()
-        known, of_day = {one: names for one, names in known.items() if one >= first}, {}
+        known, of_day = _since(known, day, KNOWN_DAYS), {}
     return {**known, day: {**of_day, bucket: of_day.get(bucket, frozenset()) | {name}}}
+
+
+def _since(by_day: dict[str, Kept], new_day: str, days: int) -> dict[str, Kept]:
+    """Return what is kept when a day comes in: what is not older than so many days before the latest."""
+    first = (date.fromisoformat(max((*by_day, new_day))) - timedelta(days=days)).isoformat()
+    return {day: kept for day, kept in by_day.items() if day >= first}
 
 
 def _day(at: datetime) -> str:

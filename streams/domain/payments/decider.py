@@ -38,6 +38,7 @@ from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
     AchPaymentReturned,
+    AuthorizationRecorded,
     CaptureAmountChanged,
     CaptureRecorded,
     CaptureReversalReason,
@@ -84,7 +85,7 @@ from schemas.values.replacing import replace
 from streams.domain.output import Output
 from streams.domain.payments import attempts
 from streams.domain.payments.codes import banking_day_after
-from streams.domain.payments.orders import News, reports, why
+from streams.domain.payments.orders import News, Proof, proof_of, reports, why
 from streams.domain.payments.policy import Policy
 from streams.domain.payments.valuation import Move, Valuation, booked_by
 from streams.domain.payments.value_dates import Days, reversed_on
@@ -147,7 +148,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class AmountObservation:
-    """A captured amount and what makes it the latest: compared field by field, the highest one wins.
+    """A captured or authorized amount and what makes it the latest: compared field by field, the highest one wins.
 
     Units: amount_minor is minor units of the transaction's currency; rank rises with the status (see RANKS).
     """
@@ -224,10 +225,12 @@ class State:
     held: tuple[Move, ...] = ()
     # What of that is lost for good, by the last event of each case.
     lost: dict[str, PaymentChargebackLost] = field(default_factory=dict)
-    # Orders of shops that name it, and what they hear of it beside the facts; revision counts their news.
+    # Orders of shops that name it, and what they hear of it beside the facts; revision counts their news, and whether
+    # the last event was some.
     orders: dict[str, OrderPaymentAsked] = field(default_factory=dict)
     revision: int = 0
-    authorized_minor: int = 0
+    is_news: bool = False
+    authorization: AmountObservation | None = None
     currency: str = ""
     ended_because: frozenset[str] = frozenset()
     # What risk was asked last; None where no rules of risk were in force.
@@ -237,6 +240,11 @@ class State:
     def captured_minor(self) -> int:
         """Captured amount of the latest observation; 0 when nothing was captured."""
         return self.capture.amount_minor if self.capture and Fact.CAPTURED in self.facts else 0
+
+    @property
+    def authorized_minor(self) -> int:
+        """Authorized amount of the latest observation of an authorization; 0 when nothing was authorized."""
+        return self.authorization.amount_minor if self.authorization is not None else 0
 
     @property
     def refunded_minor(self) -> int:
@@ -292,11 +300,13 @@ _ACH_PAYMENT_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
     TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
     TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
 }
-# A refund that is only authorized has moved nothing and promises nothing, so it proves nothing.
+# A refund that is only authorized has moved nothing and promises nothing, so it proves nothing. What a bank books is a
+# part of a customer's transfer that it took back.
 _CARD_REFUND_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
     TransactionStatus.AUTHORIZED: frozenset(),
     TransactionStatus.PENDING_SETTLEMENT: frozenset({Fact.REFUND_ISSUED}),
     TransactionStatus.SETTLED: frozenset({Fact.REFUND_ISSUED, Fact.REFUND_SETTLED}),
+    TransactionStatus.BANK_BOOKED: frozenset({Fact.REFUND_ISSUED}),
     TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
     TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
     TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
@@ -369,7 +379,7 @@ def decide(state: State, record: PaymentsObservations, policy: Policy) -> tuple[
 
 def evolve(state: State, event: PaymentsEvents) -> State:
     """Remember one event; accepts any event in any state."""
-    known = _with_news(_with_event(state, event), event)
+    known = _with_news(state, _with_event(state, event), event)
     if known.vault_customer_id is None and isinstance(event, PaymentAuthorized | AchPaymentInitiated | PaymentCaptured):
         known = replace(known, vault_customer_id=event.vault_customer_id)
     if known.asked_in and known.valuation is None:
@@ -383,7 +393,9 @@ def evolve(state: State, event: PaymentsEvents) -> State:
 def _with_event(state: State, event: PaymentsEvents) -> State:
     match event:
         case PaymentAuthorized():
-            return _with(state, Fact.AUTHORIZED)
+            return _with_authorization(_with(state, Fact.AUTHORIZED), event)
+        case AuthorizationRecorded():
+            return _with_authorization(state, event)
         case AchPaymentInitiated():
             return _with(state, Fact.ACH_INITIATED)
         case PaymentCaptured():
@@ -610,36 +622,33 @@ def _to_gateway(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     return (Output(Topic.GATEWAY_COMMANDS, hold),)
 
 
-def _with_news(state: State, event: PaymentsEvents) -> State:
-    """Remember what orders hear of an event besides its facts."""
-    if not isinstance(event, News):
-        return state
-    authorized = event.amount_minor if isinstance(event, PaymentAuthorized) else state.authorized_minor
-    return replace(
-        state,
-        revision=state.revision + 1,
-        authorized_minor=authorized,
-        currency=state.currency or getattr(event, "currency", ""),
-        ended_because=state.ended_because | frozenset(filter(None, [why(event)])),
-    )
+def _with_news(before: State, state: State, event: PaymentsEvents) -> State:
+    """Remember what orders hear of an event besides its facts, and whether it is news to them."""
+    if isinstance(event, News):
+        because = state.ended_because | frozenset(filter(None, [why(event)]))
+        state = replace(state, currency=state.currency or getattr(event, "currency", ""), ended_because=because)
+    if _proof(before) == _proof(state):
+        return replace(state, is_news=False) if state.is_news else state
+    return replace(state, revision=state.revision + 1, is_news=True)
 
 
 def _to_orders(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
-    """Report to the orders that name this transaction how far it is proved now."""
-    if not isinstance(event, News) or not state.orders:
+    """Report to the orders that name this transaction how far it is proved, where the event changed that."""
+    if not state.is_news:
         return ()
-    amounts = (state.authorized_minor, state.captured_minor, state.refunded_minor)
-    found = reports(
-        event,
+    found = reports(event, _proof(state), state.revision)
+    return tuple(Output(Topic.ORDERS_INBOX, report) for report in found)
+
+
+def _proof(state: State) -> Proof:
+    return proof_of(
         state.orders,
-        state.revision,
         state.stage,
-        amounts,
+        (state.authorized_minor, state.captured_minor, state.refunded_minor),
         state.currency,
         ", ".join(sorted(state.ended_because)),
         awaits_risk=state.awaits_risk,
     )
-    return tuple(Output(Topic.ORDERS_INBOX, report) for report in found)
 
 
 def _charges_held(found: NextStepFound) -> tuple[Output, ...]:
@@ -693,7 +702,7 @@ def _to_subscriptions(state: State, event: PaymentsEvents) -> tuple[Output, ...]
             seen, on = PaymentSeen.REVERSED, _value_on(event)
         case PaymentStatusUnrecognized() if state.may_take_money:
             seen, on = PaymentSeen.UNCLEAR, business_day(event.occurred_at)
-        case NextStepFound() if event.code_kind in _FAILURES and Fact.REFUND_ISSUED not in state.facts:
+        case NextStepFound() if event.code_kind in _FAILURES and not event.pays_out:
             seen, on = _FAILURES[event.code_kind], event.noticed_on
             step, code, meaning, again_on = event.next_step, event.code, event.meaning, event.again_on
         case _:
@@ -754,8 +763,12 @@ def _next_step_shown(state: State, seen: TransactionObserved, policy: Policy) ->
         currency=seen.currency,
     )
     others = tuple(one for one in late if one.code_kind is not kind)
-    pays_out = seen.kind in _REFUNDS
-    return (*others, replace(found, stops_charges=False, most_entries=None, entries_days=None) if pays_out else found)
+    return (*others, _of_refund(found) if seen.kind in _REFUNDS else found)
+
+
+def _of_refund(found: NextStepFound) -> NextStepFound:
+    """Return what a code of money that goes out allows: it stops no charge, and is no try of one."""
+    return replace(found, pays_out=True, stops_charges=False, most_entries=None, entries_days=None)
 
 
 def _on_code(state: State, reported: ReportPaymentCode, policy: Policy) -> tuple[Event, ...]:
@@ -770,9 +783,7 @@ def _on_code(state: State, reported: ReportPaymentCode, policy: Policy) -> tuple
             amount_minor=state.captured_minor,
             currency=state.identity.currency,
         )
-    if Fact.REFUND_ISSUED in state.facts:
-        found = replace(found, stops_charges=False, most_entries=None, entries_days=None)
-    return (found,)
+    return (_of_refund(found) if Fact.REFUND_ISSUED in state.facts else found,)
 
 
 def _next_step(transaction_id: str, kind: CodeKind, code: str, on: date, policy: Policy, at: datetime) -> NextStepFound:
@@ -791,6 +802,7 @@ def _next_step(transaction_id: str, kind: CodeKind, code: str, on: date, policy:
         most_entries=says.most_entries,
         entries_days=says.entries_days,
         stops_charges=says.stops_charges,
+        pays_out=False,
         noticed_on=on,
         occurred_at=at,
     )
@@ -1089,6 +1101,8 @@ def _amount_to_remember(state: State, reading: frozenset[Fact], seen: Transactio
 
     Without it an older one could win by arriving late.
     """
+    if Fact.AUTHORIZED in reading:
+        return _authorization_to_remember(state, seen)
     if Fact.CAPTURED not in reading or not _is_later(state, seen):
         return ()
     return (
@@ -1100,6 +1114,16 @@ def _amount_to_remember(state: State, reading: frozenset[Fact], seen: Transactio
             occurred_at=seen.observed_at,
         ),
     )
+
+
+def _authorization_to_remember(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
+    recorded = AuthorizationRecorded(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        occurred_at=seen.observed_at,
+    )
+    return () if _with_authorization(state, recorded) == state else (recorded,)
 
 
 def _is_later(state: State, seen: TransactionObserved) -> bool:
@@ -1214,6 +1238,7 @@ _DISTINCTIVE: Mapping[Fact, Callable[[TransactionObserved], Event]] = {
 # Events that occurred when a readable observation was made, so that they keep its time.
 _BY_READABLE_OBSERVATION = (
     PaymentAuthorized,
+    AuthorizationRecorded,
     AchPaymentInitiated,
     PaymentCaptured,
     CaptureAmountChanged,
@@ -1261,6 +1286,11 @@ def _value_on(event: Any) -> date:
 
 def _with_amount(state: State, observation: AmountObservation) -> State:
     return replace(state, capture=observation if state.capture is None else max(state.capture, observation))
+
+
+def _with_authorization(state: State, event: PaymentAuthorized | AuthorizationRecorded) -> State:
+    observed = AmountObservation(event.occurred_at, 0, event.amount_minor)
+    return replace(state, authorization=max(state.authorization or observed, observed))
 
 
 def _changed_amount(state: State, event: CaptureAmountChanged) -> AmountObservation:

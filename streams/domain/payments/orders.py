@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TypeAlias
 
+from schemas.records.by_topic import PaymentsEvents
 from schemas.records.orders import OrderPaymentAsked, OrderPaymentReported, OrderPaymentStatus
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
     AchPaymentReturned,
+    AuthorizationRecorded,
     CaptureAmountChanged,
-    CaptureRecorded,
     CaptureReversed,
     PaymentAuthorized,
     PaymentCaptured,
@@ -24,10 +26,10 @@ from schemas.records.payments import (
 News: TypeAlias = (
     OrderPaymentAsked
     | PaymentAuthorized
+    | AuthorizationRecorded
     | AchPaymentInitiated
     | PaymentCaptured
     | CaptureAmountChanged
-    | CaptureRecorded
     | PaymentSettled
     | PaymentVoided
     | PaymentDeclined
@@ -70,38 +72,49 @@ def why(event: News) -> str:
             return ""
 
 
-def reports(
-    event: News,
-    orders: Collection[str],
-    revision: int,
-    stage: str,
-    amounts: tuple[int, int, int],
-    currency: str,
-    say: str,
-    *,
-    awaits_risk: bool,
-) -> tuple[OrderPaymentReported, ...]:
-    """Return what each order hears.
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How far a transaction is proved, as all orders that name it hear it. Units: minor units of currency."""
+
+    orders: frozenset[str]
+    status: OrderPaymentStatus
+    authorized_minor: int
+    captured_minor: int
+    refunded_minor: int
+    currency: str
+    detail: str
+    awaits_risk: bool
+
+
+def proof_of(
+    orders: Collection[str], stage: str, amounts: tuple[int, int, int], currency: str, detail: str, *, awaits_risk: bool
+) -> Proof:
+    """Return how far a transaction in this stage is proved.
 
     Shapes: amounts are what was authorized, captured and refunded, in minor units of currency.
     """
     status = STATUS_OF.get(stage, OrderPaymentStatus.UNKNOWN)
-    authorized, captured, refunded = amounts
-    is_captured = status is OrderPaymentStatus.CAPTURED
+    authorized, *moved = amounts
+    captured, refunded = moved if status is OrderPaymentStatus.CAPTURED else (0, 0)
+    return Proof(frozenset(orders), status, authorized, captured, refunded, currency, detail, awaits_risk)
+
+
+def reports(event: PaymentsEvents, proof: Proof, revision: int) -> tuple[OrderPaymentReported, ...]:
+    """Return what each order hears."""
     return tuple(
         OrderPaymentReported(
             shop_order=order,
             paytrace_transaction_id=event.paytrace_transaction_id,
             revision=revision,
-            status=status,
-            authorized_minor=authorized,
-            captured_minor=captured if is_captured else 0,
-            refunded_minor=refunded if is_captured else 0,
-            currency=currency or None,
-            detail=say,
-            shop_orders=tuple(sorted(orders)),
-            awaits_risk=awaits_risk,
+            status=proof.status,
+            authorized_minor=proof.authorized_minor,
+            captured_minor=proof.captured_minor,
+            refunded_minor=proof.refunded_minor,
+            currency=proof.currency or None,
+            detail=proof.detail,
+            shop_orders=tuple(sorted(proof.orders)),
+            awaits_risk=proof.awaits_risk,
             occurred_at=event.occurred_at,
         )
-        for order in sorted(orders)
+        for order in sorted(proof.orders)
     )

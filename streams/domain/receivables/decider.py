@@ -45,7 +45,9 @@ from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.decisions import Command, decide_command
 from streams.domain.receivables.matching import Waits
 from streams.domain.receivables.policy import Policy
-from streams.domain.receivables.posting import Posting, about, follow, waiting_event
+from streams.domain.receivables.posting import follow
+from streams.domain.receivables.reasons import waiting_event
+from streams.domain.receivables.requests import Requests, about
 from streams.domain.receivables.statuses import save_status
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
@@ -288,7 +290,7 @@ def _on_refused(state: State, outcome: DocumentRefused, policy: Policy) -> tuple
         choice = "park" if entry.is_write_off else policy.choices.for_closed_period(entry.document_kind)
         day = redated_to(choice, entry.posted_on or entry.value_on, outcome.occurred_at)
         if day is not None:
-            return (Posting(state, policy, outcome.occurred_at).redated(entry, day),)
+            return (Requests(state, policy, outcome.occurred_at).redated(entry, day),)
         detail += f"; {PARKED_REMEDY}"
     refused = Waits(WaitingReason.POSTING_REFUSED, detail)
     return (waiting_event(state, entry, refused, outcome.occurred_at),)

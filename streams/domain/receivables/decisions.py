@@ -44,7 +44,6 @@ from streams.domain.receivables.changes import Event, evolve
 from streams.domain.receivables.lines import NoAccount
 from streams.domain.receivables.matching import Option, Part, evidence, parts_of
 from streams.domain.receivables.policy import Policy
-from streams.domain.receivables.posting import Posting, about
 from streams.domain.receivables.refusals import (
     Refused,
     application_to_end,
@@ -64,6 +63,7 @@ from streams.domain.receivables.refusals import (
     suggestion_gone,
     waiting_receipt,
 )
+from streams.domain.receivables.requests import Requests, about
 
 Command: TypeAlias = (
     ConfirmMatch
@@ -114,7 +114,7 @@ def decide_command(state: State, command: Command, policy: Policy) -> tuple[Even
     if not refused:
         items = items or _items_of_entry(state, command)
         try:
-            events = _carried_out(state, command, Posting(state, policy, command.occurred_at, command.decided_by))
+            events = _carried_out(state, command, Requests(state, policy, command.occurred_at, command.decided_by))
         except (Refused, NoAccount) as why:
             refused = str(why)
     return decided(
@@ -128,7 +128,7 @@ def decide_command(state: State, command: Command, policy: Policy) -> tuple[Even
     )
 
 
-def _carried_out(state: State, command: Command, posting: Posting) -> tuple[Event, ...]:
+def _carried_out(state: State, command: Command, posting: Requests) -> tuple[Event, ...]:
     """Return the events of a command.
 
     Raises: Refused where something stands against it.
@@ -204,7 +204,7 @@ def _reference(command: Command, events: Sequence[Event]) -> str:
 # -- which open items a receipt clears ---------------------------------------------------------------------------------
 
 
-def _confirmed(state: State, command: ConfirmMatch, posting: Posting) -> tuple[Event, ...]:
+def _confirmed(state: State, command: ConfirmMatch, posting: Requests) -> tuple[Event, ...]:
     receipt, items = waiting_receipt(state, command.posting_reference), command.abas_open_item_ids
     if not items or len(items) != len(command.part_amounts):
         raise Refused("say which open items get how much; `saldo waiting` shows it")
@@ -242,7 +242,7 @@ def _rejected(state: State, command: RejectMatch) -> tuple[Event, ...]:
     return ()
 
 
-def _split(state: State, command: SplitEntry, posting: Posting) -> tuple[Event, ...]:
+def _split(state: State, command: SplitEntry, posting: Requests) -> tuple[Event, ...]:
     receipt, items = waiting_receipt(state, command.posting_reference), command.abas_open_item_ids
     check_fit(state, receipt, command)
     named = list(zip(items, command.part_amounts, strict=True))
@@ -255,7 +255,7 @@ def _split(state: State, command: SplitEntry, posting: Posting) -> tuple[Event, 
     return posting.divided(receipt, parts, Option(parts=(), rule=BY_HAND, agrees=said, differs=found.differs))
 
 
-def _applied(state: State, command: ApplyOnAccount, posting: Posting) -> tuple[Event, ...]:
+def _applied(state: State, command: ApplyOnAccount, posting: Requests) -> tuple[Event, ...]:
     """Give money on account to open items: never more than there is, nor than an item has open."""
     receipt = receipt_on_account(state, command)
     parts = [
@@ -270,7 +270,7 @@ def _applied(state: State, command: ApplyOnAccount, posting: Posting) -> tuple[E
     return events
 
 
-def _credit_applied(state: State, command: ApplyCreditMemo, posting: Posting) -> tuple[Event, ...]:
+def _credit_applied(state: State, command: ApplyCreditMemo, posting: Requests) -> tuple[Event, ...]:
     """Give a credit memo to open items: never more than is left of it, nor than an item has open."""
     memo = credit_to_apply(state, command)
     named = zip(command.abas_open_item_ids, command.part_amounts, strict=True)
@@ -283,7 +283,7 @@ def _credit_applied(state: State, command: ApplyCreditMemo, posting: Posting) ->
     return events
 
 
-def _posted_again(state: State, command: PostAgain, posting: Posting) -> PostingRequested:
+def _posted_again(state: State, command: PostAgain, posting: Requests) -> PostingRequested:
     """Ask for the same document under the same reference: if abas holds it after all, nothing is posted."""
     reference = command.posting_reference
     entry = state.entries.get(reference)
@@ -313,7 +313,7 @@ def _posted_again(state: State, command: PostAgain, posting: Posting) -> Posting
 # -- write-offs --------------------------------------------------------------------------------------------------------
 
 
-def _written_off(state: State, command: WriteOffRest, posting: Posting) -> PostingRequested:
+def _written_off(state: State, command: WriteOffRest, posting: Requests) -> PostingRequested:
     item_id = command.abas_open_item_id
     item = state.items.get(item_id)
     if item is None:
@@ -349,7 +349,7 @@ def _write_off(state: State, reference: str) -> Entry | None:
     return known if known is not None and known.kind in GIVEN_UP else None
 
 
-def _write_off_undone(state: State, command: ReverseWriteOff, posting: Posting) -> PostingRequested:
+def _write_off_undone(state: State, command: ReverseWriteOff, posting: Requests) -> PostingRequested:
     reference = command.posting_reference
     known = _write_off(state, reference)
     if known is None:
@@ -404,7 +404,7 @@ def _is_to_move(state: State, entry: Entry) -> bool:
 # -- refunds -----------------------------------------------------------------------------------------------------------
 
 
-def _refund_matched(state: State, command: MatchRefund, posting: Posting) -> tuple[Event, ...]:
+def _refund_matched(state: State, command: MatchRefund, posting: Requests) -> tuple[Event, ...]:
     refund = free_refund(state, command)
     named = state.entries.get(command.payment_id)
     payment = (named.payment_id if named else None) or command.payment_id

@@ -8,6 +8,7 @@ something explains it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -58,6 +59,7 @@ Answer: TypeAlias = (
 V = TypeVar("V")
 
 BY_RULE = "rule"
+_LETTERS = str.maketrans("0123456789abcdef", "ABCDEFGHIJKLMNOP")
 KEPT_DAYS = 16  # a match can be taken apart so long; two weeks and a weekend
 OVERDUE_DAYS = 21  # twice as long as a deposit may take, so that a person can still look
 TAKEN_DAYS = 200  # a refund or fee may be taken out of a much later deposit
@@ -249,9 +251,9 @@ class State:
     Shapes: dicts by id; stated by book day (ISO); open by book day and then by id, so that a new line copies one day
             only.
             only. reports holds the deposits that the processor told, by its id; statements those of fees that no
-            bank debit has paid. transfers holds customers' payments by their names; returned the names of those that
-            the bank took back.
-    Units:  set_aside_minor is the signed sum of lines that are not kept any more.
+            bank debit has paid. transfers holds customers' payments by their names; returned what of
+            those the bank took back.
+    Units:  minor units; set_aside_minor is the signed sum of lines that are not kept any more.
     """
 
     account: str = ""
@@ -273,7 +275,7 @@ class State:
     reports: dict[str, Report] = field(default_factory=dict)
     statements: dict[str, FeeStatementRecorded] = field(default_factory=dict)
     transfers: dict[str, BankTransferRecorded] = field(default_factory=dict)
-    returned: frozenset[str] = frozenset()
+    returned: dict[str, int] = field(default_factory=dict)
 
     def lines(self) -> dict[str, OpenLine]:
         """Return every open line of the gateway, by id."""
@@ -644,12 +646,22 @@ def _dismissed(state: State, event: BankLineDismissed) -> State:
     )
 
 
+def transfer_id(bank_line_id: str) -> str:
+    """Return the name of the payment that a bank line is: letters alone, so that none is taken for a card number."""
+    digest = hashlib.blake2b(bank_line_id.encode(), digest_size=7).hexdigest()
+    return f"BT{digest.translate(_LETTERS)}"
+
+
 def _transferred(state: State, event: BankTransferRecorded) -> State:
     """Remember a customer's payment; a line that was open as a deposit leaves the bridge."""
     is_return = event.returns_line_id is not None
     kind = SettlementLineKind.WITHDRAWN if is_return else SettlementLineKind.DEPOSITED
-    line = KnownLine(kind=kind, amount_minor=event.amount_minor - event.fee_minor, moved_on=event.booked_on)
-    running, name = state.running, event.paytrace_transaction_id
+    charged = event.fee_minor if is_return else -event.fee_minor
+    line = KnownLine(kind=kind, amount_minor=event.amount_minor + charged, moved_on=event.booked_on)
+    running, name, returned = state.running, event.paytrace_transaction_id, state.returned
+    if event.returns_line_id is not None:
+        paid = transfer_id(event.returns_line_id)
+        returned = {**returned, paid: returned.get(paid, 0) + event.amount_minor}
     if event.deposit_minor:
         dismissed = running.dismissed_minor + event.deposit_minor
         running = replace(running, entry_count=running.entry_count + 1, dismissed_minor=dismissed)
@@ -660,7 +672,7 @@ def _transferred(state: State, event: BankTransferRecorded) -> State:
         known={**state.known, event.bank_line_id: line},
         deposits=_without(state.deposits, event.bank_line_id),
         transfers=state.transfers if is_return else {**state.transfers, name: event},
-        returned=state.returned | {name} if is_return else state.returned,
+        returned=returned,
         running=running,
     )
 
@@ -720,7 +732,7 @@ def _let_go(state: State, ended: date) -> State:
         reports={id_: report for id_, report in state.reports.items() if report.reported.reported_on >= known},
         statements={id_: statement for id_, statement in state.statements.items() if statement.entered_on >= known},
         transfers={id_: paid for id_, paid in state.transfers.items() if paid.booked_on >= known},
-        returned=frozenset(id_ for id_ in state.returned if id_ in state.transfers),
+        returned={id_: minor for id_, minor in state.returned.items() if id_ in state.transfers},
         answered={id_: day for id_, day in state.answered.items() if day >= known},
     )
 

@@ -399,6 +399,14 @@ class _Question:
                 evidence=(gives_back,),
             )
         held = self._held_by(report)
+        if isinstance(held, Unclear) and self._takes_of(report) and () not in deposit.rejected:
+            return self._finding(
+                (),
+                BY_GIVING_BACK,
+                deposit_id=reported.deposit_id,
+                evidence=(f"it names deposit {reported.deposit_id}",),
+                doubts=("not sure: it takes a part of what came, which may be to come again, a fee or a correction",),
+            )
         if isinstance(held, Unclear):
             detail = f"deposit {reported.deposit_id}: {held.why}"
             return self._break(BreakReason.REPORT_DIFFERS, detail, held.difference_minor)
@@ -438,20 +446,19 @@ class _Question:
         )
 
     def _gives_back(self, report: Report) -> bool:
-        """Return whether a bank line gives a deposit back, so that it is still to come: all that came, or one of it.
+        """Return whether a bank line gives a deposit back, so that it is still to come: all that came, or one of it."""
+        paid, brought = self._deposit.paid_minor, self._brought_by(report)
+        return self._takes_of(report) and (-paid in brought or -paid == sum(brought))
 
-        Any other amount may be a correction or a fee, which is left to a person.
-        """
-        deposit = self._deposit
-        brought = [
-            match.reported.deposit_minor
-            for match in self._state.matches.values()
-            if match.reported.deposit_id == report.reported.deposit_id
-        ]
-        paid = deposit.paid_minor
-        is_turned = paid * report.reported.net_minor < 0 and not deposit.bank_fee_minor
-        is_there = abs(paid) <= abs(sum(brought)) and sum(brought) * paid < 0
-        return is_turned and is_there and (-paid in brought or -paid == sum(brought))
+    def _takes_of(self, report: Report) -> bool:
+        """Return whether a bank line takes of what bank lines brought of a deposit, and no more than that."""
+        deposit, came = self._deposit, sum(self._brought_by(report))
+        is_turned = deposit.paid_minor * report.reported.net_minor < 0 and not deposit.bank_fee_minor
+        return is_turned and abs(deposit.paid_minor) <= abs(came) and came * deposit.paid_minor < 0
+
+    def _brought_by(self, report: Report) -> list[int]:
+        matches = (match.reported for match in self._state.matches.values())
+        return [one.deposit_minor for one in matches if one.deposit_id == report.reported.deposit_id]
 
     def _held_by(self, report: Report) -> Found | Unclear:
         """Return what a reported deposit holds, or still holds after bank lines have brought parts of it."""
@@ -684,7 +691,8 @@ class _Question:
             doubts = ("not sure: an operator has turned down a match of this bank line", *doubts)
         if rest_minor and not self._books.policy.books_rest:
             doubts = ("not sure: the rules leave a rest to a person", *doubts)
-        if doubts and (carried_minor or line_ids in deposit.rejected or not line_ids):
+        is_of_lines = rule != BY_GIVING_BACK
+        if doubts and is_of_lines and (carried_minor or line_ids in deposit.rejected or not line_ids):
             return self._break(BreakReason.REJECTED, "an operator has turned down the only match", rest_minor)
         fee = fee_minor + deposit.bank_fee_minor
         shared: dict[str, Any] = {

@@ -68,7 +68,7 @@ from streams.domain.settlement.reported import sum_of_parts
 from streams.domain.settlement.requests import Request, answer
 from streams.domain.settlement.rests import after_line, after_schedule
 from streams.domain.settlement.schedules import proposal
-from streams.domain.settlement.transfers import late_return, observed, transfer_of
+from streams.domain.settlement.transfers import late_returns, observed, transfer_of
 
 BANK_CHARGE = "BANK_CHARGE"  # kind of what a bank charges for a transfer
 AHEAD = timedelta(days=7)  # banks date ahead over a weekend with holidays; more than that is a slip of the pen
@@ -227,12 +227,12 @@ def _on_bank_line(state: State, seen: BankLineObserved, policy: Policy) -> tuple
 
 
 def _transferred(state: State, transfer: BankTransferRecorded, policy: Policy) -> tuple[Event, ...]:
-    """Return a payment, its return where that was imported before it, and the days whose status this changes."""
+    """Return a payment, its returns where those were imported before it, and the days whose status this changes."""
     if state.day is not None:
         transfer = replace(transfer, book_on=max(state.day, transfer.booked_on))
     after = evolve(state, transfer)
-    back = late_return(after, transfer, policy) if transfer.returns_line_id is None else None
-    events = (transfer,) if back is None else (transfer, back)
+    back = late_returns(after, transfer, policy) if transfer.returns_line_id is None else ()
+    events = (transfer, *back)
     return (*events, *restated(reduce(evolve, events, state), state.day, transfer.occurred_at))
 
 

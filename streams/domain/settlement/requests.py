@@ -14,6 +14,7 @@ from schemas.checks.attribution import why_not_attributed
 from schemas.records.settlement import (
     AcceptFeeSchedule,
     BankLineDismissed,
+    BankTransferRecorded,
     ConfirmDepositMatch,
     DepositMatched,
     DepositMatchRejected,
@@ -35,16 +36,18 @@ from schemas.values.replacing import replace
 from streams.domain.settlement.books import (
     BY_RULE,
     KEPT_DAYS,
+    KNOWN_DAYS,
     Event,
     OpenDeposit,
     Rest,
     State,
     answer_key,
     schedule_subject,
+    transfer_id,
 )
-from streams.domain.settlement.explaining import MOST_LINES, schedule_of
+from streams.domain.settlement.explaining import BY_GIVING_BACK, MOST_LINES, schedule_of
 from streams.domain.settlement.policy import Policy
-from streams.domain.settlement.transfers import BY_OPERATOR, named_by, recorded, transfer_id
+from streams.domain.settlement.transfers import BY_OPERATOR, as_line, left_of, named_by, recorded, return_of
 
 Request: TypeAlias = (
     ConfirmDepositMatch | RejectDepositMatch | UnmatchDeposit | DismissBankLine | TakeBankTransfer | AcceptFeeSchedule
@@ -85,7 +88,9 @@ def _confirm(state: State, today: date, request: ConfirmDepositMatch, policy: Po
     if asked is None:
         return _refused(request, request.bank_line_id, _not_open(state, request.bank_line_id))
     line_ids = tuple(sorted(set(request.line_ids)))
-    if not line_ids:
+    stands = asked.suggested
+    is_given_back = bool(request.suggestion_code) and stands is not None and stands.rule == BY_GIVING_BACK
+    if not line_ids and not is_given_back:
         return _refused(request, request.bank_line_id, f"name the lines that it pays out; {_status(asked)}")
     if request.suggestion_code and not _is_meant(asked, request.suggestion_code, line_ids):
         return _refused(request, request.bank_line_id, _gone(asked, request.suggestion_code))
@@ -98,12 +103,13 @@ def _confirm(state: State, today: date, request: ConfirmDepositMatch, policy: Po
             request, request.bank_line_id, f"{counted(len(line_ids), 'line')}, at most {MOST_LINES} at once"
         )
     records = sum(line.net_minor for line in lines)
-    lines_shown = counted(len(line_ids), "line")
     if isinstance(asked, Rest):
         return _explain(state, today, request, asked, records, policy)
     deposit, schedule = asked, schedule_of(state)
-    paid = f"{shown(records, state.currency)}, against {shown(deposit.deposit_minor, state.currency)}"
     stands = deposit.suggested if deposit.suggested and deposit.suggested.line_ids == line_ids else None
+    carried, evidence = 0, f"{counted(len(line_ids), 'line')}, {shown(records, state.currency)}"
+    if not line_ids:  # what it takes of its deposit is to come again
+        records, carried, evidence = deposit.deposit_minor, -deposit.deposit_minor, "given back"
     # A person takes a difference for a fee, but for the rest of what was suggested.
     rest = stands.rest_minor if stands else 0
     matched = DepositMatched(
@@ -120,7 +126,8 @@ def _confirm(state: State, today: date, request: ConfirmDepositMatch, policy: Po
         schedule_version=schedule.version,
         rule=BY_OPERATOR,
         rule_version=policy.rule_version,
-        evidence=(f"{lines_shown}, {paid}",),
+        carried_minor=carried,
+        evidence=(f"{evidence}, against {shown(deposit.deposit_minor, state.currency)}",),
         matched_by=request.requested_by,
         authenticated_by=request.authenticated_by,
         approved_by=request.approved_by,
@@ -247,8 +254,11 @@ def _take(state: State, today: date, request: TakeBankTransfer, policy: Policy) 
     deposit = state.deposits.get(request.bank_line_id)
     if deposit is None:
         return _refused(request, request.bank_line_id, _not_open(state, request.bank_line_id))
+    if request.returns_line_id is not None:
+        return _take_back(state, today, request, deposit, policy)
     if deposit.deposit_minor <= 0:
-        return _refused(request, request.bank_line_id, "it is a debit: nobody paid; confirm or dismiss it")
+        remedy = "name the payment that it takes back (--returns BANK_LINE), confirm or dismiss it"
+        return _refused(request, request.bank_line_id, f"it is a debit: nobody paid; {remedy}")
     line = SettlementLineRecorded(
         settlement_account=request.settlement_account,
         line_id=request.bank_line_id,
@@ -268,15 +278,39 @@ def _take(state: State, today: date, request: TakeBankTransfer, policy: Policy) 
         invoice_number=request.invoice_number or read.invoice_number,
         vault_customer_id=request.vault_customer_id or read.vault_customer_id,
     )
-    taken = replace(
-        recorded(line, named, (), policy, rule=BY_OPERATOR),
-        deposit_minor=deposit.deposit_minor,
+    taken = replace(recorded(line, named, (), policy, rule=BY_OPERATOR), deposit_minor=deposit.deposit_minor)
+    return (_said_by(taken, request),)
+
+
+def _take_back(
+    state: State, today: date, request: TakeBankTransfer, debit: OpenDeposit, policy: Policy
+) -> tuple[Event, ...]:
+    """Let an open debit take back all or a part of what is left of the payment that the operator names."""
+    named = request.returns_line_id or ""
+    paid, back_minor = state.transfers.get(transfer_id(named)), -debit.paid_minor
+    if paid is None:
+        why = f"{named} is no payment of a customer in the last {KNOWN_DAYS} days"
+    elif back_minor <= 0:
+        why = "it is a credit: it takes nothing back"
+    elif request.invoice_number or request.vault_customer_id:
+        why = "invoice and customer are those of the payment that it takes back; leave them out"
+    elif back_minor > (left := left_of(state, paid)):
+        why = f"of payment {paid.paytrace_transaction_id} {shown(left, state.currency)} is left"
+    else:
+        line = replace(as_line(state, debit, request.requested_at), book_on=today)
+        back = replace(return_of(paid, line, policy, deposit_minor=debit.deposit_minor), rule=BY_OPERATOR)
+        return (_said_by(back, request),)
+    return _refused(request, request.bank_line_id, why)
+
+
+def _said_by(event: BankTransferRecorded, request: TakeBankTransfer) -> BankTransferRecorded:
+    return replace(
+        event,
         matched_by=request.requested_by,
         authenticated_by=request.authenticated_by,
         approved_by=request.approved_by,
         reason=request.reason,
     )
-    return (taken,)
 
 
 def _accept(state: State, request: AcceptFeeSchedule, subject: str) -> tuple[Event, ...]:

@@ -2,14 +2,14 @@
 
 People say into which bank accounts customers pay and how invoices, orders and customers are written there (rules
 `deposit-matching`). A line that names its deposit or batch is the processor's in any of them. A return is a debit of
-the amount of just one payment, which names what that named; where two could be meant it waits, as other bank lines do.
+all or a part of what is left of just one payment, which names what that named; where two could be meant it waits, as
+other bank lines do. A part goes back as a refund of its own.
 
 What is found here goes to the payments context as a transaction of its own, and from there the way of every payment.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ from schemas.records.settlement import (
     SettlementLineRecorded,
 )
 from schemas.values.references import normalised_invoice
-from streams.domain.settlement.books import BY_RULE, OpenDeposit, State
+from streams.domain.settlement.books import BY_RULE, OpenDeposit, State, evolve, transfer_id
 from streams.domain.settlement.explaining import REACH, SHORTEST_ID
 from streams.domain.settlement.policy import Policy, Reference
 
 BY_NAME = "bank-transfer-named"
 BY_ACCOUNT = "bank-transfer-account"
 BY_RETURN = "bank-transfer-returned"
+BY_PART = "bank-transfer-returned-in-part"
 BY_OPERATOR = "operator"
-_LETTERS = str.maketrans("0123456789abcdef", "ABCDEFGHIJKLMNOP")
 _SHORTEST_REFERENCE = 6  # a shorter one may be the place of the line in its file
 
 
@@ -71,12 +71,6 @@ def _found(patterns: Iterable[Reference], words: Iterable[str]) -> Iterator[str]
     return iter(dict.fromkeys(number for one in found if (number := normalised_invoice(one)) is not None))
 
 
-def transfer_id(bank_line_id: str) -> str:
-    """Return the name of the payment that a bank line is: letters alone, so that none is taken for a card number."""
-    digest = hashlib.blake2b(bank_line_id.encode(), digest_size=7).hexdigest()
-    return f"BT{digest.translate(_LETTERS)}"
-
-
 def transfer_of(
     state: State, seen: BankLineObserved, line: SettlementLineRecorded, policy: Policy
 ) -> BankTransferRecorded | None:
@@ -88,8 +82,9 @@ def transfer_of(
     if way is None or seen.deposit_id is not None or seen.batch_number is not None or _names_deposit(state, seen.text):
         return None
     if line.kind is SettlementLineKind.WITHDRAWN:
-        paid = returned_by(state, seen.text, seen.references, line.amount_minor, line.moved_on, policy)
-        return None if paid is None else _return_of(paid, line, 0, policy)
+        back_minor = line.amount_minor - line.fee_minor
+        paid = returned_by(state, seen.text, seen.references, back_minor, line.moved_on, policy)
+        return None if paid is None else return_of(paid, line, policy)
     named = named_by(seen.text, seen.references, policy)
     if named.is_something:
         return recorded(line, named, seen.references, policy, rule=BY_NAME)
@@ -128,30 +123,45 @@ def recorded(
 def returned_by(
     state: State, text: str, references: Iterable[str], amount_minor: int, on: date, policy: Policy
 ) -> BankTransferRecorded | None:
-    """Return the one payment that a debit of this amount takes back; None where none or several could be meant."""
+    """Return the one payment that a debit of this amount takes back; None where none or several could be meant.
+
+    A payment of just this amount of which nothing came back goes before those of which it may be a part.
+    """
     named = named_by(text, references, policy)
     own = frozenset(_distinctive(references))
     meant = [
         paid
         for paid in state.transfers.values()
-        if paid.amount_minor == amount_minor
+        if 0 < amount_minor <= left_of(state, paid)
         and paid.booked_on <= on
-        and paid.paytrace_transaction_id not in state.returned
         and (own & frozenset(_distinctive(paid.references)) or _names_the_same(named, paid))
     ]
-    return meant[0] if len(meant) == 1 else None
+    whole = [paid for paid in meant if paid.amount_minor == amount_minor]
+    chosen = whole or meant
+    return chosen[0] if len(chosen) == 1 else None
 
 
-def late_return(state: State, paid: BankTransferRecorded, policy: Policy) -> BankTransferRecorded | None:
-    """Return the return of a payment whose debit was imported before it; the debit is an open bank line until then."""
-    for debit in state.deposits.values():
+def left_of(state: State, paid: BankTransferRecorded) -> int:
+    """Return what of a payment did not come back, in minor units."""
+    return paid.amount_minor - state.returned.get(paid.paytrace_transaction_id, 0)
+
+
+def late_returns(state: State, paid: BankTransferRecorded, policy: Policy) -> Iterator[BankTransferRecorded]:
+    """Yield the returns of a payment that were imported before it; they are open bank lines until then.
+
+    Shapes: state is the one after the payment, and after each return that was yielded.
+    """
+    debits = sorted(state.deposits.values(), key=lambda one: (one.moved_on, one.bank_line_id))
+    for debit in debits:
         is_of_nobody = debit.deposit_minor < 0 and debit.deposit_id is None and debit.batch_number is None
         if is_of_nobody and returned_by(state, debit.text, (), -debit.paid_minor, debit.moved_on, policy) == paid:
-            return _return_of(paid, _as_line(state, debit, paid), debit.deposit_minor, policy)
-    return None
+            back = return_of(paid, as_line(state, debit, paid.occurred_at), policy, deposit_minor=debit.deposit_minor)
+            yield back
+            state = evolve(state, back)
 
 
-def _as_line(state: State, debit: OpenDeposit, paid: BankTransferRecorded) -> SettlementLineRecorded:
+def as_line(state: State, debit: OpenDeposit, at: datetime) -> SettlementLineRecorded:
+    """Return an open debit of the bank as the line that it was recorded by, as of a time."""
     return SettlementLineRecorded(
         settlement_account=state.account,
         line_id=debit.bank_line_id,
@@ -163,19 +173,28 @@ def _as_line(state: State, debit: OpenDeposit, paid: BankTransferRecorded) -> Se
         book_on=state.day or debit.book_on,
         card_type="",
         text=debit.text,
-        occurred_at=paid.occurred_at,
+        occurred_at=at,
     )
 
 
-def _return_of(
-    paid: BankTransferRecorded, line: SettlementLineRecorded, deposit_minor: int, policy: Policy
+def return_of(
+    paid: BankTransferRecorded, line: SettlementLineRecorded, policy: Policy, *, deposit_minor: int = 0
 ) -> BankTransferRecorded:
+    """Return the event of a debit that takes a payment back; what is a part of it is a transaction of its own.
+
+    What the bank charged for it is no part of it.
+
+    Units: deposit_minor is the bank line where it was open as a deposit before, below zero.
+    """
+    back_minor = line.amount_minor - line.fee_minor
+    is_whole = back_minor == paid.amount_minor
     return BankTransferRecorded(
         settlement_account=line.settlement_account,
         bank_line_id=line.line_id,
-        paytrace_transaction_id=paid.paytrace_transaction_id,
+        paytrace_transaction_id=paid.paytrace_transaction_id if is_whole else transfer_id(line.line_id),
         returns_line_id=paid.bank_line_id,
-        amount_minor=paid.amount_minor,
+        amount_minor=back_minor,
+        fee_minor=line.fee_minor,
         deposit_minor=deposit_minor,
         currency=line.currency,
         booked_on=line.moved_on,
@@ -184,7 +203,7 @@ def _return_of(
         vault_customer_id=paid.vault_customer_id,
         references=paid.references,
         text=line.text,
-        rule=BY_RETURN,
+        rule=BY_RETURN if is_whole else BY_PART,
         rule_version=policy.rule_version,
         matched_by=BY_RULE,
         reason="",
@@ -213,23 +232,27 @@ def _distinctive(references: Iterable[str]) -> Iterator[str]:
 
 
 def _names_the_same(named: Named, paid: BankTransferRecorded) -> bool:
-    if not named.is_something:
-        return False
-    return (named.invoice_number, named.customer_reference) == (paid.invoice_number, paid.customer_reference)
+    of_paid = Named(
+        invoice_number=paid.invoice_number,
+        customer_reference=paid.customer_reference,
+        vault_customer_id=paid.vault_customer_id,
+    )
+    return named.is_something and named == of_paid
 
 
 def observed(event: BankTransferRecorded) -> TransactionObserved:
     """Return a bank transfer as the payments context observes transactions."""
     noon = datetime.combine(event.booked_on, time(12), tzinfo=UTC)
-    is_return = event.returns_line_id is not None
-    status = TransactionStatus.BANK_RETURNED if is_return else TransactionStatus.BANK_BOOKED
+    is_debit = event.returns_line_id is not None
+    is_part = is_debit and event.paytrace_transaction_id == transfer_id(event.bank_line_id)
+    is_return = is_debit and not is_part
     return TransactionObserved(
         paytrace_transaction_id=event.paytrace_transaction_id,
         merchant=event.settlement_account.rpartition("/")[0],
-        kind=TransactionKind.BANK_TRANSFER,
+        kind=TransactionKind.REFUND if is_part else TransactionKind.BANK_TRANSFER,
         raw_kind="bank line",
-        status=status,
-        raw_status="debit" if is_return else "credit",
+        status=TransactionStatus.BANK_RETURNED if is_return else TransactionStatus.BANK_BOOKED,
+        raw_status="debit" if is_debit else "credit",
         method=PaymentMethod.BANK_TRANSFER,
         amount_minor=event.amount_minor,
         currency=event.currency,

@@ -20,9 +20,13 @@ from schemas.records.by_topic import SubscriptionsEvents, SubscriptionsInbox
 from schemas.records.gateway import PaymentRequestKind, RequestGatewayCall
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    DunningBlockChanged,
+    DunningBlockWanted,
+    DunningRunDecided,
     RecurrenceObserved,
     RunChargeAsked,
     RunChargeEnded,
+    RunDunning,
     RunStatus,
     SetSubscription,
     SubscriptionChange,
@@ -40,7 +44,9 @@ from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.replacing import replace
 from streams.domain.output import Output
+from streams.domain.subscriptions import blocks
 from streams.domain.subscriptions.calendar import is_known
+from streams.domain.subscriptions.policy import Policy
 from streams.domain.subscriptions.runs import Outcome, may_try_on, outcomes
 from streams.domain.subscriptions.state import INITIAL, State, newer, run_key
 from streams.domain.subscriptions.terms import Plan, in_order, plans
@@ -79,7 +85,7 @@ _TERMS: Final = (
 )
 
 
-def decide(state: State, record: SubscriptionsInbox) -> tuple[Event, ...]:
+def decide(state: State, record: SubscriptionsInbox, policy: Policy) -> tuple[Event, ...]:
     """Return what follows from a fact, a command or a day; () for what is known.
 
     Ensures: of one run and attempt at most one RunChargeAsked ever, none while another charge of the run is open.
@@ -89,19 +95,21 @@ def decide(state: State, record: SubscriptionsInbox) -> tuple[Event, ...]:
             return () if state.day is not None and record.began_on <= state.day else (record,)
         case SubscriptionWatchAsked():
             return () if record.vault_customer_id in state.vaults else (record,)
-        case SubscriptionDayReached():
-            facts: tuple[Event, ...] = () if state.day is not None and record.began_on <= state.day else (record,)
-        case RecurrenceObserved() | SubscriptionPaymentSeen():
-            facts = () if evolve(state, record) == state else (record,)
+        case RunDunning():
+            return () if record.command_id in state.command_ids else (_dunning_run(state, record),)
+        case DunningBlockWanted():
+            return blocks.changed(state, record)
+        case SubscriptionDayReached() | RecurrenceObserved() | SubscriptionPaymentSeen():
+            facts: tuple[Event, ...] = () if evolve(state, record) == state else (record,)
         case RunChargeEnded():
             is_open = record.call_reference in state.asked and record.call_reference not in state.ended
             facts = (record,) if is_open else ()
         case SetSubscription() | ChangeSubscription():
-            facts = () if record.command_id in state.command_ids else _commanded(state, record)
+            facts = () if record.command_id in state.command_ids else _commanded(state, record, policy)
         case _:
             assert_never(record)
     at = record.observed_at if isinstance(record, RecurrenceObserved) else record.occurred_at
-    return facts + _follow(reduce(evolve, facts, state), at) if facts else ()
+    return facts + _follow(reduce(evolve, facts, state), at, policy) if facts else ()
 
 
 def evolve(state: State, event: Event) -> State:
@@ -110,7 +118,15 @@ def evolve(state: State, event: Event) -> State:
         case SubscriptionDayBegan():
             return replace(state, day=_later(state.day, event.began_on))
         case SubscriptionDayReached():
-            return replace(state, day=_later(state.day, event.began_on))
+            dunned_on = state.dunned_on if event.dunned_on is None else _later(state.dunned_on, event.dunned_on)
+            return replace(state, day=_later(state.day, event.began_on), dunned_on=dunned_on)
+        case DunningRunDecided():
+            dunned_on = state.dunned_on if event.refused_because else _later(state.dunned_on, event.run_on)
+            return replace(state, dunned_on=dunned_on, command_ids=state.command_ids | {event.command_id})
+        case DunningBlockWanted():
+            return replace(state, blocks={**state.blocks, event.abas_customer_id: event.run})
+        case DunningBlockChanged():
+            return replace(state, wanted_by=dict(event.wanted_by))
         case SubscriptionWatchAsked():
             return replace(state, vaults=tuple(sorted({*state.vaults, event.vault_customer_id})))
         case RecurrenceObserved():
@@ -144,14 +160,23 @@ def evolve(state: State, event: Event) -> State:
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """Charges go to the gateway, days to every vault customer, a vault customer with a subscription to the calendar."""
+    """Charges go to the gateway, blocks to abas, days to every vault customer.
+
+    A vault customer with a subscription goes to the calendar.
+    """
     match event:
         case RunChargeAsked():
             return (Output(Topic.GATEWAY_COMMANDS, _request(event)),)
+        case DunningBlockWanted():
+            return (Output(Topic.SUBSCRIPTIONS_INBOX, event),)
+        case DunningBlockChanged():
+            return (Output(Topic.ERP_COMMANDS, blocks.command(event)),)
         case SubscriptionDayBegan():
-            return tuple(_day(vault, event.began_on, event.observed_at) for vault in state.vaults)
+            return tuple(_day(state, vault, event.observed_at) for vault in state.vaults)
+        case DunningRunDecided():
+            return () if event.refused_because else tuple(_day(state, one, event.occurred_at) for one in state.vaults)
         case SubscriptionWatchAsked():
-            return () if state.day is None else (_day(event.vault_customer_id, state.day, event.occurred_at),)
+            return () if state.day is None else (_day(state, event.vault_customer_id, event.occurred_at),)
         case RecurrenceObserved() | SubscriptionSet():
             at = event.observed_at if isinstance(event, RecurrenceObserved) else event.occurred_at
             asked = SubscriptionWatchAsked(calendar=CALENDAR, vault_customer_id=event.vault_customer_id, occurred_at=at)
@@ -163,18 +188,19 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
 # -- what follows ------------------------------------------------------------------------------------------------------
 
 
-def _follow(state: State, at: datetime) -> tuple[Event, ...]:
+def _follow(state: State, at: datetime, policy: Policy) -> tuple[Event, ...]:
     """Ask for the charges that are due, then publish each run and subscription that stands otherwise than before."""
     if state.day is None:
         return ()
     known = tuple(plans(state, state.day))
-    vault, day = _vault(state), state.day
-    found = outcomes(state, known, day)
+    vault, day = state.vault_customer_id, state.day
+    found = outcomes(state, known, day, policy)
     asked = tuple(_asked(one, vault, day, at) for one in found if one.charge)
     if asked:
         state = reduce(evolve, asked, state)
-        found = outcomes(state, known, day)
-    return (*asked, *_published(state, vault, known, found, at))
+        found = outcomes(state, known, day, policy)
+    published = _published(state, vault, known, found, at)
+    return (*asked, *published, *blocks.wanted(state, found, policy, at))
 
 
 def _asked(one: Outcome, vault: str, day: date, at: datetime) -> RunChargeAsked:
@@ -276,8 +302,11 @@ def _request(asked: RunChargeAsked) -> RequestGatewayCall:
     )
 
 
-def _day(vault: str, began_on: date, at: datetime) -> Output:
-    reached = SubscriptionDayReached(vault_customer_id=vault, began_on=began_on, occurred_at=at)
+def _day(state: State, vault: str, at: datetime) -> Output:
+    assert state.day is not None, "nobody hears of a day before one began"
+    reached = SubscriptionDayReached(
+        vault_customer_id=vault, began_on=state.day, dunned_on=state.dunned_on, occurred_at=at
+    )
     return Output(Topic.SUBSCRIPTIONS_INBOX, reached)
 
 
@@ -290,9 +319,20 @@ def call_reference(vault: str, subscription_id: str, due_on: date, attempt: int)
 # -- facts and commands ------------------------------------------------------------------------------------------------
 
 
-def _commanded(state: State, command: SetSubscription | ChangeSubscription) -> tuple[Event, ...]:
+def _dunning_run(state: State, command: RunDunning) -> DunningRunDecided:
+    against = why_not_attributed(command.decided_by, command.reason)
+    if not against and (state.day is None or command.run_on > state.day):
+        newest = f"{state.day} is the newest" if state.day else "none has yet"
+        against = f"the day {command.run_on} has not begun; {newest}"
+    fields = {name: getattr(command, name) for name in RunDunning.__dataclass_fields__}
+    return DunningRunDecided(**fields, refused_because=against)
+
+
+def _commanded(state: State, command: SetSubscription | ChangeSubscription, policy: Policy) -> tuple[Event, ...]:
     against = why_not_attributed(command.decided_by, command.reason) or (
-        _against_terms(state, command) if isinstance(command, SetSubscription) else _against_change(state, command)
+        _against_terms(state, command)
+        if isinstance(command, SetSubscription)
+        else _against_change(state, command, policy)
     )
     same = {name: getattr(command, name) for name in _SAME_IN_BOTH}
     if against:
@@ -346,7 +386,7 @@ def _same_terms(state: State, asked: SetSubscription) -> SubscriptionSet | None:
     return last
 
 
-def _against_change(state: State, asked: ChangeSubscription) -> str:
+def _against_change(state: State, asked: ChangeSubscription, policy: Policy) -> str:
     if asked.subscription_id not in state.subscription_ids:
         known = ", ".join(state.subscription_ids) or "none"
         return f"vault customer {asked.vault_customer_id} has no subscription {asked.subscription_id}; it has {known}"
@@ -371,18 +411,18 @@ def _against_change(state: State, asked: ChangeSubscription) -> str:
             f"the run of {asked.change_on} was tried already; say that it was paid otherwise, or end the subscription"
         )
     if asked.change is SubscriptionChange.RETRY:
-        return _against_retry(state, run)
+        return _against_retry(state, run, policy)
     return ""
 
 
-def _against_retry(state: State, run: SubscriptionRunChanged) -> str:
+def _against_retry(state: State, run: SubscriptionRunChanged, policy: Policy) -> str:
     if run.status is RunStatus.DECLINED:
         return f"why the run of {run.due_on} was declined is not known yet; its code comes first"
     if run.status in (RunStatus.EXPECTED, RunStatus.SKIPPED, RunStatus.PAUSED):
         return f"the run of {run.due_on} is {run.status.value.lower()}; there is nothing to try again"
     if state.day is None:
         return "no day is known yet"
-    may_from = may_try_on(state, state.day)
+    may_from = may_try_on(state, state.day, policy)
     if may_from > state.day:
         return f"{run.why}; the next try of this card may be on {may_from}"
     return ""
@@ -394,12 +434,3 @@ def _decided(state: State, event: SubscriptionSet | SubscriptionChanged | Subscr
 
 def _later(known: date | None, day: date) -> date:
     return day if known is None else max(known, day)
-
-
-def _vault(state: State) -> str:
-    """Return the vault customer of this key; empty before it has a subscription."""
-    for days in state.recurrences.values():
-        return next(iter(days.values())).vault_customer_id
-    for terms in state.terms.values():
-        return next(iter(terms.values())).vault_customer_id
-    return ""

@@ -22,22 +22,16 @@ from schemas.records.subscriptions import (
 )
 from schemas.values.money import shown
 from schemas.values.replacing import replace
+from streams.domain.subscriptions.policy import Policy
 from streams.domain.subscriptions.state import State, run_key
 from streams.domain.subscriptions.terms import Plan, Planned
 
-# Days from a soft decline to the next try, by the number of tries so far; after the last of them a person decides.
-TRIES_AFTER_DAYS: Final = (3, 5, 7)
-# Declines of one card in a rolling window. Visa allows 15 or 20 and Mastercard 35; of American Express and Discover no
-# cap is published, and PayTrace does not say whose card it is, so our own cap for those counts for all.
-MOST_DECLINES: Final = 4
-DECLINES_DAYS: Final = 30
-# A run that nobody charged for so long (Saldo was away) is not charged unasked.
-LATE_AFTER_DAYS: Final = 7
 # PayTrace runs at 12:30 a.m. Pacific; a day of another zone may be the one before, and a decline is seen later.
 _EARLIEST_DAYS: Final = -1
 _LATEST_DAYS: Final = 2
 _PAID_LATER_DAYS: Final = 60
 _HELD: Final = "charges-held"
+_STOPPED: Final = "a code of this card says never again; another card is needed"
 
 _NEEDS_CARD: Final = frozenset({NextStep.STOP, NextStep.OTHER_WAY, NextStep.AUTHORISE, NextStep.CORRECT})
 
@@ -54,6 +48,24 @@ class Payment:
     is_live: bool
     is_unclear: bool
     failed: SubscriptionPaymentSeen | None
+
+
+class _Card:
+    """What all payments of the vault customer say of its card."""
+
+    def __init__(self, payments: Sequence[Payment], policy: Policy) -> None:
+        self.payments = payments
+        self.policy = policy
+        failed = [one.failed for one in payments if one.failed is not None]
+        self._declines = sorted(one.happened_on for one in failed)
+        stopped = max((one.happened_on for one in failed if one.next_step is NextStep.STOP), default=None)
+        came = max((one.happened_on for one in payments if one.is_live), default=date.min)
+        # A code said never again, and no payment came since.
+        self.is_stopped = stopped is not None and came <= stopped
+
+    def may_try_on(self, on: date) -> date:
+        """Return the first day from a day on when another try stays within the cap."""
+        return self.policy.within_cap(self._declines, on)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,15 +91,16 @@ class Outcome:
     charge_count: int = 0
 
 
-def outcomes(state: State, known: Sequence[Plan], day: date) -> tuple[Outcome, ...]:
+def outcomes(state: State, known: Sequence[Plan], day: date, policy: Policy) -> tuple[Outcome, ...]:
     """Return how each run stands on a day, in order of day and subscription."""
     runs = sorted((run for plan in known for run in plan.runs), key=lambda run: (run.due_on, run.subscription_id))
     payments = [_payment(seen.values()) for seen in state.payments.values()]
     payments.sort(key=lambda one: (one.happened_on, one.transaction_id))
     tried = _tried(state, runs, payments)
+    card = _Card(payments, policy)
     return tuple(
         replace(
-            _outcome(state, run, tried[_key(run)], payments, day),
+            _outcome(state, run, tried[_key(run)], card, day),
             attempt_count=_count(tried[_key(run)]),
             charge_count=len(tried[_key(run)].charges),
         )
@@ -100,14 +113,9 @@ def _count(tried: _Tried) -> int:
     return len(tried.charges) + sum(how != "reference" for _, how in tried.payments)
 
 
-def declines_until(payments: Iterable[Payment]) -> list[date]:
-    """Return the days of declines and returns, oldest first."""
-    return sorted(one.failed.happened_on for one in payments if one.failed is not None)
-
-
-def may_try_on(state: State, day: date) -> date:
+def may_try_on(state: State, day: date, policy: Policy) -> date:
     """Return the first day from a day on when another try stays within the cap of the card."""
-    return _within_cap(declines_until(_payment(seen.values()) for seen in state.payments.values()), day)
+    return _Card([_payment(seen.values()) for seen in state.payments.values()], policy).may_try_on(day)
 
 
 def _payment(seen: Iterable[SubscriptionPaymentSeen]) -> Payment:
@@ -195,7 +203,7 @@ def _paid_later(found: dict[str, _Tried], runs: Sequence[Planned], left: Sequenc
                 break
 
 
-def _outcome(state: State, run: Planned, tried: _Tried, payments: Sequence[Payment], day: date) -> Outcome:
+def _outcome(state: State, run: Planned, tried: _Tried, card: _Card, day: date) -> Outcome:
     ends = [state.ended[asked.call_reference] for asked in tried.charges if asked.call_reference in state.ended]
     opened = [asked for asked in tried.charges if asked.call_reference not in state.ended]
     paid = [(one, how) for one, how in tried.payments if one.is_live]
@@ -217,7 +225,7 @@ def _outcome(state: State, run: Planned, tried: _Tried, payments: Sequence[Payme
     if unclear is not None:
         why = f"PayTrace shows transaction {unclear.transaction_id} in words that nobody knows; look there first"
         return Outcome(run=run, status=RunStatus.NEEDS_PERSON, why=why)
-    return _unpaid(state, run, tried, ends, payments, day)
+    return _unpaid(state, run, tried, ends, card, day)
 
 
 def _unpaid(
@@ -225,34 +233,38 @@ def _unpaid(
     run: Planned,
     tried: _Tried,
     ends: Sequence[RunChargeEnded],
-    payments: Sequence[Payment],
+    card: _Card,
     day: date,
 ) -> Outcome:
     """How a run stands that nothing has paid, and of which no outcome is open."""
     asked_by_person = _asks(state, run, tried)
     failed = [one for one, _ in tried.payments if one.failed is not None]
     if not failed and not ends:
-        return _untried(run, payments, day, asked_by_person)
-    outcome = _after_failure(run, failed, ends, day, _count(tried))
+        return _untried(run, card, day, asked_by_person)
+    policy = card.policy
+    outcome = _after_failure(run, failed, ends, day, _count(tried), policy)
     if outcome.status is RunStatus.RETRYING and run.is_paused:
         return Outcome(run=run, status=RunStatus.PAUSED, why=outcome.why)
-    may_from = _within_cap(declines_until(payments), day)
+    may_from = card.may_try_on(day)
     if asked_by_person and outcome.status is not RunStatus.DECLINED:
         if may_from <= day:
             return Outcome(run=run, status=outcome.status, why=outcome.why, charge="person")
-        return Outcome(run=run, status=RunStatus.RETRYING, next_try_on=may_from, why=_capped())
+        return Outcome(run=run, status=RunStatus.RETRYING, next_try_on=may_from, why=policy.why_capped)
     if outcome.next_try_on is None:
         return outcome
-    next_on = _within_cap(declines_until(payments), outcome.next_try_on)
-    if _is_stopped(payments):
-        why = "a code of this card says never again; another card is needed"
-        return Outcome(run=run, status=RunStatus.NEEDS_CARD, why=why)
-    why = outcome.why if next_on == outcome.next_try_on else f"{outcome.why}; {_capped()}"
-    charge = "rule" if next_on <= day else ""
-    return Outcome(run=run, status=RunStatus.RETRYING, next_try_on=next_on, why=why, charge=charge)
+    if card.is_stopped:
+        return Outcome(run=run, status=RunStatus.NEEDS_CARD, why=_STOPPED)
+    next_on = card.may_try_on(outcome.next_try_on)
+    why = outcome.why if next_on == outcome.next_try_on else f"{outcome.why}; {policy.why_capped}"
+    if not policy.waits_for_dunning:
+        is_due = next_on <= day
+    else:  # the dunning run of a day makes the tries that may be made on that day or before
+        is_due = state.dunned_on is not None and next_on <= min(state.dunned_on, day)
+        why = f"{why}; tried by a dunning run" if not is_due else why
+    return Outcome(run=run, status=RunStatus.RETRYING, next_try_on=next_on, why=why, charge="rule" if is_due else "")
 
 
-def _untried(run: Planned, payments: Sequence[Payment], day: date, asked_by_person: bool) -> Outcome:
+def _untried(run: Planned, card: _Card, day: date, asked_by_person: bool) -> Outcome:
     if run.is_skipped:
         return Outcome(run=run, status=RunStatus.SKIPPED)
     if run.is_paused:
@@ -264,25 +276,25 @@ def _untried(run: Planned, payments: Sequence[Payment], day: date, asked_by_pers
             return Outcome(run=run, status=RunStatus.EXPECTED)
         if asked_by_person:
             return Outcome(run=run, status=RunStatus.MISSED, charge="person")
-        return Outcome(run=run, status=RunStatus.MISSED, why=_missed(run, payments))
+        return Outcome(run=run, status=RunStatus.MISSED, why=_missed(run, card.payments))
     if run.amount_minor == 0:
         return Outcome(run=run, status=RunStatus.SKIPPED, why="nothing is to be paid")
     if asked_by_person:
         return Outcome(run=run, status=RunStatus.EXPECTED, charge="person")
-    if (day - run.due_on).days > LATE_AFTER_DAYS:
-        why = f"was not charged within {LATE_AFTER_DAYS} days of its day; `saldo subscriptions retry` charges it"
+    late_days = card.policy.charge_late_days
+    if (day - run.due_on).days > late_days:
+        why = f"was not charged within {late_days} days of its day; `saldo subscriptions retry` charges it"
         return Outcome(run=run, status=RunStatus.NEEDS_PERSON, why=why)
-    if _is_stopped(payments):
-        why = "a code of this card says never again; another card is needed"
-        return Outcome(run=run, status=RunStatus.NEEDS_CARD, why=why)
-    may_from = _within_cap(declines_until(payments), day)
+    if card.is_stopped:
+        return Outcome(run=run, status=RunStatus.NEEDS_CARD, why=_STOPPED)
+    may_from = card.may_try_on(day)
     if may_from > day:
-        return Outcome(run=run, status=RunStatus.RETRYING, next_try_on=may_from, why=_capped())
+        return Outcome(run=run, status=RunStatus.RETRYING, next_try_on=may_from, why=card.policy.why_capped)
     return Outcome(run=run, status=RunStatus.EXPECTED, charge="rule")
 
 
 def _after_failure(
-    run: Planned, failed: Sequence[Payment], ends: Sequence[RunChargeEnded], day: date, tries: int
+    run: Planned, failed: Sequence[Payment], ends: Sequence[RunChargeEnded], day: date, tries: int, policy: Policy
 ) -> Outcome:
     """How a run stands after its last try failed, the cap aside."""
     references = {one.invoice_number for one in failed}
@@ -312,9 +324,9 @@ def _after_failure(
         from_on = f" from {seen.again_on} on" if seen.again_on else ""
         why = f"{said}; whether PayTrace tries again is not documented, so `saldo subscriptions retry`{from_on}"
         return Outcome(run=run, status=RunStatus.NEEDS_PERSON, why=why)
-    if tries > len(TRIES_AFTER_DAYS):
+    if tries > len(policy.retry_after_days):
         return Outcome(run=run, status=RunStatus.NEEDS_PERSON, why=f"{said}; given up after {tries} tries")
-    next_on = seen.happened_on + timedelta(days=TRIES_AFTER_DAYS[max(tries, 1) - 1])
+    next_on = seen.happened_on + timedelta(days=policy.retry_after_days[tries - 1])
     next_on = max(next_on, seen.again_on or next_on)
     return Outcome(run=run, status=RunStatus.RETRYING, next_try_on=next_on, why=said)
 
@@ -327,26 +339,6 @@ def _asks(state: State, run: Planned, tried: _Tried) -> bool:
         if one.change is SubscriptionChange.RETRY and one.change_on == run.due_on
     ]
     return len(said) > sum(asked.is_by_person for asked in tried.charges)
-
-
-def _within_cap(declines: Sequence[date], on: date) -> date:
-    """Return the first day from a day on with room for one more decline in the window."""
-    if len(declines) < MOST_DECLINES:
-        return on
-    return max(on, declines[-MOST_DECLINES] + timedelta(days=DECLINES_DAYS))
-
-
-def _capped() -> str:
-    return f"{MOST_DECLINES} declines of this card within {DECLINES_DAYS} days are the most that networks take"
-
-
-def _is_stopped(payments: Sequence[Payment]) -> bool:
-    """Whether a code said never again of this card, and no payment of it came since."""
-    stops = [
-        one.failed.happened_on for one in payments if one.failed is not None and one.failed.next_step is NextStep.STOP
-    ]
-    came = [one.happened_on for one in payments if one.is_live]
-    return bool(stops) and max(came, default=date.min) <= max(stops)
 
 
 def _missed(run: Planned, payments: Sequence[Payment]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from schemas.records.subscriptions import (
@@ -29,17 +30,21 @@ class State:
 
     vaults        calendar only: vault customers that hear of each day
     day           newest day known
+    dunned_on     newest day whose dunning run was asked for
     recurrences   of each recurrence of PayTrace, as last seen for each day of its next charge
     terms         of each subscription of our own, each setting of its terms by command
     changes       of each subscription, what people did, by command
     payments      of each payment, what was seen last of each kind
     asked, ended  charges by our reference
     command_ids   commands that were decided
+    blocks        of each abas customer the unpaid run for which a block was asked; empty once it is not any more
+    wanted_by     of an abas customer: vault customers that want a block, each with its unpaid run
     runs, shown   what was published last of each run and each subscription
     """
 
     vaults: tuple[str, ...] = ()
     day: date | None = None
+    dunned_on: date | None = None
     recurrences: dict[str, dict[str, RecurrenceObserved]] = field(default_factory=dict)
     terms: dict[str, dict[str, SubscriptionSet]] = field(default_factory=dict)
     changes: dict[str, dict[str, SubscriptionChanged]] = field(default_factory=dict)
@@ -47,6 +52,8 @@ class State:
     asked: dict[str, RunChargeAsked] = field(default_factory=dict)
     ended: dict[str, RunChargeEnded] = field(default_factory=dict)
     command_ids: frozenset[str] = frozenset()
+    blocks: dict[str, str] = field(default_factory=dict)
+    wanted_by: dict[str, str] = field(default_factory=dict)
     runs: dict[str, SubscriptionRunChanged] = field(default_factory=dict)
     shown: dict[str, SubscriptionStatusChanged] = field(default_factory=dict)
 
@@ -54,6 +61,13 @@ class State:
     def subscription_ids(self) -> tuple[str, ...]:
         """Every subscription of the vault customer, PayTrace's and our own."""
         return tuple(sorted({*self.recurrences, *self.terms}))
+
+    @property
+    def vault_customer_id(self) -> str:
+        """The vault customer of this key; empty before it has a subscription."""
+        observed = (one.vault_customer_id for days in self.recurrences.values() for one in days.values())
+        agreed = (one.vault_customer_id for terms in self.terms.values() for one in terms.values())
+        return next(chain(observed, agreed), "")
 
     def said(self, subscription_id: str) -> list[SubscriptionChanged]:
         """Return what people did with a subscription, oldest first."""

@@ -556,6 +556,32 @@ async def test_values_flow_to_a_customer_whom_people_made_and_are_read_back(
     assert isinstance(missing, RecordRefused)
 
 
+async def test_a_dunning_block_is_written_and_lifted_and_creates_no_customer(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    number = fresh("K")
+    sandbox.admin("POST", "customers", [{"number": number, "name": "Late Ltd"}])
+
+    def block(status: str, reason: str, customer: str = number) -> SaveRecord:
+        values = {"number": customer, "dunning_block": status, "reason": reason}
+        return SaveRecord(
+            kind="dunning_block", natural_key=customer, subject=customer, values=values, rows=(),
+            occurred_at=OCCURRED_AT,
+        )  # fmt: skip
+
+    def held() -> list[tuple[str, str]]:
+        every = sandbox.admin("GET", "books")["customers"]
+        return [(one["dunning_block"], one["dunning_reason"]) for one in every if one["number"] == number]
+
+    blocked = await sink.post(block("BLOCKED", "C-1/S-1 2026-12-31"))
+    assert isinstance(blocked, RecordSaved)
+    assert await sink.post(block("BLOCKED", "C-1/S-1 2026-12-31")) == blocked
+    assert held() == [("BLOCKED", "C-1/S-1 2026-12-31")]
+    assert isinstance(await sink.post(block("RELEASED", "")), RecordSaved)
+    assert held() == [("RELEASED", "")]
+    assert isinstance(await sink.post(block("BLOCKED", "", fresh("NONE"))), RecordRefused)
+
+
 async def test_a_payment_method_is_written_changed_and_removed(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
     key = f"paytrace/main/{fresh('vault')}/card"
     values = {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connectors.abas import profile as profile_module
 from connectors.abas.client import AbasClient
 from connectors.abas.errors import AbasAddressWrong, ProfileUnreadable
 from connectors.abas.probe import probe
@@ -18,6 +20,10 @@ from schemas.records.erp import DocumentPosted
 from tests.support.abas_commands import on_account, post_receipt, reverse_receipt, with_strategy, write_off
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
+_PROFILES = {
+    language: (Path(profile_module.__file__).parent / "profiles" / name).read_text("utf-8")
+    for language, name in (("en", "sandbox.yaml"), ("de", "sandbox_de.yaml"))
+}
 _numbers = itertools.count(900_000)
 
 
@@ -35,6 +41,13 @@ async def test_a_probed_profile_fits_and_posts_in_both_languages(
             parse_profile(text, origin="probed"), "editor" if strategy == "editor" else "infosystem"
         )
         assert (profile.tables.customer.fields.number == "nummer") is (language == "de")
+        written = parse_profile(_PROFILES[language], origin=language).tables.model_dump()
+        found = profile.tables.model_dump()
+        # What a row of the balances holds is a guess, and so is which of its two amounts is taken.
+        balances = {"rows_hold": "each", "fields": {**found["account_balance"]["fields"]}}
+        for name in written:
+            expected = written[name] | (balances if name == "account_balance" else {})
+            assert found[name] | {"order_by": expected["order_by"]} == expected, name
         await check_profile(profile, client)
         [item] = sandbox.seed(open_item("RE-P"))
         reference = f"PT{next(_numbers)}"

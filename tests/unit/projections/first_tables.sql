@@ -404,6 +404,24 @@ ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'The life of each receivables entry, event by event'
 ;
+CREATE TABLE IF NOT EXISTS fct_erp_customers
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    abas_customer_id String,
+    data_subject String COMMENT 'whose name it is: abas/<number>',
+    name String COMMENT 'sealed; [erased] once its key is destroyed, empty where abas has none',
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (abas_customer_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Customers of abas as they were shown'
+;
 CREATE TABLE IF NOT EXISTS fct_fee_schedules
 (
     source_topic LowCardinality(String),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+import io
+from datetime import UTC, date, datetime
 from typing import Any
 
+from rich.console import Console
+
+from app.cli.report import _opened
+from projections.reports import questions
 from projections.store.client import Store
+from schemas.checks.sealing import ERASED, new_key, opened, sealed_record
 from schemas.records.customers import CustomerSide, LinkWaitingReason, MethodChange
 from schemas.records.payments import PaymentMethod
 from schemas.topic import Topic
@@ -14,6 +20,7 @@ from tests.support.projecting import asked, fill
 from tests.support.scripted import Script
 
 EVENTS = Topic.CUSTOMERS_EVENTS
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def of(name: str) -> dict[str, Any]:
@@ -126,3 +133,36 @@ def test_each_value_that_differs_has_one_status_and_those_that_wait_are_counted(
         ("b", "email"): ("the same", "", "other changed", 1),
     }
     assert {row["kind"]: row["item_count"] for row in asked(store, "what_needs_a_person")} == {"customer values": 2}
+
+
+def test_what_a_customer_owes_bears_the_name_sealed_and_opened_to_whoever_has_the_key(engine: Store) -> None:
+    key = new_key()
+
+    def shown(name: str, company: str, day: int) -> Any:
+        plain = example(
+            "ErpCustomerObserved", abas_customer_id="70001", data_subject="abas/70001",
+            observed_at=NOW.replace(day=day), person={"name": name, "company": company},
+        )  # fmt: skip
+        return sealed_record(plain, {"abas/70001": key})
+
+    def key_of(key_id: str) -> bytes | None:
+        return key.key if key_id == key.key_id else None
+
+    script = Script()
+    script.open_item("7", 50_00)
+    for record in (shown("Ann Lee", "", 1), shown("Ann Lee", "Lee & Sons", 3), shown("Ann", "", 2)):
+        script.write(Topic.CUSTOMERS_INBOX, record)
+    fill(engine, script.messages)
+    report = questions.load("ageing")
+    answer = questions.ask(engine, report, {"as_of": "2026-12-11"})
+    (row,) = answer.records
+    assert (row["abas_customer_id"], row["open"]) == ("70001", "50.00")
+    assert opened(row["customer_name"], key_of) == "Lee & Sons"
+    assert opened(row["customer_name"], lambda _: None) == ERASED
+    page = io.StringIO()
+    Console(file=page, width=200).print(questions.as_table(answer))
+    assert "[sealed]" in page.getvalue()
+    assert "Lee" not in page.getvalue()
+    page.truncate(0)
+    Console(file=page, width=200).print(questions.as_table(_opened(answer, key_of)))
+    assert "Lee & Sons" in page.getvalue()

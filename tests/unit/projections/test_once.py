@@ -83,6 +83,7 @@ def eventful() -> list[Inbound]:
     script.write("files.v1", example("FileReceived"))
     script.write("settlement.inbox.v1", example("BankLineObserved"))
     script.write("rates.events.v1", example("RateRecorded"))
+    script.write("customers.inbox.v1", example("ErpCustomerObserved"))
     script.write("customers.events.v1", example("CustomerLinked"))
     script.write("customers.events.v1", example("PaymentMethodChanged"))
     script.write("customers.events.v1", example("CustomerValueDiffers"))

@@ -18,7 +18,8 @@ FOUND = "card-often: 4 attempts"
 
 def decided(payment: str, status: RiskStatus, revision: int, **other: Any) -> PaymentRiskDecided:
     body = {"status": status, "revision": revision, "amount_minor": 70_00, "detail": FOUND, "shop_orders": (), **other}
-    return example("PaymentRiskDecided", paytrace_transaction_id=payment, **body)
+    record: PaymentRiskDecided = example("PaymentRiskDecided", paytrace_transaction_id=payment, **body)
+    return record
 
 
 def held(script: Script, payment: str) -> PaymentAwaitsRisk:

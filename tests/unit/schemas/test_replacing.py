@@ -20,6 +20,11 @@ class Slotted:
     size: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inheriting(Slotted):
+    weight: int = 1
+
+
 @dataclass(frozen=True)
 class Remembering:
     name: str
@@ -50,6 +55,7 @@ class Counted:
     [
         (Slotted(name="a"), {"size": 3}),
         (Slotted(name="a", size=2), {}),
+        (Inheriting(name="a"), {"size": 3, "weight": 2}),
         (Remembering("a", (1, 2)), {"name": "b"}),
         (Checked(1), {"size": 2}),
         (open_item("i1", 100_00), {"open_minor": 1, "invoice_number": "RE-2"}),

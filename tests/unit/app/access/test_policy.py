@@ -76,6 +76,7 @@ MAY: dict[str, set[Role]] = {
     "LinkCustomer": {C, P},
     "SetSubscription": {C, P},
     "ChangeSubscription": {C, P},
+    "RunDunning": {C, P, O},
     "CreateCustomer": {C, P},
     "LeaveCustomer": {C, P},
     "KeepCustomerValue": {C, P},

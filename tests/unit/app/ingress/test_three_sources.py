@@ -26,7 +26,12 @@ from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import PayTraceSource
 from connectors.paytrace.wire import JsonObject
 from schemas.records.identification import Movement, PaymentToIdentify
-from schemas.records.payments import CaptureRecorded, PaymentStatusRecognized, TransactionObserved
+from schemas.records.payments import (
+    AuthorizationRecorded,
+    CaptureRecorded,
+    PaymentStatusRecognized,
+    TransactionObserved,
+)
 from schemas.records.tasks import PositionMarked, RulesAdopted
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
@@ -195,13 +200,13 @@ class Outcome:
     def facts(self) -> Counter[tuple[Any, ...]]:
         """The events without the moment of their observation, which is not the same by each way.
 
-        CaptureRecorded and PaymentStatusRecognized are left out: they move nothing and only remember how late what is
-        known was seen again.
+        AuthorizationRecorded, CaptureRecorded and PaymentStatusRecognized are left out: they move nothing and only
+        remember how late what is known was seen again.
         """
         return Counter(
             (type(event).__name__, *(getattr(event, f.name) for f in fields(event) if f.name != "occurred_at"))
             for event in self.events
-            if not isinstance(event, CaptureRecorded | PaymentStatusRecognized)
+            if not isinstance(event, AuthorizationRecorded | CaptureRecorded | PaymentStatusRecognized)
         )
 
     @property

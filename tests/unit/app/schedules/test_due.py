@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -93,6 +93,12 @@ def due_times_until(cron: str, zone: str, after: datetime, until: datetime) -> l
             return found
         found.append(due)
     return found
+
+
+def test_a_dunning_run_can_be_scheduled_for_its_day() -> None:
+    command = "subscriptions dun {due_on} --why 'dunning run of the day'"
+    found = OneSchedule.model_validate({"cron": "0 9 * * 1-5", "command": command})
+    assert found.words(date(2026, 12, 1)) == ("subscriptions", "dun", "2026-12-01", "--why", "dunning run of the day")
 
 
 @pytest.mark.parametrize(

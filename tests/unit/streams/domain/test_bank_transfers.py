@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records.ledger import DepositExplained
-from schemas.records.payments import PaymentMethod, TransactionObserved, TransactionStatus
+from schemas.records.payments import PaymentMethod, TransactionKind, TransactionObserved, TransactionStatus
 from schemas.records.settlement import (
     BankTransferRecorded,
     DepositBreakFound,
@@ -19,7 +19,7 @@ from schemas.records.settlement import (
     TakeBankTransfer,
 )
 from streams.domain import settlement
-from streams.domain.settlement.transfers import transfer_id
+from streams.domain.settlement.books import transfer_id
 from streams.rules.catalogue import deposit_policy
 from tests.support.policies import DEPOSITS
 from tests.support.settlement import ACCOUNT, Account, bank, batch, noon, reported, settled, statement, unmatch
@@ -53,12 +53,13 @@ def observations(account: Account) -> list[TransactionObserved]:
     return [one for one in sent if isinstance(one, TransactionObserved)]
 
 
-def take(line: str, invoice: str | None = None, minute: int = 0) -> TakeBankTransfer:
+def take(line: str, invoice: str | None = None, minute: int = 0, *, returns: str | None = None) -> TakeBankTransfer:
     asked = unmatch(line, minute)
     return TakeBankTransfer(
         settlement_account=ACCOUNT,
         bank_line_id=line,
         invoice_number=invoice,
+        returns_line_id=returns,
         requested_by="maria",
         reason="the advice came by mail",
         requested_at=asked.requested_at,
@@ -145,10 +146,72 @@ def test_a_return_that_is_imported_first_counts_when_its_payment_comes(account: 
     assert account.state.deposits == {}
 
 
-def test_a_return_that_may_be_of_two_payments_or_is_of_another_amount_waits(account: Account) -> None:
-    account.report(paid("b1", 125_00, 1, "RE-451"), paid("b2", 125_00, 1, "RE-451"))
+def test_a_return_that_may_be_of_two_payments_or_is_more_than_one_waits(account: Account) -> None:
+    account.report(paid("b1", 125_00, 1, "RE-451"), paid("b2", 125_00, 1, "RE-451"), paid("b6", 9_00, 1, "RE-452"))
     account.report(paid("b3", -125_00, 4, "RETURN RE-451"), paid("b4", -25_00, 4, "RETURN RE-451"))
-    assert sorted(account.state.deposits) == ["b3", "b4"]
+    account.report(paid("b7", -9_01, 4, "RETURN RE-452"))
+    assert sorted(account.state.deposits) == ["b3", "b4", "b7"]
+
+
+def test_a_debit_that_names_another_customer_takes_nothing_back(account: Account) -> None:
+    account.report(paid("b1", 80_00, 1, "CUST acme pays"), paid("b2", -80_00, 4, "RETURN CUST other"))
+    assert sorted(account.state.deposits) == ["b2"]
+
+
+@pytest.mark.parametrize(("first", "second"), [(25_00, 100_00), (1, 124_98), (60_00, 65_00)])
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 2, 0), (1, 0, 2), (2, 1, 0)])
+def test_parts_of_a_payment_go_back_as_refunds_until_nothing_is_left(
+    account: Account, first: int, second: int, order: tuple[int, ...]
+) -> None:
+    lines = (
+        paid("b1", 125_00, 1, "RE-451", "E2E-4711"),
+        paid("b2", -first, 4, "RETURN RE-451"),
+        paid("b3", -second, 6, "RETURN RE-451"),
+    )
+    account.report(*(lines[index] for index in order), *(lines[index] for index in order))
+    assert not account.state.deposits
+    assert account.state.returned == {transfer_id("b1"): first + second}
+    _payment, *backs = sorted(observations(account), key=lambda one: one.kind != TransactionKind.BANK_TRANSFER)
+    assert {one.paytrace_transaction_id: one.amount_minor for one in backs} == {
+        transfer_id("b2"): first,
+        transfer_id("b3"): second,
+    }
+    assert {(one.kind, one.status, one.method, one.invoice_number) for one in backs} == {
+        (TransactionKind.REFUND, TransactionStatus.BANK_BOOKED, PaymentMethod.BANK_TRANSFER, "RE-451")
+    }
+    account.report(paid("b4", -(125_00 - first - second + 1), 8, "RETURN RE-451"))
+    assert sorted(account.state.deposits) == ["b4"], "more than is left waits"
+
+
+def test_what_the_bank_charges_for_a_return_is_a_fee_and_no_part_of_it(account: Account) -> None:
+    account.report(paid("b1", 125_00, 1, "RE-451"), paid("b2", -128_00, 4, "RETURN RE-451", included=3_00))
+    back = account.of(BankTransferRecorded)[1]
+    assert (back.amount_minor, back.fee_minor) == (125_00, 3_00)
+    assert back.paytrace_transaction_id == transfer_id("b1")
+    assert account.report(paid("b2", -128_00, 4, "RETURN RE-451", included=3_00)) == []
+
+
+def test_a_person_says_whose_payment_a_debit_takes_back(account: Account) -> None:
+    account.report(paid("b1", 125_00, 1, "RE-451"), paid("b2", 125_00, 1, "RE-451"), paid("b3", -25_00, 4, "RE-451"))
+    account.report(
+        take("b3", returns="b9", minute=1),
+        take("b3", "RE-452", returns="b2", minute=2),
+        take("b3", returns="b2", minute=3),
+        take("b3", returns="b2", minute=4),
+    )
+    assert [one.refusal.partition(":")[0] for one in account.of(SettlementRequestRefused)] == [
+        "b9 is no payment of a customer in the last 400 days",
+        "invoice and customer are those of the payment that it takes back; leave them out",
+        "no open bank line has this id",
+    ]
+    back = account.of(BankTransferRecorded)[-1]
+    assert (back.returns_line_id, back.amount_minor, back.matched_by, back.deposit_minor) == (
+        "b2",
+        25_00,
+        "maria",
+        -25_00,
+    )
+    assert not account.state.deposits
 
 
 def test_what_the_bank_charges_is_a_fee_and_the_customer_paid_it_too(account: Account) -> None:
@@ -202,7 +265,7 @@ def test_any_order_takes_each_line_once_and_the_journal_alone_gives_the_state(re
     account.report(*records)
     taken = [event.bank_line_id for event in account.of(BankTransferRecorded)]
     assert sorted(taken) == ["b1", "b2", "b3"]
-    assert account.state.returned == {transfer_id("b1")}
+    assert account.state.returned == {transfer_id("b1"): 125_00}
     state = settlement.INITIAL
     for event in account.events:
         state = settlement.evolve(state, event)

@@ -14,6 +14,7 @@ from schemas.records.gateway import HoldCharges
 from schemas.records.payments import CodeKind, NextStep, NextStepFound, ReportPaymentCode
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
+from schemas.records.subscriptions import SubscriptionPaymentSeen
 from streams.domain import payments
 from streams.domain.payments.codes import banking_day_after
 from streams.rules.catalogue import PAYMENT_CODES
@@ -98,6 +99,14 @@ def test_a_notice_of_change_names_what_to_correct_and_until_when_but_no_money_mo
         100_00,
         "the bank asks for a correction: account number",
     )
+
+
+@pytest.mark.parametrize(("kind", "tries"), [(Kind.SALE, 1), (Kind.REFUND, 0)])
+def test_a_declined_refund_is_no_try_of_a_charge(kind: Kind, tries: int) -> None:
+    ledger = book().given(observation(Status.DECLINED, kind=kind))
+    (found,) = steps(ledger)
+    assert found.pays_out is (kind is Kind.REFUND)
+    assert len(ledger.sent(SubscriptionPaymentSeen)) == tries
 
 
 def test_the_return_of_a_refund_holds_no_charges() -> None:

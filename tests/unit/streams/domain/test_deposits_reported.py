@@ -430,9 +430,39 @@ def test_a_deposit_that_the_bank_gives_back_is_on_its_way_until_it_is_paid_again
     )
 
 
-@pytest.mark.parametrize("back", [89_99, 90_01, 1])
-def test_a_debit_of_another_amount_than_what_came_is_left_to_a_person(back: int) -> None:
+@pytest.mark.parametrize("back", [90_01, 1_000_00])
+def test_a_debit_of_more_than_what_came_is_left_to_a_person(back: int) -> None:
     account = Account(policy=DEPOSITS)
     account.report(settled("P1", 90_00, 2), reported("D1", 3, net=90_00, gross=90_00))
     account.report(bank("b1", 90_00, 4, deposit="D1"), bank("b2", -back, 5, deposit="D1"))
     assert [one.bank_line_id for one in account.state.deposits.values()] == ["b2"]
+    assert account.of(DepositBreakFound)[-1].bank_line_id == "b2"
+
+
+@pytest.mark.parametrize("back", [89_99, 1, 45_00])
+@pytest.mark.parametrize("net", [90_00, 123_456_78])
+def test_a_part_that_the_bank_takes_of_a_deposit_is_suggested_and_is_still_to_come_once_confirmed(
+    net: int, back: int
+) -> None:
+    account = Account(policy=DEPOSITS)
+    account.report(settled("P1", net, 2), reported("D1", 3, net=net, gross=net))
+    account.report(bank("b1", net, 4, deposit="D1"), bank("b2", -back, 5, deposit="D1"))
+    (suggested,) = account.of(DepositMatchSuggested)
+    assert (suggested.rule, suggested.line_ids, suggested.deposit_id) == ("deposit-given-back", (), "D1")
+    account.report(confirm("b2", suggestion_code="WRONG"))
+    assert account.state.in_transit_minor == 0
+    account.report(confirm("b2", minute=1, suggestion_code=suggested.suggestion_code))
+    assert account.state.in_transit_minor == back
+    assert not account.state.deposits
+    account.report(bank("b3", back, 9, deposit="D1"))
+    assert (account.state.in_transit_minor, account.state.deposits) == (0, {})
+
+
+def test_a_part_that_a_person_turns_down_is_a_break_that_says_so() -> None:
+    account = Account(policy=DEPOSITS)
+    account.report(settled("P1", 90_00, 2), reported("D1", 3, net=90_00, gross=90_00))
+    account.report(bank("b1", 90_00, 4, deposit="D1"), bank("b2", -5_00, 5, deposit="D1"))
+    code = account.of(DepositMatchSuggested)[0].suggestion_code
+    account.report(reject("b2", code=code))
+    assert "all of it" in account.of(DepositBreakFound)[-1].detail
+    assert len(account.of(DepositMatchSuggested)) == 1

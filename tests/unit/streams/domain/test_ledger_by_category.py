@@ -16,6 +16,7 @@ from schemas.records.erp import PostDocument, Side
 from schemas.records.ledger import DocumentBooked
 from schemas.records.settlement import SettlementLineKind
 from streams.domain.accounts import AccountMapping, Accounts
+from streams.domain.ledger.books import SOLD_DAYS
 from tests.support.policies import LEDGER
 from tests.unit.streams.domain.test_ledger import (
     Ledger,
@@ -42,14 +43,18 @@ def by_category(**accounts: Mapping[str, str]) -> AccountMapping:
     return replace(LEDGER, accounts=Accounts(rules))
 
 
-def sold(minor: int, kind: str = "cash_receipt", /, **shares: int) -> DocumentBooked:
-    side = Side.CREDIT if kind == "cash_receipt" else Side.DEBIT
-    booked = receipt(PAYMENT, minor, kind, side)
+def sold(minor: int, kind: str = "cash_receipt", /, *, days: int = 0, **shares: int) -> DocumentBooked:
+    """Return a receipt of these categories, or what takes all or a part of the receipt of them back, days later."""
+    name = f"PT{PAYMENT}-{'-'.join(shares)}"
+    is_back = kind != "cash_receipt"
+    booked = receipt(PAYMENT, minor, kind, Side.DEBIT if is_back else Side.CREDIT)
     return replace(
         booked,
-        posting_reference=f"{booked.posting_reference}-{kind}-{'-'.join(shares)}",
+        posting_reference=f"{name}-{kind}-{minor}" if is_back else name,
+        reverses_reference=name if is_back else None,
         category_names=tuple(shares),
         category_amounts=tuple(shares.values()),
+        occurred_at=booked.occurred_at + timedelta(days=days),
     )
 
 
@@ -121,6 +126,49 @@ def test_parts_of_a_payment_for_several_invoices_add_up() -> None:
         ("1471", "goods"): 15_00,
         ("1472", "service"): 5_00,
     }
+
+
+def test_a_document_of_an_earlier_day_counts_beside_one_of_a_later_day() -> None:
+    ledger = Ledger(SPLIT)
+    ledger.hears(sold(30_00, goods=30_00, days=3), sold(10_00, service=10_00), disputed("CB1", TAKEN, 20_00))
+    assert parts(ledger.commands[0], "chargeback_receivable") == {
+        ("1471", "goods"): 15_00,
+        ("1472", "service"): 5_00,
+    }
+
+
+def test_a_payment_is_known_for_half_a_year_after_its_latest_document() -> None:
+    ledger = Ledger(SPLIT)
+    other = replace(sold(1_00, goods=1_00), paytrace_transaction_id="1")
+    ledger.hears(sold(30_00, goods=30_00), sold(10_00, service=10_00, days=SOLD_DAYS - 1), other)
+    late = replace(other, posting_reference="PT1-late", occurred_at=other.occurred_at + timedelta(days=SOLD_DAYS + 1))
+    ledger.hears(late, disputed("CB1", TAKEN, 20_00))
+    assert parts(ledger.commands[0], "chargeback_receivable") == {
+        ("1471", "goods"): 15_00,
+        ("1472", "service"): 5_00,
+    }
+
+
+DOCUMENTS = (
+    sold(60_00, goods=40_00, service=20_00, days=0),
+    sold(60_00, "cash_receipt_reversal", goods=40_00, service=20_00, days=9),
+    sold(50_00, goods=50_00, days=9),
+    sold(15_01, "cash_receipt_chargeback", goods=15_01, days=40),
+    sold(10_00, service=10_00, days=30),
+    sold(10_00, "cash_receipt_reversal", service=10_00, days=31),
+)
+
+
+@given(st.permutations(DOCUMENTS), st.integers(0, len(DOCUMENTS)))
+@settings(max_examples=20, deadline=None)
+def test_in_whatever_order_its_documents_come_a_payment_paid_for_the_same(
+    documents: list[DocumentBooked], repeated: int
+) -> None:
+    in_order, as_it_came = Ledger(SPLIT), Ledger(SPLIT)
+    in_order.hears(*DOCUMENTS)
+    as_it_came.hears(*documents, *documents[:repeated])
+    assert as_it_came.state.sold_of(PAYMENT) == in_order.state.sold_of(PAYMENT) == (("goods", 50_00),)
+    assert as_it_came.balances == in_order.balances
 
 
 def test_a_payment_whose_categories_nobody_named_is_unknown() -> None:

@@ -69,6 +69,7 @@ CARD_REFUND = {
     Status.AUTHORIZED: (["PaymentStatusRecognized"], Stage.UNKNOWN),
     Status.PENDING_SETTLEMENT: (["RefundIssued"], Stage.REFUND_ISSUED),
     Status.SETTLED: (["RefundIssued", "RefundSettled"], Stage.REFUND_ISSUED),
+    Status.BANK_BOOKED: (["RefundIssued"], Stage.REFUND_ISSUED),
 }
 ACH_REFUND = {
     **ACH,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.records.identification import PaymentToIdentify
 from schemas.records.payments import (
+    AuthorizationRecorded,
     CaptureAmountChanged,
     CaptureRecorded,
     PaymentStatusRecognized,
@@ -26,7 +27,7 @@ from streams.domain.payments import decider
 from tests.support.builders import SIGNS, Ledger, key_by, observation, refund_linked
 
 # What these say is about the latest of all observations, so how many there are follows from their order.
-ABOUT_THE_LATEST = (CaptureAmountChanged, CaptureRecorded, PaymentStatusRecognized)
+ABOUT_THE_LATEST = (AuthorizationRecorded, CaptureAmountChanged, CaptureRecorded, PaymentStatusRecognized)
 ONCE = {"PaymentCaptured", "CaptureReversed", "RefundIssued", "RefundReversed", "PaymentSettled", "PaymentAuthorized"}
 
 payments = st.builds(
@@ -72,8 +73,8 @@ def settled_net(book: Ledger) -> int:
 
 
 def without_news(book: Ledger) -> dict[str, Any]:
-    """States without what counts reports to orders, and the amount of an authorization, which is the first reported."""
-    return {key: replace(state, revision=0, authorized_minor=0) for key, state in book.states.items()}
+    """States without what counts reports to orders, of which there are as many as there were changes."""
+    return {key: replace(state, revision=0, is_news=False) for key, state in book.states.items()}
 
 
 @st.composite

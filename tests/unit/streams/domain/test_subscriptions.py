@@ -11,16 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.records.erp import SaveRecord
 from schemas.records.gateway import PaymentRequestKind, RequestGatewayCall
 from schemas.records.payments import NextStep, PaymentMethod, TransactionKind
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    DunningBlockWanted,
     PaymentSeen,
     RecurrenceFrequency,
     RecurrenceObserved,
     RecurrenceStatus,
     RunChargeAsked,
     RunChargeEnded,
+    RunDunning,
     RunStatus,
     SetSubscription,
     SubscriptionChange,
@@ -32,13 +35,17 @@ from schemas.records.subscriptions import (
     SubscriptionWatchAsked,
 )
 from schemas.topic import Topic
-from streams.domain.subscriptions import INITIAL, State, decide, evolve, route
+from streams.domain import subscriptions
+from streams.domain.subscriptions import INITIAL, State, evolve, route
 from streams.domain.subscriptions.decider import CALENDAR
-from streams.domain.subscriptions.runs import DECLINES_DAYS, LATE_AFTER_DAYS, MOST_DECLINES
+from streams.domain.subscriptions.policy import Policy
+from streams.rules.catalogue import dunning_policy
+from tests.support.policies import DUNNING_RULES
 
 START = date(2026, 12, 31)
 RUN = START.isoformat()
 VAULT = "C-1"
+DECLINES_DAYS, MOST_DECLINES = DUNNING_RULES.declines_days, DUNNING_RULES.most_declines
 
 
 def at(day: date, hour: int = 17) -> datetime:
@@ -160,15 +167,16 @@ def done(asked: RunChargeAsked, on: date, number: str) -> RunChargeEnded:
 class Customer:
     """One vault customer, as the agent keeps it."""
 
-    def __init__(self, *records: Any) -> None:
+    def __init__(self, *records: Any, policy: Policy = DUNNING_RULES) -> None:
         self.state = INITIAL
+        self.policy = policy
         self.asked: list[RunChargeAsked] = []
         self.take(*records)
 
     def take(self, *records: Any) -> list[Any]:
         events: list[Any] = []
         for record in records:
-            decided = decide(self.state, record)
+            decided = subscriptions.decide(self.state, record, self.policy)
             self.state = reduce(evolve, decided, self.state)
             events += decided
         self.asked += [event for event in events if isinstance(event, RunChargeAsked)]
@@ -312,7 +320,7 @@ def test_declines_of_the_card_are_capped_over_all_runs() -> None:
 
 
 def test_a_run_that_came_too_late_is_left_to_a_person() -> None:
-    here = Customer(terms(), day(after(LATE_AFTER_DAYS + 1)))
+    here = Customer(terms(), day(after(DUNNING_RULES.charge_late_days + 1)))
     assert here.asked == []
     assert here.run().status is RunStatus.NEEDS_PERSON
     here.take(change(SubscriptionChange.RETRY, START))
@@ -508,12 +516,139 @@ def test_each_day_is_passed_on_to_every_vault_customer_once() -> None:
     watch = SubscriptionWatchAsked(calendar=CALENDAR, vault_customer_id=VAULT, occurred_at=at(START))
     outputs: list[Any] = []
     for record in (watch, watch, began, began):
-        for event in decide(state, record):
+        for event in subscriptions.decide(state, record, DUNNING_RULES):
             state = evolve(state, event)
             outputs += route(state, event)
     assert [output.record for output in outputs] == [
         SubscriptionDayReached(vault_customer_id=VAULT, began_on=START, occurred_at=at(START))
     ]
+
+
+def dunning(on: date, number: int = 1) -> RunDunning:
+    return RunDunning(
+        command_id=f"dun-{on}-{number}",
+        calendar=CALENDAR,
+        run_on=on,
+        decided_by="schedules",
+        authenticated_by="key",
+        approved_by=None,
+        reason="daily dunning run",
+        occurred_at=at(on, 19),
+    )
+
+
+def test_a_dunning_run_is_passed_on_and_counts_once_however_often_it_is_asked_for() -> None:
+    state: State = INITIAL
+    heard: list[Any] = []
+    began = SubscriptionDayBegan(calendar=CALENDAR, began_on=START, observed_at=at(START))
+    watch = SubscriptionWatchAsked(calendar=CALENDAR, vault_customer_id=VAULT, occurred_at=at(START))
+    for record in (began, watch, dunning(START), dunning(START), dunning(START, 2)):
+        for event in subscriptions.decide(state, record, DUNNING_RULES):
+            state = evolve(state, event)
+            heard += [output.record for output in route(state, event)]
+    assert [one.dunned_on for one in heard] == [None, START, START]
+    here = Customer(terms(), *heard[:2])
+    assert here.take(heard[2]) == []
+    late: Any
+    (late,) = subscriptions.decide(state, dunning(after(1)), DUNNING_RULES)
+    assert (late.refused_because, route(evolve(state, late), late)) == (
+        f"the day {after(1)} has not begun; {START} is the newest",
+        (),
+    )
+
+
+def test_where_the_rules_say_so_a_try_waits_for_the_dunning_run_of_its_day_and_a_first_charge_does_not() -> None:
+    here = Customer(terms(), day(START), policy=replace(DUNNING_RULES, waits_for_dunning=True))
+    assert len(here.asked) == 1
+    here.declined(START, NextStep.AGAIN)
+    here.take(replace(day(after(2)), dunned_on=after(2)), day(after(5)))
+    assert len(here.asked) == 1
+    assert here.run().why == "51 a code; tried by a dunning run"
+    here.take(replace(day(after(5)), dunned_on=after(3)))  # the one of two days ago, caught up
+    assert [asked.asked_on for asked in here.asked] == [START, after(5)]
+
+
+@pytest.mark.parametrize("tries", [(), (1,), (2, 2, 2, 2, 2)])
+def test_rules_say_how_often_and_when_a_run_is_tried_again(tries: tuple[int, ...]) -> None:
+    text = f"{{version: 2, retry_after_days: {list(tries)}, retry: daily, declines: {{most: 9, within_days: 30}}, "
+    here = Customer(terms(), day(START), policy=dunning_policy(text + "charge_late_days: 7}"))
+    here.declined(START, NextStep.AGAIN)
+    on = START
+    for number, days in enumerate(tries, start=2):
+        here.take(day(on + timedelta(days=days - 1)))
+        assert len(here.asked) == number - 1
+        on += timedelta(days=days)
+        here.take(day(on))
+        here.declined(on, NextStep.AGAIN, str(number))
+    assert (here.run().status, len(here.asked)) == (RunStatus.NEEDS_PERSON, 1 + len(tries))
+
+
+BLOCKING = replace(DUNNING_RULES, blocks=frozenset({RunStatus.RETRYING, RunStatus.NEEDS_CARD}))
+
+
+def blocks(events: list[Any]) -> list[tuple[bool, str]]:
+    return [(one.is_wanted, one.run) for one in events if isinstance(one, DunningBlockWanted)]
+
+
+def test_abas_is_asked_not_to_dun_while_a_run_is_tried_again_and_to_go_on_once_it_is_paid() -> None:
+    here = Customer(terms(), policy=BLOCKING)
+    assert blocks(here.take(day(START))) == []
+    asked = here.asked[-1]
+    assert blocks(here.take(refused(asked, START))) == []  # its code is not known yet
+    said = here.take(payment("1", START, PaymentSeen.DECLINED, NextStep.AGAIN, invoice=asked.call_reference))
+    assert blocks(said) == [(True, f"S-1 {START}")]
+    assert blocks(here.take(day(after(3)))) == []  # being charged again, it stays blocked
+    again = here.asked[-1]
+    assert blocks(here.take(refused(again, after(3)))) == []
+    hard = payment("2", after(3), PaymentSeen.DECLINED, NextStep.STOP, invoice=again.call_reference)
+    assert blocks(here.take(hard)) == []
+    assert blocks(here.take(change(SubscriptionChange.PAID_OTHERWISE, START))) == [(False, "")]
+
+
+def test_nothing_is_blocked_where_the_rules_name_no_status() -> None:
+    here = Customer(terms(), day(START))
+    here.declined(START, NextStep.AGAIN)
+    assert here.state.blocks == {}
+
+
+def test_a_customer_of_abas_is_blocked_while_one_of_its_vault_customers_wants_it() -> None:
+    state: State = INITIAL
+    written: list[tuple[str, str]] = []
+    for vault, run in (("C-1", "S-1 2026-12-31"), ("C-2", "S-9 2026-12-31"), ("C-1", ""), ("C-1", ""), ("C-2", "")):
+        said = DunningBlockWanted(
+            vault_customer_id=vault, abas_customer_id="at/70001", is_wanted=bool(run), run=run, occurred_at=at(START)
+        )
+        for event in subscriptions.decide(state, said, BLOCKING):
+            state = evolve(state, event)
+            (output,) = route(state, event)
+            assert isinstance(output.record, SaveRecord)
+            assert (output.topic, output.record.kind) == (Topic.ERP_COMMANDS, "dunning_block")
+            assert (output.record.subject, output.record.values["number"]) == ("at/70001", "at/70001")
+            written.append((output.record.values["dunning_block"], output.record.values["reason"]))
+    assert written == [
+        ("BLOCKED", "C-1/S-1 2026-12-31"),
+        ("BLOCKED", "C-1/S-1 2026-12-31, C-2/S-9 2026-12-31"),
+        ("BLOCKED", "C-2/S-9 2026-12-31"),
+        ("RELEASED", ""),
+    ]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.sampled_from(["soft", "hard", "paid", "wait"]), max_size=12))
+def test_a_block_is_wanted_just_while_a_run_is_unpaid_after_a_decline(fates: list[str]) -> None:
+    here = Customer(terms(), day(START), policy=BLOCKING)
+    for days, fate in enumerate(fates, start=1):
+        opened = [one for one in here.asked if one.call_reference not in here.state.ended]
+        if fate == "wait" or not opened:
+            here.take(day(after(days)))
+        elif fate == "paid":
+            here.take(done(opened[0], after(days), f"t{days}"))
+        else:
+            here.declined(after(days), NextStep.STOP if fate == "hard" else NextStep.AGAIN, f"t{days}")
+    tries = [run for run in here.state.runs.values() if run.attempt_count and run.status is not RunStatus.PAID]
+    is_failed = any(run.status in BLOCKING.blocks or run.attempt_count > 1 for run in tries)
+    given_up = all(run.status is RunStatus.NEEDS_PERSON for run in tries)
+    assert bool(here.state.blocks.get("70001")) == (is_failed and not given_up)
 
 
 # -- any order -------------------------------------------------------------------------------------------------------
