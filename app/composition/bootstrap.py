@@ -138,7 +138,9 @@ SIDE_AGAIN_S = 60.0
 PAYTRACE_FACTS, ABAS_PAYMENT_REQUESTS = f"{PayTraceSource.name} facts", f"{AbasSource.name} payment requests"
 ABAS_CUSTOMERS = f"{AbasSource.name} customers"
 ABAS_BALANCES = f"{AbasSource.name} balances"
-ABAS_POLLS = (AbasSource.name, ABAS_CUSTOMERS, ABAS_BALANCES, ABAS_PAYMENT_REQUESTS)  # the last one is optional
+ABAS_CONTRACTS = f"{AbasSource.name} contracts"
+# The last one is optional.
+ABAS_POLLS = (AbasSource.name, ABAS_CUSTOMERS, ABAS_BALANCES, ABAS_CONTRACTS, ABAS_PAYMENT_REQUESTS)
 
 
 def codec(settings: Settings) -> Codec:
@@ -724,7 +726,8 @@ async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
     async with _log(settings, signer(settings)) as log:
         companies = settings.abas.each()
         names = {label: tuple(f"{name} {label}".rstrip() for name in ABAS_POLLS) for label in companies}
-        polls = [name for each in names.values() for name in each[: 4 if settings.polling.payment_requests else 3]]
+        count = len(ABAS_POLLS) - (not settings.polling.payment_requests)
+        polls = [name for each in names.values() for name in each[:count]]
         status = SourceFile(settings.data_dir, AbasSource.name, tuple(polls))
         _serve_metrics(settings.polling.abas_metrics_port)
         publisher = Publisher(AbasSource.name, log, codec(settings), subject_keys(settings, log, SOURCE_ABAS).seal)
@@ -786,9 +789,10 @@ async def poll_abas(
         poll(names[0], AbasSource.poll, polling.abas_every_s),
         poll(names[1], AbasSource.customers, polling.facts_every_s),
         poll(names[2], AbasSource.balances, polling.facts_every_s),
+        poll(names[3], AbasSource.contracts, polling.facts_every_s),
     ]
     if polling.payment_requests:
-        polls.append(poll(names[3], AbasSource.payment_requests, polling.abas_every_s))
+        polls.append(poll(names[4], AbasSource.payment_requests, polling.abas_every_s))
     await poll_together(*polls)
 
 

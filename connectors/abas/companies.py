@@ -20,7 +20,10 @@ from schemas.values.companies import BETWEEN, company_of, in_company
 
 MISSING_COMPANY: Final = "MISSING_MAPPING/company"
 # What abas numbers, in what is read from it. Numbers of invoices and orders stay as payers know them.
-_NUMBERED: Final = ("abas_customer_id", "abas_open_item_id", "payment_request_id", "data_subject", "erp_account")
+_NUMBERED: Final = (
+    *("abas_customer_id", "abas_open_item_id", "payment_request_id", "data_subject", "erp_account"),
+    "abas_contract_number",
+)
 
 
 class Sink(Protocol):

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.abas.errors import AbasRecordUnreadable
 from connectors.abas.profile import (
+    ContractTable,
     CustomerFields,
     Formats,
     ItemFields,
@@ -30,6 +31,7 @@ from schemas.records.customers import ErpCustomerObserved
 from schemas.records.gateway import PaymentRequestKind, PaymentRequestObserved, PaymentRequestStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
+from schemas.records.subscriptions import ContractObserved, RecurrenceFrequency
 from schemas.values.money import Money, exponent, from_major
 from schemas.values.references import invoice_token, order_token, vault_token
 
@@ -269,6 +271,43 @@ def to_payment_request_observed(
         reason=plain_text(_safe_text(payment_request, fields.reason)),
         observed_at=observed_at,
         raw=_safe(fields.reason, to_raw(payment_request)),
+    )
+
+
+def to_contract_observed(
+    contract: ErpObject, table: ContractTable, formats: Formats, *, filed: bool, observed_at: datetime
+) -> ContractObserved:
+    """Read a contract.
+
+    Ensures: a frequency that neither the profile nor we know is UNKNOWN with abas' word kept.
+    Raises:  AbasRecordUnreadable naming contract and field, also for an amount below zero or a start that is missing.
+    """
+    fields = table.fields
+    currency = currency_of(contract, fields.currency)
+    amount_minor = minor_of(contract, fields.amount, currency, formats)
+    if amount_minor < 0:
+        raise _unreadable(contract, fields.amount, "is below zero")
+    start_on = _optional_date(contract, fields.start_on, formats)
+    if start_on is None:
+        raise _unreadable(contract, fields.start_on, "holds no day")
+    word = plain_text(_safe_text(contract, fields.frequency))
+    ours = _word(word).replace(" ", "_").replace("-", "_")
+    known = {**{one.value: one for one in RecurrenceFrequency}, **table.frequencies}
+    return ContractObserved(
+        abas_contract_number=required_text(contract, fields.number),
+        vault_customer_id=_safe_text(contract, fields.vault_customer),
+        merchant=_safe_text(contract, fields.merchant_account),
+        abas_customer_id=required_text(contract, fields.customer_number),
+        amount_minor=amount_minor,
+        currency=currency,
+        frequency=known.get(word, known.get(ours, RecurrenceFrequency.UNKNOWN)),
+        raw_frequency=word,
+        start_on=start_on,
+        ends_on=None if fields.ends_on is None else _optional_date(contract, fields.ends_on, formats),
+        is_active=not filed,
+        description=plain_text(_safe_text(contract, fields.description)),
+        observed_at=observed_at,
+        raw=to_raw(contract),
     )
 
 

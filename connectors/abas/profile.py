@@ -18,6 +18,7 @@ from schemas.documents import HEAD_ROLES, Kind, LineKind, kinds, reversals, role
 from schemas.files.owned import Entry, parse_with_lines, text_of
 from schemas.files.yaml_lines import Lines, Misfits, near
 from schemas.files.yaml_lines import Path as YamlPath
+from schemas.records.subscriptions import RecurrenceFrequency
 
 # A field of the record itself, or of the record that a reference leads to: `customer^idno`.
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\^[A-Za-z][A-Za-z0-9_]*)*$")]
@@ -130,6 +131,21 @@ class PaymentRequestRowFields(Entry):
     amount: FieldName
 
 
+class ContractFields(Entry):
+    """Fields of a contract: what a customer is to be charged again and again."""
+
+    number: FieldName
+    customer_number: FieldName
+    vault_customer: FieldName  # whose stored card or account is charged, e.g. customer^ypaytracecust
+    amount: FieldName
+    currency: FieldName
+    frequency: FieldName
+    start_on: FieldName
+    ends_on: FieldName | None = None  # day from which there is no run
+    merchant_account: FieldName | None = None
+    description: FieldName | None = None
+
+
 FieldsT = TypeVar("FieldsT", bound=BaseModel)
 
 
@@ -203,6 +219,12 @@ class PaymentRequestTable(Table[PaymentRequestFields]):
     rows: PaymentRequestRowFields | None = None
 
 
+class ContractTable(Table[ContractFields]):
+    """Contracts; frequencies has ours for each of abas' words, those that are the same may be left out."""
+
+    frequencies: Mapping[str, RecurrenceFrequency] = {}
+
+
 class Tables(Entry):
     """The tables that we read; those that an installation doesn't use are left out."""
 
@@ -212,6 +234,7 @@ class Tables(Entry):
     invoice: InvoiceTable | None = None
     payment_request: PaymentRequestTable | None = None
     account_balance: BalanceTable | None = None
+    contract: ContractTable | None = None
 
 
 class OpenItemList(Entry):

@@ -16,6 +16,7 @@ from connectors.abas.errors import AbasAddressWrong, AbasRecordUnreadable, AbasR
 from connectors.abas.invoice_lines import ASKED_AT_ONCE, InvoiceLines, Lines, in_minor_units
 from connectors.abas.mapping import (
     parse_instant,
+    to_contract_observed,
     to_customer_observed,
     to_customer_referenced,
     to_date_text,
@@ -34,6 +35,7 @@ from schemas.records.erp import AccountBalanceObserved
 from schemas.records.gateway import PaymentRequestObserved
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
+from schemas.records.subscriptions import ContractObserved
 from schemas.values.clock import utc_now
 from schemas.values.counting import counted
 
@@ -41,6 +43,7 @@ Record = OpenItemObserved | OpenItemReferenced | CustomerReferenced
 Observation = tuple[str, tuple[Record, ...]]
 PaymentRequestObservation = tuple[str, tuple[PaymentRequestObserved, ...]]
 CustomerObservation = tuple[str, tuple[ErpCustomerObserved, ...]]
+ContractObservation = tuple[str, tuple[ContractObserved, ...]]
 BalanceObservation = tuple[str, tuple[AccountBalanceObserved, ...]]
 
 _SHOWN_UNREADABLE = 20  # enough to see a pattern, few enough for a log line
@@ -147,6 +150,32 @@ class AbasSource:
                 unreadable.add(error)
                 continue
             yield f"customer-person/{customer.id}", (observed,)
+        unreadable.report()
+
+    async def contracts(self) -> AsyncIterator[ContractObservation]:
+        """Yield every contract, the filed ones too, so that one that ended is seen to; nothing without the table.
+
+        Ensures, Raises: as poll.
+        """
+        table = self._profile.tables.contract
+        if table is None:
+            return
+        unreadable = _Unreadable()
+        wanted = table.fields.model_dump(exclude_none=True).values()
+        for filing in (Filing.ACTIVE, Filing.FILED):
+            async for contract in self._read(table, wanted, Selection((), filing, table.order_by)):
+                try:
+                    observed = to_contract_observed(
+                        contract,
+                        table,
+                        self._profile.formats,
+                        filed=filing is Filing.FILED,
+                        observed_at=self._now(),
+                    )
+                except AbasRecordUnreadable as error:
+                    unreadable.add(error)
+                    continue
+                yield f"contract/{contract.id}", (observed,)
         unreadable.report()
 
     async def balances(self) -> AsyncIterator[BalanceObservation]:

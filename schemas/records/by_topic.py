@@ -326,6 +326,8 @@ from schemas.records.settlement import (
 from schemas.records.sources import SourceCursor
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    ContractFollowed,
+    ContractObserved,
     DunningBlockChanged,
     DunningBlockWanted,
     DunningRunDecided,
@@ -704,6 +706,7 @@ SubscriptionsEvents: TypeAlias = (
     | DunningRunDecided
     | DunningBlockWanted
     | DunningBlockChanged
+    | ContractFollowed
 )
 SubscriptionsInbox: TypeAlias = (
     RecurrenceObserved
@@ -716,6 +719,7 @@ SubscriptionsInbox: TypeAlias = (
     | SubscriptionWatchAsked
     | RunDunning
     | DunningBlockWanted
+    | ContractObserved
 )
 VaultCommands: TypeAlias = ChangeVaultCustomer
 VaultOutcomes: TypeAlias = VaultCustomerChanged | VaultCustomerNotChanged

@@ -106,6 +106,46 @@ class ChangeSubscription(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContractFollowed(Record):
+    """Terms of a contract of abas, as the subscription of its vault customer gets them."""
+
+    abas_contract_number: str
+    vault_customer_id: str
+    left_vault_customer_id: str
+    merchant: str
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    frequency: RecurrenceFrequency
+    start_on: date
+    resumes_on: date
+    anchor_day: int | None = None
+    ends_on: date | None = None
+    description: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractObserved(Record):
+    """A contract as abas shows it now: what a vault customer is to be charged again and again."""
+
+    abas_contract_number: str
+    vault_customer_id: str
+    merchant: str
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    frequency: RecurrenceFrequency
+    raw_frequency: str
+    start_on: date
+    ends_on: date | None = None
+    is_active: bool
+    description: str
+    observed_at: datetime
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DunningBlockChanged(Record):
     """For which vault customers abas is not to dun one of its customers; for none, it may."""
 

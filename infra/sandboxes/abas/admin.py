@@ -19,6 +19,7 @@ from infra.sandboxes.abas.state import Sandbox
 from infra.sandboxes.abas.store import Record, Stored
 from infra.sandboxes.abas.tables import (
     ACCOUNT,
+    CONTRACT,
     COST_CENTRE,
     CUSTOMER,
     INVOICE,
@@ -155,6 +156,23 @@ class PaymentRequestSeed(BaseModel):
     merchant: str = ""
 
 
+class ContractSeed(BaseModel):
+    """A contract; one whose number is there already is changed, and filed where it says so."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: str = Field(min_length=1, max_length=40)
+    customer_number: str
+    amount: Decimal
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    frequency: str
+    start_on: date
+    ends_on: date | None = None
+    description: str = ""
+    merchant: str = ""
+    filed: bool = False
+
+
 class OpenEditor(BaseModel):
     """A record that a person opens and forgets."""
 
@@ -201,6 +219,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/sales-orders", handle(lambda raw: _seed_sales_orders(sandbox, raw)), methods=["POST"]),
         Route("/master-data", handle(lambda raw: _seed_master_data(sandbox, raw)), methods=["POST"]),
         Route("/payment-requests", handle(lambda raw: _seed_payment_requests(sandbox, raw)), methods=["POST"]),
+        Route("/contracts", handle(lambda raw: _seed_contracts(sandbox, raw)), methods=["POST"]),
         Route("/editors", handle(lambda raw: _leave_open(sandbox, raw)), methods=["POST"]),
         Route("/faults", handle(lambda raw: _set_faults(sandbox, raw)), methods=["POST"]),
         Route("/faults", handle(lambda raw: sandbox.faults.model_dump()), methods=["GET"]),
@@ -404,6 +423,30 @@ def _seed_payment_requests(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
             ).id
             for seed in seeds
         ]
+    return {"ids": ids}
+
+
+def _seed_contracts(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[ContractSeed]).validate_json(raw)
+    customers = {seed.customer_number: _customer(sandbox, seed.customer_number) for seed in seeds}
+    ids: list[str] = []
+    with sandbox.store.transaction():
+        for seed in seeds:
+            values: dict[str, str | bool] = {
+                "idno": seed.number,
+                "descrOperLang": seed.description,
+                "customer": customers[seed.customer_number].id,
+                "curr": currency_record(sandbox.store, seed.currency).id,
+                "amount": str(seed.amount),
+                "yfrequency": seed.frequency,
+                "ystart": seed.start_on.isoformat(),
+                "yend": seed.ends_on.isoformat() if seed.ends_on else "",
+                "ymerchant": seed.merchant,
+            }
+            known = next(iter(sandbox.store.matching(CONTRACT.spec, "idno", seed.number) or ()), None)
+            record = known or sandbox.store.add(CONTRACT, {**values})
+            sandbox.store.change(record, {**values}, filed=seed.filed)
+            ids.append(record.id)
     return {"ids": ids}
 
 

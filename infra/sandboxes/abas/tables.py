@@ -326,6 +326,24 @@ PAYMENT_METHOD = TableDef(
     number_prefix="ZM-",
     first_number=80001,
 )
+# What customers are to be charged again and again; which table of abas holds it is not known.
+CONTRACT = TableDef(
+    "900:9",
+    "Contract",
+    "Finance",
+    head=(
+        *_GENERIC,
+        Column("customer", "kunde", Kind.REFERENCE, "0:1"),
+        Column("amount", "betrag", Kind.DOUBLE),
+        Column("curr", "waehr", Kind.REFERENCE, "900:5"),
+        Column("yfrequency", "yrhythmus", Kind.STRING),
+        Column("ystart", "ybeginn", Kind.DATE),
+        Column("yend", "yende", Kind.DATE),
+        Column("ymerchant", "ymerchant", Kind.STRING),
+    ),
+    number_prefix="V-",
+    first_number=90001,
+)
 # General ledger: numbers and German names are proven, the English twins are not (reference, sections 1 and 7).
 ACCOUNT = TableDef(
     "5:1",
@@ -433,7 +451,7 @@ TABLES = {
     table.spec: table
     for table in (
         *(CUSTOMER, PRODUCT, SALES_ORDER, INVOICE, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
-        *(PAYMENT_STATUS, PAYMENT_METHOD, ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
+        *(PAYMENT_STATUS, PAYMENT_METHOD, CONTRACT, ACCOUNT, COST_CENTRE, ENTRY, FIGURES),
         *(BRIDGE_DAY, WAITING_MONEY, DEPOSIT_EXPLANATION),
     )
 }

@@ -9,14 +9,19 @@ from typing import Annotated, Any
 from projections.messages.coordinates import Coordinates
 from projections.tables.columns import Number, Word
 from projections.tables.table import FactTable
-from schemas.records.subscriptions import SubscriptionChanged, SubscriptionSet, SubscriptionStatusChanged
+from schemas.records.subscriptions import (
+    SubscriptionChanged,
+    SubscriptionCommandRefused,
+    SubscriptionSet,
+    SubscriptionStatusChanged,
+)
 
-SUBSCRIPTION_RECORDS = (SubscriptionSet, SubscriptionChanged, SubscriptionStatusChanged)
+SUBSCRIPTION_RECORDS = (SubscriptionSet, SubscriptionChanged, SubscriptionCommandRefused, SubscriptionStatusChanged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionRow:
-    """Each status of a subscription, each setting of its terms and each change by a person."""
+    """Each status of a subscription, each setting of its terms, each change by a person, and what was refused."""
 
     record_type: Word
     vault_customer_id: str
@@ -34,6 +39,7 @@ class SubscriptionRow:
     description: str
     decided_by: Word
     reason: str
+    refused_because: str
     occurred_at: datetime
 
 
@@ -42,8 +48,9 @@ def project(record: Any, at: Coordinates) -> tuple[SubscriptionRow, ...]:
     status = record if isinstance(record, SubscriptionStatusChanged) else None
     terms = record if isinstance(record, SubscriptionSet) else None
     said = record if isinstance(record, SubscriptionChanged) else None
-    priced, person = status or terms, terms or said
-    if priced is None and said is None:
+    refused = record if isinstance(record, SubscriptionCommandRefused) else None
+    priced, person = status or terms, terms or said or refused
+    if priced is None and person is None:
         return ()
     return (
         SubscriptionRow(
@@ -63,6 +70,7 @@ def project(record: Any, at: Coordinates) -> tuple[SubscriptionRow, ...]:
             description=priced.description if priced else "",
             decided_by=person.decided_by if person else "",
             reason=person.reason if person else "",
+            refused_because=refused.refused_because if refused else "",
             occurred_at=record.occurred_at,
         ),
     )

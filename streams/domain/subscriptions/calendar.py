@@ -33,6 +33,11 @@ def is_known(frequency: RecurrenceFrequency) -> bool:
     return frequency in _MONTHS or frequency in _DAYS or frequency is RecurrenceFrequency.FIRST_AND_FIFTEENTH
 
 
+def is_by_month(frequency: RecurrenceFrequency) -> bool:
+    """Return whether runs are due on a day of the month."""
+    return frequency in _MONTHS
+
+
 def due_days(start_on: date, frequency: RecurrenceFrequency, anchor_day: int | None = None) -> Iterator[date]:
     """Yield the days on which runs are due, for ever: start_on, then by frequency.
 

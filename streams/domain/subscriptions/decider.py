@@ -20,6 +20,8 @@ from schemas.records.by_topic import SubscriptionsEvents, SubscriptionsInbox
 from schemas.records.gateway import PaymentRequestKind, RequestGatewayCall
 from schemas.records.subscriptions import (
     ChangeSubscription,
+    ContractFollowed,
+    ContractObserved,
     DunningBlockChanged,
     DunningBlockWanted,
     DunningRunDecided,
@@ -44,7 +46,7 @@ from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.replacing import replace
 from streams.domain.output import Output
-from streams.domain.subscriptions import blocks
+from streams.domain.subscriptions import blocks, contracts
 from streams.domain.subscriptions.calendar import is_known
 from streams.domain.subscriptions.policy import Policy
 from streams.domain.subscriptions.runs import Outcome, may_try_on, outcomes
@@ -99,6 +101,8 @@ def decide(state: State, record: SubscriptionsInbox, policy: Policy) -> tuple[Ev
             return () if record.command_id in state.command_ids else (_dunning_run(state, record),)
         case DunningBlockWanted():
             return blocks.changed(state, record)
+        case ContractObserved():
+            return contracts.followed(state.contract, state.contract_starts, record)
         case SubscriptionDayReached() | RecurrenceObserved() | SubscriptionPaymentSeen():
             facts: tuple[Event, ...] = () if evolve(state, record) == state else (record,)
         case RunChargeEnded():
@@ -125,6 +129,9 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, dunned_on=dunned_on, command_ids=state.command_ids | {event.command_id})
         case DunningBlockWanted():
             return replace(state, blocks={**state.blocks, event.abas_customer_id: event.run})
+        case ContractFollowed():
+            starts = {event.vault_customer_id: event.start_on} | state.contract_starts
+            return replace(state, contract=event, contract_starts=starts)
         case DunningBlockChanged():
             return replace(state, wanted_by=dict(event.wanted_by))
         case SubscriptionWatchAsked():
@@ -169,6 +176,8 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return (Output(Topic.GATEWAY_COMMANDS, _request(event)),)
         case DunningBlockWanted():
             return (Output(Topic.SUBSCRIPTIONS_INBOX, event),)
+        case ContractFollowed():
+            return tuple(Output(Topic.SUBSCRIPTIONS_INBOX, one) for one in contracts.commands(event))
         case DunningBlockChanged():
             return (Output(Topic.ERP_COMMANDS, blocks.command(event)),)
         case SubscriptionDayBegan():

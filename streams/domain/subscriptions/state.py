@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from schemas.records.subscriptions import (
+    ContractFollowed,
     RecurrenceObserved,
     RunChargeAsked,
     RunChargeEnded,
@@ -38,6 +39,7 @@ class State:
     asked, ended  charges by our reference
     command_ids   commands that were decided
     blocks        of each abas customer the unpaid run for which a block was asked; empty once it is not any more
+    contract      of a contract of abas: its terms, as its vault customer got them; starts are their first days
     wanted_by     of an abas customer: vault customers that want a block, each with its unpaid run
     runs, shown   what was published last of each run and each subscription
     """
@@ -53,6 +55,8 @@ class State:
     ended: dict[str, RunChargeEnded] = field(default_factory=dict)
     command_ids: frozenset[str] = frozenset()
     blocks: dict[str, str] = field(default_factory=dict)
+    contract: ContractFollowed | None = None
+    contract_starts: dict[str, date] = field(default_factory=dict)
     wanted_by: dict[str, str] = field(default_factory=dict)
     runs: dict[str, SubscriptionRunChanged] = field(default_factory=dict)
     shown: dict[str, SubscriptionStatusChanged] = field(default_factory=dict)

@@ -64,9 +64,9 @@ def plans(state: State, day: date) -> Iterator[Plan]:
 
 
 def ended_on(state: State, subscription_id: str) -> date | None:
-    """Return the day from which there are no more runs; the earliest that people said."""
+    """Return the day from which there are no more runs, as it was said last; None without end."""
     ends = [one.change_on for one in state.said(subscription_id) if one.change is SubscriptionChange.END]
-    return min(ends, default=None)
+    return None if not ends or ends[-1] == date.max else ends[-1]
 
 
 def is_paused(state: State, subscription_id: str, on: date) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import date
 from typing import get_args
 
 import pytest
@@ -19,6 +20,7 @@ from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from schemas.records.erp import DocumentPosted, DocumentRefused
 from schemas.records.gateway import PaymentRequestKind, PaymentRequestStatus
 from schemas.records.identification import CustomerReferenced
+from schemas.records.subscriptions import RecurrenceFrequency
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
@@ -182,6 +184,40 @@ async def test_payment_payment_requests_are_read(empty_sandbox: AbasSandboxProce
     assert (seen.abas_customer_id, seen.paytrace_transaction_id) == ("70001", "79388123")
     assert (seen.vault_customer_id, seen.requester) == ("acme-inc", "M. Muster")
     assert seen.invoice_number is None
+
+
+async def test_contracts_are_read_with_their_customers_card_also_once_they_are_filed(
+    empty_sandbox: AbasSandboxProcess, profile: Profile
+) -> None:
+    empty_sandbox.seed()
+    contract = {
+        "number": "V-77",
+        "customer_number": "70001",
+        "amount": "24.95",
+        "currency": "USD",
+        "frequency": "monatlich",
+        "start_on": "2026-01-31",
+        "description": "Maintenance",
+    }
+    other = {**contract, "number": "V-78", "frequency": "every two weeks", "ends_on": "2027-06-01", "filed": True}
+    unknown = {**contract, "number": "V-79", "frequency": "now and then"}
+    empty_sandbox.admin("POST", "contracts", [contract, other, unknown])
+    settings = empty_sandbox.settings()
+    async with AbasClient(settings) as client:
+        found = [seen async for _, (seen,) in AbasSource(client, profile, settings).contracts()]
+    by_number = {seen.abas_contract_number: seen for seen in found}
+    seen = by_number["V-77"]
+    assert (seen.vault_customer_id, seen.abas_customer_id, seen.merchant) == ("acme-inc", "70001", "")
+    assert (seen.amount_minor, seen.currency, seen.start_on, seen.ends_on) == (2495, "USD", date(2026, 1, 31), None)
+    assert (seen.frequency, seen.raw_frequency) == (RecurrenceFrequency.MONTHLY, "monatlich")
+    assert (seen.is_active, seen.description) == (True, "Maintenance")
+    filed = by_number["V-78"]
+    assert (filed.is_active, filed.ends_on, filed.frequency) == (
+        False,
+        date(2027, 6, 1),
+        RecurrenceFrequency.EVERY_TWO_WEEKS,
+    )
+    assert by_number["V-79"].frequency is RecurrenceFrequency.UNKNOWN
 
 
 async def test_a_charge_names_the_invoice_that_it_pays(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:

@@ -1083,12 +1083,13 @@ CREATE TABLE IF NOT EXISTS fct_subscriptions
     description String,
     decided_by LowCardinality(String),
     reason String,
+    refused_because String,
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (vault_customer_id, subscription_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'Each status of a subscription, each setting of its terms and each change by a person'
+COMMENT 'Each status of a subscription, each setting of its terms, each change by a person, and what was refused'
 ;
 CREATE TABLE IF NOT EXISTS fct_suggestions
 (
