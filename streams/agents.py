@@ -25,6 +25,7 @@ from streams.domain import (
     payments,
     rates,
     receivables,
+    risk,
     settlement,
     subscriptions,
 )
@@ -41,6 +42,7 @@ from streams.rules.catalogue import (
     ORDER_FULFILMENT,
     PAYMENT_CODES,
     PAYMENT_REQUESTS,
+    RISK_RULES,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
@@ -52,6 +54,7 @@ from streams.rules.catalogue import (
     rates_policy,
     receivables_policy,
     requests_policy,
+    risk_policy,
 )
 from streams.tasks.manager import TaskManager
 from streams.tasks.processor import AnyProcessor, Decider
@@ -81,12 +84,21 @@ FOLD_PAYMENTS = _decider(
     Topic.PAYMENTS_OBSERVATIONS,
     Topic.PAYMENTS_EVENTS,
     payments,
-    version=4,
-    rules=RulesUsed((ACCOUNT_MAPPING.name, PAYMENT_CODES.name), payments_policy),
+    version=5,
+    rules=RulesUsed((ACCOUNT_MAPPING.name, PAYMENT_CODES.name, RISK_RULES.name), payments_policy),
+)
+# Whether a payment may go to its customer, by rules of risk and by people. A card, customer, address or merchant
+# account remembers what was attempted; attempts come in any order (docs/adr/0121).
+ASSESS_RISK = _decider(
+    "assess-risk",
+    Topic.RISK_INBOX,
+    Topic.RISK_EVENTS,
+    risk,
+    rules=RulesUsed((RISK_RULES.name,), risk_policy),
 )
 # The abas customer behind each movement of money, or it waits for a reference.
 IDENTIFY_PAYERS = _decider(
-    "identify-payers", Topic.IDENTIFICATION_INBOX, Topic.IDENTIFICATION_EVENTS, identification, version=3
+    "identify-payers", Topic.IDENTIFICATION_INBOX, Topic.IDENTIFICATION_EVENTS, identification, version=4
 )
 # Identified money meets a customer's open items; abas is asked to post what is certain.
 MATCH_OPEN_ITEMS = _decider(
@@ -188,6 +200,7 @@ ADOPT_RULES = _decider(adoption.AGENT, Topic.RULES_INBOX, Topic.RULES_EVENTS, ad
 # In the order in which a payment meets them; what people ask for comes last.
 DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     FOLD_PAYMENTS,
+    ASSESS_RISK,
     IDENTIFY_PAYERS,
     MATCH_OPEN_ITEMS,
     DECIDE_PAYMENT_REQUESTS,

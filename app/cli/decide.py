@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli import assign, codes, customers, operators, orders
+from app.cli import assign, codes, customers, holds, operators, orders
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
             **assign.COMMANDS,
             **codes.COMMANDS,
             **customers.COMMANDS,
+            **holds.COMMANDS,
             **orders.COMMANDS,
         },
     )

@@ -84,7 +84,7 @@ def _what(row: dict[str, Any]) -> str:
             return f"{by} asked for {_decision(row)} ({row['reason']}); refused, because {row['detail']}"
         case "EntryWaiting":
             return f"{amount} waits, {in_words(row['reason'])}: {row['detail']}"
-        case "PaymentAwaitsReference":
+        case "PaymentAwaitsReference" | "PaymentAwaitsRisk":
             return f"{amount} waits, {in_words(row['reason'])}: {row['detail']}"
         case "PaymentIdentified":
             return f"{amount} belongs to customer {row['detail']}"

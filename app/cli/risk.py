@@ -36,9 +36,12 @@ _KNOWN = {
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `risk check|backtest` below the root."""
+    """Hang `risk check|backtest|suggested` below the root."""
     operators.add_group(
-        app, "risk", "Which payments look like trouble, by rules.", {"check": check, "backtest": backtest}
+        app,
+        "risk",
+        "Which payments look like trouble, by rules.",
+        {"check": check, "backtest": backtest, "suggested": suggested},
     )
 
 
@@ -58,10 +61,19 @@ def check(rules: Annotated[Path, typer.Argument(help="The rules, a YAML file.")]
 
 
 @needs("read")
+def suggested() -> None:
+    """Show rules to begin with, as a file: copy, change, try and adopt them."""
+    from schemas.files.owned import text_of
+    from streams.rules.risk import SUGGESTED_RULES
+
+    say(*text_of(SUGGESTED_RULES).splitlines())
+
+
+@needs("read")
 def backtest(
     rules: Annotated[Path, typer.Option("--rules", help="The rules, a YAML file.")],
     against: Annotated[
-        Path | None, typer.Option("--against", help="Compare with this file. Default: the rules that ship with Saldo.")
+        Path | None, typer.Option("--against", help="Compare with this file. Default: the rules in force.")
     ] = None,
     first: Annotated[
         datetime | None, typer.Option("--from", formats=_DAY, help="First day, in the merchant's zone.")
@@ -76,24 +88,28 @@ def backtest(
 ) -> None:
     """Show what rules would have done to payments that there were.
 
-    All payments of the topics are judged by this file and by others, those that ship with Saldo unless --against names
-    a file. Nothing is written.
+    All payments of the topics are judged by this file and by others, those in force unless --against names a file.
+    Nothing is written.
     """
     from app.operators import risk
+    from app.operators import rules as adopted
     from app.settings.settings import load_settings
     from schemas.files.owned import text_of
-    from streams.rules.risk import SHIPPED_RULES, read_risk_rules
+    from streams.rules.catalogue import RISK_RULES
+    from streams.rules.risk import read_risk_rules
 
     if first and last and last < first:
         raise typer.BadParameter(f"--from {first.date()} lies after --to {last.date()}")
     policy = read_risk_rules(text_of(rules), str(rules))
-    other = against or SHIPPED_RULES
-    compared = read_risk_rules(text_of(other), str(other))
+    file = None if against is None else text_of(against)
 
-    async def read(log: Log, codec: Codec) -> Gathered:
-        return await risk.gathered(log, codec)
+    async def read(log: Log, codec: Codec) -> tuple[Gathered, str]:
+        in_force = (await adopted.in_force(log, codec)).get(RISK_RULES.name)
+        return await risk.gathered(log, codec), text_of(RISK_RULES.shipped) if in_force is None else in_force.text
 
-    facts = operators.on_the_log(read, bootstrap_servers, schema_registry_url).facts()
+    gathered, text = operators.on_the_log(read, bootstrap_servers, schema_registry_url)
+    compared = read_risk_rules(text if file is None else file, str(against or RISK_RULES.name))
+    facts = gathered.facts()
     days = (first.date() if first else None, last.date() if last else None)
     found = risk.backtest(facts, policy, compared, *days, load_settings().paytrace.zone)
     held = risk.held(found.after)
@@ -101,7 +117,7 @@ def backtest(
         for one in held:
             say_json(_as_json(one))
     else:
-        _say_backtest(found, held, str(against) if against else "the rules that ship with Saldo")
+        _say_backtest(found, held, str(against) if against else "the rules in force")
     if fail_on_hold and held:
         say(f"held or rejected: {_sums(held)}", err=as_json)
         raise typer.Exit(HELD)

@@ -121,6 +121,10 @@ class PersonLine:
 # Kind of the report -> singular and plural of what is counted, and the command that shows it.
 _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
     "money waits": ("payment waits|payments wait", "saldo waiting"),
+    "payments held": (
+        "payment held by rules of risk|payments held by rules of risk",
+        "saldo report risk_holds",
+    ),
     "documents refused": (
         "document refused by abas|documents refused by abas",
         "saldo report documents refused",

@@ -46,5 +46,6 @@ _SHAPES = {
     "refund-on-account": "saldo decide refund-on-account {reference} --why ...",
     "adopt-mapping": "saldo mapping adopt FILE --why ...   (with a line for it)",
     "hand-to-finance": "saldo decide hand-to-finance {reference} --why ...",
+    "release-hold": "saldo decide release-hold {payment} --why ...",
     ASSIGN: "saldo decide assign-customer {payment} CUSTOMER --why ...",
 }

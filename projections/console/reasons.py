@@ -34,6 +34,14 @@ _REASONS: Mapping[str, Reason] = {
         N_("Name the customer"),
         N_("What the payment names belongs to several customers, so Saldo did not choose."),
     ),
+    "RISK_HELD": Reason(
+        "Held by rules of risk",
+        "Look at what was found; release it, or refund it",
+        "Rules of risk hold the payment until a person releases it.",
+    ),
+    "RISK_UNANSWERED": Reason(
+        "Rules of risk have not answered yet", "Goes on by itself", "Rules of risk have not answered yet."
+    ),
     "NO_OPEN_ITEM": Reason(
         N_("No open invoice fits"), N_("Split it, or put it on account"), N_("No open invoice of the customer fits.")
     ),

@@ -30,7 +30,7 @@ concerned AS
     UNION DISTINCT
     SELECT paytrace_transaction_id
     FROM fct_movements FINAL
-    WHERE record_type = 'PaymentAwaitsReference'
+    WHERE record_type IN ('PaymentAwaitsReference', 'PaymentAwaitsRisk')
         AND (paytrace_transaction_id = {id:String} OR upper(invoice_number) = upper({id:String}))
 ),
 disputed AS
@@ -93,11 +93,11 @@ steps AS
     SELECT
         occurred_at, toString(record_type), paytrace_transaction_id, signed_minor, toString(currency), invoice_number, '', 0,
         emptyArrayString(), emptyArrayString(), '', 0, '',
-        if(record_type = 'PaymentAwaitsReference', detail, abas_customer_id), toString(reason), NULL,
+        if(record_type = 'PaymentIdentified', abas_customer_id, detail), toString(reason), NULL,
         source_partition, source_offset
     FROM fct_movements FINAL
-    WHERE record_type IN ('PaymentAwaitsReference', 'PaymentIdentified') AND movement_id IN
-        (SELECT movement_id FROM fct_movements FINAL WHERE record_type = 'PaymentAwaitsReference')
+    WHERE record_type IN ('PaymentAwaitsReference', 'PaymentAwaitsRisk', 'PaymentIdentified') AND movement_id IN
+        (SELECT movement_id FROM fct_movements FINAL WHERE record_type IN ('PaymentAwaitsReference', 'PaymentAwaitsRisk'))
 ),
 disputes AS
 (
@@ -155,6 +155,7 @@ ORDER BY
     startsWith(posting_reference, 'bank line '),
     startsWith(posting_reference, 'dispute '),
     -- What came before the money had a customer stands in other journals.
-    what NOT IN ('PaymentStatusUnrecognized', 'PaymentStatusRecognized', 'PaymentAwaitsReference', 'PaymentIdentified'),
+    what NOT IN ('PaymentStatusUnrecognized', 'PaymentStatusRecognized', 'PaymentAwaitsReference', 'PaymentAwaitsRisk',
+        'PaymentIdentified'),
     source_partition,
     source_offset

@@ -20,6 +20,7 @@ REMEDIES: Final[Mapping[str, str]] = {
 }
 _UNMATCHES = re.compile(r"U\d+$")
 _VOIDS_A_REFUND = re.compile(r"V(-\d+)?(S\d+)*$")
+_OF_RISK: Final[Mapping[str, list[str]]] = {"RISK_HELD": ["release-hold"], "RISK_UNANSWERED": []}
 _REASONS_OF_ABAS = frozenset({"POSTING_IN_PROGRESS"})
 
 
@@ -27,7 +28,7 @@ def ways_out(row: Mapping[str, Any]) -> list[str]:
     """Return the decisions that move this row, as `saldo decide` calls them, likeliest first; none if abas is next."""
     reference = row["posting_reference"]
     if row["waits_in"] == "identification":
-        return [ASSIGN]
+        return _OF_RISK.get(row["reason"], [ASSIGN])
     if row["waits_in"] != "receivables" or row["reason"] in _REASONS_OF_ABAS:
         return []
     takes_back = str(row["signed"]).startswith("-")

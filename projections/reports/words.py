@@ -25,6 +25,8 @@ WORDS: Mapping[str, str] = {
     "AMOUNT_INCREASED_AFTER_POSTING": "the amount grew after posting",
     "POSTING_REFUSED": "abas refused the posting",
     "ACCOUNT_UNMAPPED": "the mapping has no account for it",
+    "RISK_UNANSWERED": "rules of risk have not answered yet",
+    "RISK_HELD": "held by rules of risk",
     "POSTING_IN_PROGRESS": "is being posted",
     "NO_RATE_YOUNG_ENOUGH": "no exchange rate is young enough",
     # what of PayTrace's words can't be read

@@ -134,6 +134,7 @@ from schemas.records.identification import (
     IdentificationReviewed,
     OpenItemReferenced,
     PaymentAwaitsReference,
+    PaymentAwaitsRisk,
     PaymentIdentified,
     PaymentPassedOn,
     PaymentToIdentify,
@@ -279,6 +280,17 @@ from schemas.records.receivables import (
     SplitEntry,
     UnmatchEntry,
     WriteOffRest,
+)
+from schemas.records.risk import (
+    OrderRiskReported,
+    PaymentRiskDecided,
+    ReleaseHeldPayment,
+    RiskAsked,
+    RiskAssessed,
+    RiskDecisionRefused,
+    RiskFactKept,
+    RiskKeyAnswered,
+    RiskKeyAsked,
 )
 from schemas.records.rules import AdoptRules, RulesAccepted, RulesOffered, RulesRefused
 from schemas.records.schedules import ScheduleDefined, ScheduleRunBegun, ScheduleRunEnded
@@ -460,6 +472,8 @@ IdentificationEvents: TypeAlias = (
     | CardMoneyKnown
     | ReferenceAnswerRecorded
     | OrderPayerNamed
+    | PaymentAwaitsRisk
+    | PaymentRiskDecided
     | IdentificationReviewed
     | ReferenceRemembered
     | ReferenceForgotten
@@ -479,6 +493,7 @@ IdentificationInbox: TypeAlias = (
     | RememberReference
     | ForgetReference
     | OrderPayerNamed
+    | PaymentRiskDecided
 )
 LedgerEntries: TypeAlias = (
     JournalEntryMade
@@ -515,6 +530,7 @@ OrdersEvents: TypeAlias = (
     | ShopHooksChanged
     | OrderPaymentAsked
     | OrderPaymentReported
+    | OrderRiskReported
     | OrderCustomerAsked
     | OrderCustomerFound
     | OrderPayerNamed
@@ -542,6 +558,7 @@ OrdersInbox: TypeAlias = (
     | ShopRefundGoneObserved
     | ShopHooksObserved
     | OrderPaymentReported
+    | OrderRiskReported
     | OrderCustomerFound
     | OrderMoneyReported
     | OrderDeliveryObserved
@@ -580,6 +597,7 @@ PaymentsEvents: TypeAlias = (
     | ValuationAsked
     | PaymentValued
     | OrderPaymentAsked
+    | RiskAsked
 )
 PaymentsObservations: TypeAlias = (
     TransactionObserved | RefundLinked | DisputeReported | RateAnswered | ReportPaymentCode | OrderPaymentAsked
@@ -639,6 +657,10 @@ ReceivablesInbox: TypeAlias = (
     | PaymentRequestDone
     | DecideAgain
 )
+RiskEvents: TypeAlias = (
+    RiskAsked | RiskKeyAsked | RiskFactKept | RiskKeyAnswered | RiskAssessed | PaymentRiskDecided | RiskDecisionRefused
+)
+RiskInbox: TypeAlias = RiskAsked | RiskKeyAsked | RiskKeyAnswered | ReleaseHeldPayment
 RulesEvents: TypeAlias = RulesAccepted | RulesRefused
 RulesInbox: TypeAlias = AdoptRules | RulesOffered
 SchedulesRuns: TypeAlias = ScheduleDefined | ScheduleRunBegun | ScheduleRunEnded

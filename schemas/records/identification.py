@@ -51,6 +51,8 @@ class WaitingReason(StrEnum):
     AMOUNT_INCREASED_AFTER_POSTING = "AMOUNT_INCREASED_AFTER_POSTING"
     POSTING_REFUSED = "POSTING_REFUSED"
     ACCOUNT_UNMAPPED = "ACCOUNT_UNMAPPED"
+    RISK_UNANSWERED = "RISK_UNANSWERED"
+    RISK_HELD = "RISK_HELD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,33 @@ class PaymentAwaitsReference(Record):
     asks: tuple[str, ...] = ()
     occurred_at: datetime
     dispute_id: str | None = None
+    awaits_risk: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentAwaitsRisk(Record):
+    """Money that has a customer and goes there only once rules of risk, or a person, let it. Key: payment_token."""
+
+    movement_id: str
+    paytrace_transaction_id: str
+    movement: Movement
+    amount_minor: int
+    currency: str
+    base_minor: int | None = None
+    base_currency: str | None = None
+    method: PaymentMethod
+    invoice_number: str | None = None
+    settlement_account: str | None = None
+    card_token: str | None = None
+    vault_customer_id: str | None = None
+    abas_customer_id: str
+    identified_by: str
+    value_on: date | None = None
+    occurred_at: datetime
+    dispute_id: str | None = None
+    reason: WaitingReason
+    detail: str
+    payment_token: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +247,7 @@ class PaymentPassedOn(Record):
     value_on: date | None = None
     occurred_at: datetime
     dispute_id: str | None = None
+    awaits_risk: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +270,7 @@ class PaymentToIdentify(Record):
     value_on: date | None = None
     occurred_at: datetime
     dispute_id: str | None = None
+    awaits_risk: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,8 @@ class OrderWaitReason(StrEnum):
     REFUSED_BY_ERP = "REFUSED_BY_ERP"
     AUTHORIZATION_LAPSED = "AUTHORIZATION_LAPSED"
     REQUEST_REFUSED = "REQUEST_REFUSED"
+    PAYMENT_UNASSESSED = "PAYMENT_UNASSESSED"
+    PAYMENT_HELD = "PAYMENT_HELD"
 
 
 class ShopHooksStatus(StrEnum):
@@ -452,6 +454,10 @@ class OrderPaymentAsked(Record):
     paytrace_transaction_id: str
     shop_order: str
     occurred_at: datetime
+    customer: str = ""
+    place_digest: str = ""
+    billing_country: str = ""
+    shipping_country: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -469,6 +475,7 @@ class OrderPaymentReported(Record):
     detail: str
     shop_orders: tuple[str, ...]
     occurred_at: datetime
+    awaits_risk: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

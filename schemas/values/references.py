@@ -5,7 +5,10 @@ Part of the contract, because the edges that tell references and the agent that 
 
 from __future__ import annotations
 
+import hashlib
+
 NO_REFERENCE = "none:"
+_DIGEST_LENGTH = 16
 # What a reference token begins with; one that begins otherwise would be asked for by no payment, ever.
 CARD = "card:"  # the last four digits of a card, at one merchant account
 TOKEN_PREFIXES = ("vault:", "invoice:", "order:", CARD, NO_REFERENCE)
@@ -44,6 +47,11 @@ def order_token(number: str) -> str:
 def card_token(settlement_account: str, last_four: str | None) -> str | None:
     """Return the token of a card by its last four digits; None where they are not known."""
     return f"{CARD}{settlement_account}/{last_four}" if last_four else None
+
+
+def card_digest(merchant: str, last_four: str) -> str:
+    """Return what stands for a card in risk; it hides no more than the last four digits, which the log has already."""
+    return hashlib.sha256(f"{merchant}|{last_four}".encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
 _SHOP_REQUEST = "shop:"

@@ -33,6 +33,7 @@ from streams.domain.payments.policy import Policy as PaymentsPolicy
 from streams.domain.rates.policy import Policy as RatesPolicy
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
+from streams.domain.risk.policy import Policy as RiskPolicy
 from streams.domain.settlement.policy import Policy as DepositPolicy
 from streams.domain.settlement.policy import Reference, Transfers
 from streams.domain.subscriptions.policy import Policy as DunningPolicy
@@ -40,6 +41,7 @@ from streams.rules.alerts import read_alert_rules
 from streams.rules.codes import payment_codes
 from streams.rules.mapping import HIGHEST_VERSION, account_mapping, limits_of_money
 from streams.rules.model import model_of
+from streams.rules.risk import read_risk_rules
 
 SHIPPED = Path(__file__).with_name("shipped")
 MOST_DECLINES = 35  # of one card in 30 days: the widest cap that a network publishes
@@ -339,6 +341,12 @@ PAYMENT_REQUESTS = RulesKind(
     (Topic.GATEWAY_INBOX,),
     _payment_requests,
 )
+RISK_RULES = RulesKind(
+    "risk-rules",
+    "which payments are held until a person releases them",
+    (Topic.PAYMENTS_OBSERVATIONS, Topic.RISK_INBOX),
+    read_risk_rules,
+)
 DUNNING = RulesKind(
     "dunning",
     "when a declined run of a subscription is tried again, and how often a card may be",
@@ -358,6 +366,7 @@ KINDS: Mapping[str, RulesKind] = {
         PAYMENT_CODES,
         ORDER_FULFILMENT,
         PAYMENT_REQUESTS,
+        RISK_RULES,
         DUNNING,
     )
 }
@@ -409,11 +418,12 @@ def rates_policy(text: str) -> RatesPolicy:
 
 
 @lru_cache(maxsize=16)
-def payments_policy(mapping: str, codes: str) -> PaymentsPolicy:
+def payments_policy(mapping: str, codes: str, risk: str) -> PaymentsPolicy:
     """Return the policy of fold-payments from the texts of its rules; raises FileInvalid."""
     return PaymentsPolicy(
         base_currency=account_mapping(mapping, ACCOUNT_MAPPING.name).policies.base_currency,
         codes=payment_codes(codes, PAYMENT_CODES.name),
+        assesses_risk=bool(risk_policy(risk).rules),
     )
 
 
@@ -433,6 +443,12 @@ def mapping_policy(mapping: str) -> AccountMapping:
 def orders_policy(text: str) -> OrdersPolicy:
     """Return the policy of fulfil-orders from the text of its rules; raises FileInvalid."""
     return _order_fulfilment(text, ORDER_FULFILMENT.name)
+
+
+@lru_cache(maxsize=16)
+def risk_policy(text: str) -> RiskPolicy:
+    """Return the policy of assess-risk from the text of its rules; raises FileInvalid."""
+    return read_risk_rules(text, RISK_RULES.name)
 
 
 @lru_cache(maxsize=16)

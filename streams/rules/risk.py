@@ -16,10 +16,12 @@ from streams.domain.risk import policy
 from streams.domain.risk.engine import plain
 from streams.domain.risk.facts import Key
 from streams.domain.risk.policy import Policy, Weight
+from streams.domain.risk.state import MOST_KEPT
 from streams.rules.alerts import Duration
 from streams.rules.mapping import HIGHEST_VERSION, limits_of_money
 
-SHIPPED_RULES = Path(__file__).with_name("shipped") / "risk-rules.yaml"
+# Rules to begin with; none are in force until a person adopts some.
+SUGGESTED_RULES = Path(__file__).with_name("suggested") / "risk-rules.yaml"
 _LONGEST_S: Final = 730 * 86_400
 # As PayTrace's help page lists its answers: phrases, no codes. An empty answer says that none was asked or given.
 AVS_ANSWERS: Final = (
@@ -67,16 +69,16 @@ class _Rule(Entry):
     from_minor: Mapping[str, int] = {}
     by: Literal["card", "customer", "address", "merchant"] | None = None
     within: Duration | None = None
-    at_most: int | None = Field(default=None, ge=0, le=1_000_000)
+    at_most: int | None = Field(default=None, ge=0, lt=MOST_KEPT)
     at_most_minor: Mapping[str, int] | None = None
-    at_least: int | None = Field(default=None, ge=1, le=1_000)
+    at_least: int | None = Field(default=None, ge=1, lt=MOST_KEPT)
     times: Decimal | None = Field(default=None, gt=1, le=1_000)
     avs: tuple[str, ...] | None = Field(default=None, min_length=1)
     csc: tuple[str, ...] | None = Field(default=None, min_length=1)
     alike: tuple[Annotated[tuple[_Country, ...], Field(min_length=2)], ...] | None = None
     small_minor: Mapping[str, int] | None = Field(default=None, min_length=1)
-    declines: int | None = Field(default=None, ge=1, le=100_000)
-    cards: int | None = Field(default=None, ge=1, le=100_000)
+    declines: int | None = Field(default=None, ge=1, lt=MOST_KEPT)
+    cards: int | None = Field(default=None, ge=1, lt=MOST_KEPT)
     declined_percent: int | None = Field(default=None, ge=1, le=100)
 
     @field_validator("from_minor", "at_most_minor", "small_minor")

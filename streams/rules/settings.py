@@ -29,6 +29,7 @@ class RulesSettings(BaseModel):
     payment_codes_path: RulesPath = None
     payment_requests_path: RulesPath = None
     order_fulfilment_path: RulesPath = None
+    risk_rules_path: RulesPath = None
     dunning_path: RulesPath = None
 
     def path_of(self, name: str) -> Path | None:

@@ -38,7 +38,7 @@ from streams.domain.risk.policy import (
     Rule,
     Velocity,
 )
-from streams.rules.risk import SHIPPED_RULES, read_risk_rules
+from streams.rules.risk import SUGGESTED_RULES, read_risk_rules
 from tests.bench.risk_stream import HONEST, KINDS, generate
 
 FRESH_SEEDS = (83_111, 83_112, 83_113)  # never used while developing; use others to check us
@@ -151,7 +151,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.bench.risk")
     parser.add_argument("--payments", type=int, default=20_000, help="honest ones, of each seed")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(FRESH_SEEDS))
-    parser.add_argument("--rules", type=Path, default=SHIPPED_RULES)
+    parser.add_argument("--rules", type=Path, default=SUGGESTED_RULES)
     parser.add_argument("--unknown", nargs="+", choices=UNKNOWN, default=[], help="what Saldo does not know")
     return parser.parse_args(arguments)
 

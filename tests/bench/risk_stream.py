@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from streams.domain.risk.facts import PaymentFact, card_digest
+from schemas.values.references import card_digest
+from streams.domain.risk.facts import PaymentFact
 
 HONEST = "honest"
 KINDS = (

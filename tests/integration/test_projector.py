@@ -61,6 +61,7 @@ LEFT_EMPTY = {
     "fct_payment_methods",
     "fct_proposals",
     "fct_rates",
+    "fct_risk",
     "fct_schedule_runs",
     "fct_settlement_days",
     "fct_settlement_lines",

@@ -29,9 +29,10 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.records.risk import ReleaseHeldPayment
 from schemas.records.rules import AdoptRules
 from schemas.records.subscriptions import RecurrenceFrequency, RunChargeEnded, SetSubscription, SubscriptionDayBegan
-from schemas.values.references import vault_token
+from schemas.values.references import payment_token, vault_token
 from schemas.wire.codec import to_json
 from streams.domain.subscriptions.decider import CALENDAR, call_reference
 from streams.rules.catalogue import kind_of
@@ -43,7 +44,7 @@ Reported = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
 SETTLEMENT, APPROVALS, RULES_INBOX = "settlement.inbox.v1", "approvals.inbox.v1", "rules.inbox.v1"
 DISPUTES = "disputes.inbox.v1"
-RATES = "rates.inbox.v1"
+RATES, RISK = "rates.inbox.v1", "risk.inbox.v1"
 SUBSCRIPTIONS, GATEWAY = "subscriptions.inbox.v1", "gateway.inbox.v1"
 TODAY = (NOON.date() - FIRST).days  # the day of the observations, as the settlement story counts days
 
@@ -313,6 +314,38 @@ def rules_adopted_between_two_decisions() -> Sequence[Reported]:
         *invoiced("i2", 50_00, "RE-2", minute=8),
         seen(Status.PENDING_SETTLEMENT, 50_00, minute=9, payment="2", invoice="RE-2"),
         replace_command(adopted("write-off-limits", 10, limits.format(2, 1), 2), "late"),
+    ]
+
+
+def held_by_rules_of_risk_and_released() -> Sequence[Reported]:
+    """Two attempts of one card are one too many: the second waits for a person, and the first is found late."""
+    rules = """version: 2
+rules:
+- {name: often, kind: velocity, then: hold, by: card, within: 1h, at_most: 1, why: a stolen card}
+"""
+    release = ReleaseHeldPayment(
+        command_id="release",
+        payment_token=payment_token("2"),
+        paytrace_transaction_id="2",
+        amount_minor=50_00,
+        currency="USD",
+        decided_by="mweber",
+        authenticated_by="session",
+        reason="customer called",
+        approved_by=None,
+        occurred_at=at(9),
+    )
+    declined = replace(observation(Status.DECLINED, payment="0", minute=7), created_at=at(0))
+    return [
+        *invoiced("i1", 100_00, "RE-1"),
+        *invoiced("i2", 50_00, "RE-2"),
+        adopted("risk-rules", 1, rules, 2),
+        seen(Status.PENDING_SETTLEMENT, minute=2, payment="1"),
+        seen(Status.PENDING_SETTLEMENT, 50_00, minute=3, payment="2", invoice="RE-2"),
+        seen(Status.SETTLED, 50_00, minute=6, payment="2", invoice="RE-2", settled_at=at(6), batch=17),
+        (PAYTRACE, declined),
+        (RISK, release),
+        (RISK, release),
     ]
 
 
@@ -746,6 +779,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     write_off_that_a_second_person_approves,
     refund_requested_at_abas_that_a_second_person_approves,
     rules_adopted_between_two_decisions,
+    held_by_rules_of_risk_and_released,
     divided_by_hand_and_put_on_account,
     money_on_account_by_rule,
     refunds_against_credit_memos,

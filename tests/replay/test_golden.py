@@ -80,6 +80,7 @@ DOCUMENTS = {
     "unreadable_until_it_settled": ["PT79388123"],
     "void_after_posting": ["PT79388123", "PT79388123V"],
     "voided_by_rule_103": [],
+    "held_by_rules_of_risk_and_released": ["PT1", "PT2"],
     "rules_adopted_between_two_decisions": ["PT2", "PT79388123", "PT79388123W1"],
     "write_off_that_a_second_person_approves": ["PT79388123", "PT79388123W1"],
     "write_off_reversed": ["PT2", "PT79388123", "PT79388123W1", "PT79388123W1U1"],

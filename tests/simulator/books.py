@@ -16,6 +16,7 @@ from app.proofs.rebuild import compare_agents
 from app.sources.polling import CURSORS, Publisher
 from infra.demo.audit import OpenMoney, audit
 from schemas import catalog
+from schemas.records.identification import WaitingReason
 from schemas.signs import movement_sign
 from schemas.topic import Topic
 from schemas.wire.codec import Codec
@@ -192,6 +193,11 @@ async def _open_money(
         for waiting in state.payment.waiting:
             signed = movement_sign(waiting.movement) * waiting.amount_minor
             waits.append(OpenMoney(waiting.paytrace_transaction_id, signed, waiting.currency, str(waiting.reason)))
+        for held in state.payment.held:
+            signed = movement_sign(held.movement) * held.amount_minor
+            waits.append(OpenMoney(held.paytrace_transaction_id, signed, held.currency, str(held.reason)))
+            if held.reason is WaitingReason.RISK_UNANSWERED:
+                unrest.append(f"payment {held.paytrace_transaction_id} has no answer of risk")
     statuses: Counter[str] = Counter()
     for state in await states(by_name["match-open-items"], log):
         for entry in state.entries.values():

@@ -209,6 +209,7 @@ class Simulation:
             erp,
             CommandClient(ProcessLog(self.broker, self.people, is_acknowledged=True), books.CODEC),
             lambda: books.states(by_name["match-open-items"], self.broker.kept),
+            lambda: books.states(by_name["assess-risk"], self.broker.kept),
             self.settings,
             self.broker.kept.partition_count(Topic.RECEIVABLES_INBOX),
         )

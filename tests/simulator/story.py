@@ -39,14 +39,23 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.records.risk import PaymentRiskDecided, ReleaseHeldPayment, RiskStatus
 from schemas.records.rules import AdoptRules
 from schemas.records.settlement import BankLineObserved
 from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.clock import new_uuid, utc_now
 from schemas.values.money import Money
-from streams.rules.catalogue import KINDS
+from streams.rules.catalogue import KINDS, RISK_RULES, RulesKind
 
+# Holds every second payment or so: by the customer, whose card is used again, and by the merchant account.
+HOLD_MANY = """version: 2
+notes_hold: 2
+rules:
+- {name: often, kind: velocity, then: note, by: merchant, within: 1d, at_most: 2, why: simulated}
+- {name: again, kind: velocity, then: note, by: card, within: 1d, at_most: 1, why: simulated}
+- {name: refund, kind: refund_without_sale, then: hold, by: card, within: 9d, why: simulated}
+"""
 # What may be on at PayTrace and abas for the length of a story; each with its own coin.
 PAYTRACE_ODDITIES: Mapping[str, object] = {
     "odd_status": {"share": 0.3},
@@ -105,6 +114,7 @@ class People:
         erp: httpx2.AsyncClient,
         commands: CommandClient,
         entries: Callable[[], Any],
+        assessed: Callable[[], Any],
         settings: Settings,
         partitions: int,
     ) -> None:
@@ -116,6 +126,7 @@ class People:
         self._erp = erp
         self._commands = commands
         self._entries = entries
+        self._assessed = assessed
         self._merchant = settings.paytrace.merchant
         self._directory = settings.data_dir
         self._day: Day | None = None
@@ -129,6 +140,8 @@ class People:
         await self._world.prepare(day.customers)
         transfers = Transfers("5A", day.customers)
         await self._bad_days(day)
+        if rng.random() < 0.4:
+            await self._adopt_rules(RISK_RULES, HOLD_MANY, 2)
         late = [invoice for invoice in day.invoices if rng.random() < 0.2]
         early = [invoice for invoice in day.invoices if invoice not in late]
         parts: list[Callable[[], Any]] = [
@@ -247,20 +260,23 @@ class People:
             text = text_of(self._rules.path_of(name) or kind.shipped)
             version = kind.version_of(text, name)
             wanted = re.sub(rf'(?m)^version: "?{version}"?$', f"version: {version + 1}", text)
-            command = AdoptRules(
-                rules_name=name,
-                version=version + 1,
-                text=wanted,
-                partitions=dict.fromkeys(kind.inboxes, self._partitions),
-                command_id=new_uuid().hex,
-                requested_by="anna",
-                authenticated_by="session",
-                reason="simulated",
-                requested_at=utc_now(),
-            )
-            self.reported.commands += 1
-            for _ in range(2 if self._rng.random() < 0.2 else 1):
-                await self._commands.ask(Topic.RULES_INBOX, command, wait_s=0)
+            await self._adopt_rules(kind, wanted, version + 1)
+
+    async def _adopt_rules(self, kind: RulesKind, text: str, version: int) -> None:
+        command = AdoptRules(
+            rules_name=kind.name,
+            version=version,
+            text=text,
+            partitions=dict.fromkeys(kind.inboxes, self._partitions),
+            command_id=new_uuid().hex,
+            requested_by="anna",
+            authenticated_by="session",
+            reason="simulated",
+            requested_at=utc_now(),
+        )
+        self.reported.commands += 1
+        for _ in range(2 if self._rng.random() < 0.2 else 1):
+            await self._commands.ask(Topic.RULES_INBOX, command, wait_s=0)
 
     # -- operators -------------------------------------------------------------------------------------------------
 
@@ -282,6 +298,9 @@ class People:
                 if rng.random() < 0.5:
                     undone = ReverseWriteOff(posting_reference=written_off.posting_reference, **self._given(state))
                     await self._give(Topic.RECEIVABLES_INBOX, undone)
+        for one in (state.payment.decided for state in await self._assessed()):
+            if one is not None and one.status is RiskStatus.HELD and rng.random() < 0.5:
+                await self._give(Topic.RISK_INBOX, self._release(one))
         for deal, payment in self._story.of(Course.NO_REFERENCE, Course.UNKNOWN_INVOICE):
             if rng.random() < 0.4:
                 assigned = AssignCustomer(
@@ -290,6 +309,20 @@ class People:
                     **{**self._given(None), "abas_customer_id": deal.customer.number},
                 )
                 await self._give(Topic.IDENTIFICATION_INBOX, assigned)
+
+    def _release(self, held: PaymentRiskDecided) -> ReleaseHeldPayment:
+        return ReleaseHeldPayment(
+            command_id=new_uuid().hex,
+            payment_token=held.payment_token,
+            paytrace_transaction_id=held.paytrace_transaction_id,
+            amount_minor=held.amount_minor,
+            currency=held.currency,
+            decided_by="anna",
+            authenticated_by="session",
+            reason="simulated",
+            approved_by=None,
+            occurred_at=utc_now(),
+        )
 
     def _command_for(self, state: Any, entry: Any, day: Day) -> Any:
         rng, given = self._rng, self._given(state)

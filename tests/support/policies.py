@@ -17,6 +17,7 @@ from streams.domain import (
     payments,
     rates,
     receivables,
+    risk,
     settlement,
     subscriptions,
 )
@@ -33,6 +34,7 @@ from streams.rules.catalogue import (
     ORDER_FULFILMENT,
     PAYMENT_CODES,
     PAYMENT_REQUESTS,
+    RISK_RULES,
     WRITE_OFF_LIMITS,
     alert_policy,
     deposit_policy,
@@ -44,6 +46,7 @@ from streams.rules.catalogue import (
     rates_policy,
     receivables_policy,
     requests_policy,
+    risk_policy,
 )
 from streams.tasks.processor import Decider
 
@@ -55,7 +58,8 @@ CUSTOMERS = mapping_policy(text_of(ACCOUNT_MAPPING.shipped))
 LEDGER = mapping_policy(text_of(ACCOUNT_MAPPING.shipped))
 DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
 DISPUTES = disputes_policy(*(text_of(kind.shipped) for kind in (DISPUTE_DEADLINES, ACCOUNT_MAPPING)))
-PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES)))
+PAYMENTS = payments_policy(*(text_of(kind.shipped) for kind in (ACCOUNT_MAPPING, PAYMENT_CODES, RISK_RULES)))
+RISK = risk_policy(text_of(RISK_RULES.shipped))
 ORDERS = orders_policy(text_of(ORDER_FULFILMENT.shipped))
 RATES = rates_policy(text_of(EXCHANGE_RATES.shipped))
 REQUESTS = requests_policy(text_of(PAYMENT_REQUESTS.shipped))
@@ -72,6 +76,7 @@ _SHIPPED: Mapping[Any, Any] = {
     rates: RATES,
     gateway: REQUESTS,
     orders: ORDERS,
+    risk: RISK,
     subscriptions: DUNNING_RULES,
 }
 

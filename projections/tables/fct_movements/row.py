@@ -15,6 +15,7 @@ from projections.tables.columns import Tiny, Word
 from projections.tables.table import FactTable
 from schemas.records.identification import (
     PaymentAwaitsReference,
+    PaymentAwaitsRisk,
     PaymentIdentified,
     PaymentPassedOn,
     PaymentToIdentify,
@@ -29,6 +30,7 @@ STAGES: dict[type, int] = {
     PaymentToIdentify: 0,
     PaymentPassedOn: 1,
     PaymentAwaitsReference: 2,
+    PaymentAwaitsRisk: 2,
     PaymentIdentified: 3,
     MovementRecorded: 4,
 }
@@ -77,8 +79,8 @@ def project(record: Any, at: Coordinates) -> tuple[MovementRow, ...]:
             vault_customer_id=getattr(record, "vault_customer_id", None) or "",
             token=_token(record),
             abas_customer_id=getattr(record, "abas_customer_id", ""),
-            reason=record.reason.value if isinstance(record, PaymentAwaitsReference) else "",
-            detail=record.detail if isinstance(record, PaymentAwaitsReference) else "",
+            reason=record.reason.value if isinstance(record, PaymentAwaitsReference | PaymentAwaitsRisk) else "",
+            detail=record.detail if isinstance(record, PaymentAwaitsReference | PaymentAwaitsRisk) else "",
             occurred_at=record.occurred_at,
         ),
     )
@@ -88,7 +90,7 @@ def _token(record: Any) -> str:
     match record:
         case PaymentToIdentify():
             return record.tokens[0] if record.tokens else ""
-        case PaymentIdentified():
+        case PaymentIdentified() | PaymentAwaitsRisk():
             return record.identified_by
         case PaymentPassedOn() | PaymentAwaitsReference():
             return record.token

@@ -55,7 +55,7 @@ SELECT
     '' AS posting_reference,
     movement IN ('AMOUNT_INCREASED', 'AMOUNT_DECREASED') AS is_correction,
     movement IN ('CHARGED_BACK', 'CHARGEBACK_REVERSED') AS is_chargeback,
-    '' AS abas_customer_id,
+    abas_customer_id,
     invoice_number,
     signed_minor,
     currency,
@@ -66,7 +66,7 @@ SELECT
     source_partition,
     source_offset
 FROM rpt_movements_now
-WHERE record_type = 'PaymentAwaitsReference'
+WHERE record_type IN ('PaymentAwaitsReference', 'PaymentAwaitsRisk')
 UNION ALL
 SELECT
     if(record_type = 'EntryWaiting', 'receivables', 'posting'),

@@ -12,6 +12,7 @@ remembers who asked, and answers again when it can. What protects the money (doc
 - a token of several customers waits for a person, and so does every token behind it: a tie is never broken;
 - a token of higher priority that names another customer afterwards is reported as a contest; nothing is moved unseen;
 - a person's decision stands before everything that tokens say;
+- money that rules of risk must let go has a customer and stays here until they, or a person, do (PaymentAwaitsRisk);
 - an order of a shop that names the payment names its customer, where the order has one, and else asks for it.
 
 A refund that was made by hand may name nobody. Its last token is its card: the last four digits at one merchant
@@ -34,6 +35,7 @@ from schemas.records.identification import (
     IdentificationReviewed,
     OpenItemReferenced,
     PaymentAwaitsReference,
+    PaymentAwaitsRisk,
     PaymentIdentified,
     PaymentPassedOn,
     PaymentToIdentify,
@@ -48,6 +50,7 @@ from schemas.records.identification import (
 )
 from schemas.records.orders import OrderPayerNamed
 from schemas.records.receivables import DecisionRefused, DecisionTaken
+from schemas.records.risk import PaymentRiskDecided
 from schemas.topic import Topic
 from schemas.values.replacing import replace
 from streams.domain.identification import payment as payer_payment
@@ -85,6 +88,8 @@ def decide(state: State, record: IdentificationInbox) -> tuple[Event, ...]:
             return payer_payment.on_answer(state.payment, record)
         case OrderPayerNamed():
             return payer_payment.on_order(state.payment, record)
+        case PaymentRiskDecided():
+            return payer_payment.on_risk(state.payment, record)
         case _:
             assert_never(record)
 
@@ -98,6 +103,8 @@ def evolve(state: State, event: IdentificationEvents) -> State:
             PaymentAwaitsReference()
             | ReferenceAnswerRecorded()
             | PaymentIdentified()
+            | PaymentAwaitsRisk()
+            | PaymentRiskDecided()
             | IdentificationReviewed()
             | OrderPayerNamed()
         ):

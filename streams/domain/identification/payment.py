@@ -10,6 +10,7 @@ from schemas.records.identification import (
     CardMoneyKnown,
     IdentificationReviewed,
     PaymentAwaitsReference,
+    PaymentAwaitsRisk,
     PaymentIdentified,
     PaymentPassedOn,
     PaymentToIdentify,
@@ -20,6 +21,7 @@ from schemas.records.identification import (
 )
 from schemas.records.orders import OrderCustomerFound, OrderCustomerSource, OrderPayerNamed
 from schemas.records.receivables import Decision
+from schemas.records.risk import PaymentRiskDecided, RiskStatus
 from schemas.signs import movement_sign
 from schemas.values.references import CARD, NO_REFERENCE, payment_token
 from schemas.values.replacing import replace
@@ -50,15 +52,15 @@ def on_movement(payment: Payment, movement: PaymentPassedOn) -> tuple[Event, ...
     if movement.movement_id in payment.movement_ids:
         return ()
     if payment.abas_customer_id is not None:
-        return (_identified(movement, payment.abas_customer_id, payment.identified_by),)
+        return (_going(payment, movement, payment.abas_customer_id, payment.identified_by),)
     if payment.customer_of_order is not None:
-        return (_identified(movement, payment.customer_of_order, _by_order(payment)),)
+        return (_going(payment, movement, payment.customer_of_order, _by_order(payment)),)
     answer = movement.abas_customer_ids
     if payment.waiting:
         first = payment.waiting[0]
         return (_awaits(movement, first.tokens, first.token, first.reason, first.detail),)
     if len(answer) == 1:
-        return (_identified(movement, answer[0], movement.token),)
+        return (_going(payment, movement, answer[0], movement.token),)
     tied = _tied(movement, movement.tokens, movement.token, answer, movement.detail)
     waits = tied if answer else _unknown(movement, movement.tokens)
     return (waits, _recorded(movement, movement.token, answer))
@@ -101,7 +103,7 @@ def on_order(payment: Payment, order: OrderPayerNamed) -> tuple[Event, ...]:
         return ()
     if customer is None or payment.abas_customer_id is not None:
         return (order,)
-    return (order, *(_identified(one, customer, f"order {order.shop_order}") for one in payment.waiting))
+    return (order, *(_going(payment, one, customer, f"order {order.shop_order}") for one in payment.waiting))
 
 
 def customer_found(payment: Payment, event: PaymentIdentified | OrderPayerNamed) -> tuple[OrderCustomerFound, ...]:
@@ -122,6 +124,16 @@ def customer_found(payment: Payment, event: PaymentIdentified | OrderPayerNamed)
     )
 
 
+def on_risk(payment: Payment, decided: PaymentRiskDecided) -> tuple[Event, ...]:
+    """Let money go to its customer, or say why it is held; money that is there stays there."""
+    known = payment.risk
+    if known is not None and known.revision >= decided.revision:
+        return ()
+    if is_cleared(decided):
+        return (decided, *(_identified(one, one.abas_customer_id, one.identified_by) for one in payment.held))
+    return (decided, *(_held(one, decided) for one in payment.held))
+
+
 def on_assignment(payment: Payment, command: AssignCustomer) -> tuple[Event, ...]:
     """Identify what waits with the customer that a person names, or keep a customer that was contested.
 
@@ -133,7 +145,7 @@ def on_assignment(payment: Payment, command: AssignCustomer) -> tuple[Event, ...
         Decision.ASSIGN_CUSTOMER,
         customer=command.abas_customer_id,
         reference=f"PT{command.paytrace_transaction_id}",
-        events=tuple(_identified(one, command.abas_customer_id, by) for one in payment.waiting),
+        events=tuple(_going(payment, one, command.abas_customer_id, by) for one in payment.waiting),
         refused=why_not_attributed(command.decided_by, command.reason) or _against(payment, command),
     )
 
@@ -145,6 +157,8 @@ def _against(payment: Payment, command: AssignCustomer) -> str:
         return f"{command.payment_token} is not the token of payment {name}"
     if not payment.movement_ids:
         return f"no money of payment {name} is known here"
+    if known is not None and payment.held and not payment.is_through:
+        return f"payment {name} is held for customer {known}; release it first (saldo decide release-hold {name})"
     if known is not None and known != command.abas_customer_id:
         return f"payment {name} has customer {known}; its receivables move it (ReassignPayment)"
     if known is not None and not payment.is_contested:
@@ -162,14 +176,19 @@ def evolve(payment: Payment, event: PaymentEvent) -> Payment:
             return replace(payment, tokens=event.tokens, waiting=waiting, movement_ids=known)
         case ReferenceAnswerRecorded():
             return replace(payment, answers={**payment.answers, event.token: event.abas_customer_ids})
-        case PaymentIdentified():
+        case PaymentIdentified() | PaymentAwaitsRisk():
+            others = tuple(one for one in payment.held if one.movement_id != event.movement_id)
             return replace(
                 payment,
                 waiting=tuple(one for one in payment.waiting if one.movement_id != event.movement_id),
+                held=(*others, event) if isinstance(event, PaymentAwaitsRisk) else others,
                 abas_customer_id=event.abas_customer_id,
                 identified_by=event.identified_by,
                 movement_ids=payment.movement_ids | {event.movement_id},
+                is_through=payment.is_through or isinstance(event, PaymentIdentified),
             )
+        case PaymentRiskDecided():
+            return replace(payment, risk=event)
         case IdentificationReviewed():
             return replace(payment, reviewed_by=event.token, is_contested=not event.agrees)
         case OrderPayerNamed():
@@ -210,7 +229,9 @@ def question(event: PaymentAwaitsReference, token: str) -> ReferenceAsked:
     )
 
 
-def carried(movement: PaymentToIdentify | PaymentPassedOn | PaymentAwaitsReference) -> dict[str, Any]:
+def carried(
+    movement: PaymentToIdentify | PaymentPassedOn | PaymentAwaitsReference | PaymentAwaitsRisk | PaymentIdentified,
+) -> dict[str, Any]:
     """Return the fields that every record about one movement shares."""
     return {name: getattr(movement, name) for name in _MOVEMENT_FIELDS}
 
@@ -234,7 +255,7 @@ def _answered(payment: Payment, answer: ReferenceAnswered) -> tuple[Event, ...]:
         if said is None:
             return (recorded,)
         if len(said) == 1:
-            return tuple(_identified(one, said[0], known) for one in payment.waiting)
+            return tuple(_going(payment, one, said[0], known) for one in payment.waiting)
         if said:
             detail = answer.detail if known == token else ""
             tied = tuple(_tied(one, one.tokens, known, said, detail) for one in payment.waiting)
@@ -286,10 +307,47 @@ def _awaits(
     asks: tuple[str, ...] = (),
 ) -> PaymentAwaitsReference:
     return PaymentAwaitsReference(
-        token=token, reason=reason, detail=detail, tokens=tokens, asks=asks, **carried(movement)
+        token=token,
+        reason=reason,
+        detail=detail,
+        tokens=tokens,
+        asks=asks,
+        awaits_risk=movement.awaits_risk,
+        **carried(movement),
     )
 
 
-def _identified(movement: PaymentPassedOn | PaymentAwaitsReference, customer: str, token: str) -> PaymentIdentified:
+def _going(
+    payment: Payment, movement: PaymentPassedOn | PaymentAwaitsReference, customer: str, token: str
+) -> PaymentIdentified | PaymentAwaitsRisk:
+    """Return a movement that has a customer: on its way there, or held back until risk lets it.
+
+    Once money of a payment went to its customer, what comes later follows it.
+    """
+    if not movement.awaits_risk or payment.is_through or is_cleared(payment.risk):
+        return _identified(movement, customer, token)
+    return _held(_identified(movement, customer, token), payment.risk)
+
+
+def _held(money: PaymentIdentified | PaymentAwaitsRisk, risk: PaymentRiskDecided | None) -> PaymentAwaitsRisk:
+    is_answered = risk is not None
+    return PaymentAwaitsRisk(
+        payment_token=payment_token(money.paytrace_transaction_id),
+        abas_customer_id=money.abas_customer_id,
+        identified_by=money.identified_by,
+        reason=WaitingReason.RISK_HELD if is_answered else WaitingReason.RISK_UNANSWERED,
+        detail=risk.detail if risk is not None else "rules of risk have not answered yet",
+        **carried(money),
+    )
+
+
+def _identified(
+    movement: PaymentPassedOn | PaymentAwaitsReference | PaymentAwaitsRisk, customer: str, token: str
+) -> PaymentIdentified:
     """Carries the movement's own time, which becomes its value date, however long it waited here."""
     return PaymentIdentified(abas_customer_id=customer, identified_by=token, **carried(movement))
+
+
+def is_cleared(risk: PaymentRiskDecided | None) -> bool:
+    """Return whether risk lets a payment go to its customer."""
+    return risk is not None and risk.status not in (RiskStatus.HELD, RiskStatus.UNKNOWN)

@@ -53,6 +53,7 @@ def on_movement(reference: Reference, movement: PaymentToIdentify) -> tuple[Even
             token=token,
             abas_customer_ids=reference.answer(asker),
             detail=_in_words(reference, asker),
+            awaits_risk=movement.awaits_risk,
             **carried(movement),
         ),
     )

@@ -18,6 +18,7 @@ from schemas.records.identification import (
     CardMoneyKnown,
     IdentificationReviewed,
     PaymentAwaitsReference,
+    PaymentAwaitsRisk,
     PaymentIdentified,
     PaymentPassedOn,
     ReferenceAnswered,
@@ -28,6 +29,7 @@ from schemas.records.identification import (
     ReferenceUnlearned,
 )
 from schemas.records.orders import OrderPayerNamed
+from schemas.records.risk import PaymentRiskDecided
 
 ReferenceEvent: TypeAlias = (
     ReferenceLearned
@@ -39,7 +41,13 @@ ReferenceEvent: TypeAlias = (
     | CardMoneyKnown
 )
 PaymentEvent: TypeAlias = (
-    PaymentAwaitsReference | ReferenceAnswerRecorded | PaymentIdentified | IdentificationReviewed | OrderPayerNamed
+    PaymentAwaitsReference
+    | ReferenceAnswerRecorded
+    | PaymentIdentified
+    | PaymentAwaitsRisk
+    | PaymentRiskDecided
+    | IdentificationReviewed
+    | OrderPayerNamed
 )
 Event: TypeAlias = IdentificationEvents
 
@@ -110,7 +118,8 @@ class Payment:
 
     Shapes: waiting is in order of arrival, one for each movement; tokens are in order of priority, known once the
             payment had to wait, and answers are what each of them said last. orders are those of shops that it pays,
-            customer_of_order is the customer that one of them has.
+            customer_of_order is the customer that one of them has. held has a customer and waits for risk, whose last
+            decision risk is; is_through says that money of it went to its customer.
     """
 
     tokens: tuple[str, ...] = ()
@@ -123,6 +132,9 @@ class Payment:
     movement_ids: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
     customer_of_order: str | None = None
+    held: tuple[PaymentAwaitsRisk, ...] = ()
+    risk: PaymentRiskDecided | None = None
+    is_through: bool = False
 
     def rank(self, token: str) -> int:
         """Priority of a token, 0 is first; a person's decision stands before all of them."""

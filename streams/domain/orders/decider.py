@@ -57,6 +57,7 @@ from schemas.records.orders import (
     ShopWritten,
     WriteToShop,
 )
+from schemas.records.risk import OrderRiskReported
 from schemas.topic import Topic
 from schemas.values.money import shown
 from schemas.values.replacing import replace
@@ -132,6 +133,9 @@ def _on(state: State, record: OrdersInbox, policy: Policy) -> tuple[Event, ...]:
         case OrderPaymentReported():
             known = state.payments.get(record.paytrace_transaction_id)
             return (record,) if known is None or record.revision > known.revision else ()
+        case OrderRiskReported():
+            heard = state.risk.get(record.paytrace_transaction_id)
+            return (record,) if heard is None or record.revision > heard.revision else ()
         case OrderCustomerFound():
             same = state.customers.get(record.source.value) == record.abas_customer_id
             return () if same else (record,)

@@ -35,6 +35,7 @@ from schemas.records.orders import (
     ShopWritten,
     WriteToShop,
 )
+from schemas.records.risk import OrderRiskReported
 from schemas.values.replacing import replace
 from streams.domain.orders.state import REFUSED, State
 
@@ -65,6 +66,8 @@ def evolve(state: State, event: OrdersEvents) -> State:
             return replace(state, asked_payments=state.asked_payments | {event.paytrace_transaction_id})
         case OrderPaymentReported():
             return replace(state, payments={**state.payments, event.paytrace_transaction_id: event})
+        case OrderRiskReported():
+            return _risk(state, event)
         case OrderCustomerAsked():
             return replace(state, asked_customer=event)
         case OrderCustomerFound():
@@ -103,6 +106,14 @@ def evolve(state: State, event: OrdersEvents) -> State:
             return replace(state, command_ids=state.command_ids | {event.command_id})
         case _:
             assert_never(event)
+
+
+def _risk(state: State, event: OrderRiskReported) -> State:
+    name = event.paytrace_transaction_id
+    known = state.risk.get(name)
+    begins = event.is_held and (known is None or not known.is_held)
+    holds = {**state.holds, name: state.holds.get(name, 0) + 1} if begins else state.holds
+    return replace(state, risk={**state.risk, name: event}, holds=holds)
 
 
 def _customers(state: State, source: OrderCustomerSource, customer: str | None) -> dict[str, str]:

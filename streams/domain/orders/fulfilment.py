@@ -17,6 +17,7 @@ from schemas.records.orders import (
     OrderMoneyNamed,
     OrderPayerNamed,
     OrderPaymentAsked,
+    OrderPaymentReported,
     OrderPaymentStatus,
     OrderWaitEnded,
     OrderWaiting,
@@ -34,6 +35,7 @@ from streams.domain.orders.progress import (
     Order,
     Wait,
     customer_of,
+    held_of,
     is_over,
     is_paid,
     milestone_of,
@@ -55,8 +57,9 @@ _FROM: dict[Milestone, tuple[str, ...]] = {
     "voided": ("pending", "on-hold", "processing", "failed"),
     "refunded": ("pending", "on-hold", "processing", "failed", "completed", "cancelled"),
     "completed": ("pending", "on-hold", "processing", "failed"),
+    "held": ("pending", "processing", "failed"),
 }
-_NOTED: tuple[Milestone, ...] = ("declined", "returned", "voided")
+_NOTED: tuple[Milestone, ...] = ("declined", "returned", "voided", "held")
 # What is refunded in the shop is asked of PayTrace though the order is cancelled there.
 _ASKS_ALL_THE_SAME = (OrderWaitReason.CANCELLED_BUT_PAID,)
 _WAITS_FOR_CUSTOMER = (OrderWaitReason.CUSTOMER_UNKNOWN, OrderWaitReason.CUSTOMER_CONTESTED)
@@ -95,7 +98,13 @@ def _asked(state: State, now: _Now) -> Iterator[Event]:
         transaction = one.paytrace_transaction_id
         if transaction not in state.asked_payments and order is not None:
             yield OrderPaymentAsked(
-                paytrace_transaction_id=transaction, shop_order=order.shop_order, occurred_at=now.at
+                paytrace_transaction_id=transaction,
+                shop_order=order.shop_order,
+                customer=order.customer_key,
+                place_digest=order.place_digest or "",
+                billing_country=order.billing_country,
+                shipping_country=order.shipping_country,
+                occurred_at=now.at,
             )
 
 
@@ -190,16 +199,18 @@ def _written(state: State, now: _Now) -> Iterator[Event]:
     order = _ours(state)
     if order is None or state.is_left_out or state.is_gone:
         return
-    money = now.money
-    milestone = milestone_of(state, money)
+    money, held = now.money, held_of(state, now.money)
+    if held is not None and held.reason is OrderWaitReason.PAYMENT_UNASSESSED:
+        return
+    milestone = milestone_of(state, money) if held is None else "held"
     status = now.policy.statuses.get(milestone, "") if milestone is not None else ""
     if milestone is None or not status or _is_in_doubt(money):
         return
     proof = money.best[-1]
-    name = f"{order.shop_order}:{milestone}:{proof.paytrace_transaction_id}"
+    name = f"{order.shop_order}:{milestone}:{proof.paytrace_transaction_id}{_hold(state, proof)}"
     if name in state.writes:
         return
-    text = _in_words(milestone, money, order, proof.detail)
+    text = _in_words(milestone, money, order, proof.detail if held is None else held.detail)
     yield _write(order, name, ShopWriteKind.STATUS, text, now.at, status, _FROM[milestone])
     if milestone in _NOTED:
         yield _write(order, f"{name}:note", ShopWriteKind.NOTE, text, now.at)
@@ -225,6 +236,12 @@ def _refund_shown(state: State, now: _Now) -> Iterator[Event]:
     text = f"{said} {shown(money.refunded_minor, order.currency or '')}"
     asked = _write(order, name, ShopWriteKind.REFUND, text, now.at)
     yield replace_record(asked, amount_minor=left_minor, up_to_minor=money.refunded_minor, currency=order.currency)
+
+
+def _hold(state: State, proof: OrderPaymentReported) -> str:
+    """Return what a write is named by besides, so that the status comes again after a hold that ended."""
+    holds = state.holds.get(proof.paytrace_transaction_id, 0)
+    return f":hold{holds}" if holds else ""
 
 
 def _is_in_doubt(money: Money) -> bool:

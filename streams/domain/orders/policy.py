@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Milestone = Literal["authorized", "captured", "declined", "returned", "voided", "refunded", "completed"]
+Milestone = Literal["authorized", "captured", "declined", "returned", "voided", "refunded", "completed", "held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Policy:
     lapses_after_days  an authorization that was older when abas shipped is not captured any more
     takes_back    what the shop refunds without its gateway, or cancels while it is authorized: kept as a record, or
                   asked of PayTrace
-    statuses      status of the shop by what is proved; a milestone that is left out is not written
+    statuses      status of the shop by what is proved, or held by risk; a milestone that is left out is not written
     """
 
     version: int

@@ -51,6 +51,7 @@ _WITHOUT_MONEY = (
     OrderPaymentStatus.DECLINED,
     OrderPaymentStatus.FAILED,
 )
+_MOVES = (OrderPaymentStatus.CAPTURED, OrderPaymentStatus.AUTHORIZED, OrderPaymentStatus.PENDING)
 ENDED = (OrderStatus.CANCELLED, OrderStatus.TRASHED)
 # A buyer may still be at the checkout.
 _UNFINISHED = (OrderStatus.PENDING, OrderStatus.FAILED, *ENDED)
@@ -151,6 +152,22 @@ def is_over(state: State, money: Money) -> bool:
     return money.is_given_back or money.status in _WITHOUT_MONEY or (is_cancelled and not money.captured_minor)
 
 
+def held_of(state: State, money: Money) -> Wait | None:
+    """Return that risk holds a payment of the order, or has not answered yet; None where the order may go on."""
+    if money.status not in _MOVES or money.is_given_back:
+        return None
+    for payment in money.best:
+        name, risk = payment.paytrace_transaction_id, state.risk.get(payment.paytrace_transaction_id)
+        if risk is not None and risk.is_held:
+            detail = (
+                f"payment {name} is held: {risk.detail}; release it (saldo decide release-hold {name}), or refund it"
+            )
+            return Wait(OrderWaitReason.PAYMENT_HELD, detail)
+        if risk is None and payment.awaits_risk:
+            return Wait(OrderWaitReason.PAYMENT_UNASSESSED, f"rules of risk have not answered for payment {name} yet")
+    return None
+
+
 def customer_of(state: State) -> str | None:
     """Return the customer of an order: whom a person named, else whom all other sources agree on; None if they don't.
 
@@ -183,7 +200,7 @@ def wait_of(state: State, policy: Policy) -> Wait | None:
     if order is None or not order.is_paytrace:
         return None
     money = money_of(state)
-    waits = _of_payment(state, order, money) or _of_amount(state, order, money)
+    waits = _of_payment(state, order, money) or held_of(state, money) or _of_amount(state, order, money)
     waits = waits or _of_requests(state, money, policy)
     if waits is None and (is_paid(order, money, policy) or state.sales_order is not None):
         waits = _of_customer(state) or _of_sales_order(state, order, policy)

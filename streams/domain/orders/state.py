@@ -26,6 +26,7 @@ from schemas.records.orders import (
     ShopWritten,
     WriteToShop,
 )
+from schemas.records.risk import OrderRiskReported
 
 # What PayTrace, its limits or a second person said no to.
 REFUSED = (PaymentRequestProgress.REFUSED, PaymentRequestProgress.CANCELLED)
@@ -38,12 +39,12 @@ class State:
 
     Shapes: changed is the last that could be taken after it was placed, in a field of its own, since a snapshot knows
             no union of two records; reviews say why a newer one can't be, of the order that reviewed names; refunds
-            are those that the shop shows now, by their id, vanished counts those that it showed once; payments,
-            payers and money are by transaction, customers by source, receipts by posting reference, deliveries by
-            the number of the delivery note, requests to PayTrace and their answers by the id of the request, writes
-            and what became of them by command id; tried counts the requests that a person had made again.
-            sales_order is what abas was asked for last, saved and refused its last answers; taken are reasons for
-            waiting that a person passed over.
+            are those that the shop shows now, by their id, vanished counts those that it showed once; payments, risk,
+            payers and money are by transaction, holds is how often risk began to hold one, customers by source,
+            receipts by posting reference, deliveries by the number of the delivery note, requests to PayTrace and
+            their answers by the id of the request, writes and what became of them by command id; tried counts the
+            requests that a person had made again. sales_order is what abas was asked for last, saved and refused its
+            last answers; taken are reasons for waiting that a person passed over.
     """
 
     placed: OrderPlaced | None = None
@@ -56,6 +57,8 @@ class State:
     hooks: ShopHooksChanged | None = None
     asked_payments: frozenset[str] = frozenset()
     payments: dict[str, OrderPaymentReported] = field(default_factory=dict)
+    risk: dict[str, OrderRiskReported] = field(default_factory=dict)
+    holds: dict[str, int] = field(default_factory=dict)
     asked_customer: OrderCustomerAsked | None = None
     customers: dict[str, str] = field(default_factory=dict)
     payers: dict[str, OrderPayerNamed] = field(default_factory=dict)

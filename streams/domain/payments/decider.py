@@ -74,6 +74,7 @@ from schemas.records.payments import (
     VoidReason,
 )
 from schemas.records.rates import RateAnswered, RateAsked
+from schemas.records.risk import RiskAsked
 from schemas.records.settlement import MoneySettled
 from schemas.records.subscriptions import PaymentSeen, SubscriptionPaymentSeen
 from schemas.topic import Topic
@@ -82,6 +83,7 @@ from schemas.values.exchange import pair_of
 from schemas.values.references import card_token, tokens_of
 from schemas.values.replacing import replace
 from streams.domain.output import Output
+from streams.domain.payments import attempts
 from streams.domain.payments.codes import banking_day_after
 from streams.domain.payments.orders import News, Proof, proof_of, reports, why
 from streams.domain.payments.policy import Policy
@@ -225,12 +227,14 @@ class State:
     lost: dict[str, PaymentChargebackLost] = field(default_factory=dict)
     # Orders of shops that name it, and what they hear of it beside the facts; revision counts their news, and whether
     # the last event was some.
-    orders: frozenset[str] = frozenset()
+    orders: dict[str, OrderPaymentAsked] = field(default_factory=dict)
     revision: int = 0
     is_news: bool = False
     authorization: AmountObservation | None = None
     currency: str = ""
     ended_because: frozenset[str] = frozenset()
+    # What risk was asked last; None where no rules of risk were in force.
+    attempt: RiskAsked | None = None
 
     @property
     def captured_minor(self) -> int:
@@ -246,6 +250,11 @@ class State:
     def refunded_minor(self) -> int:
         """Sum of the refunds that are known to refund this payment."""
         return sum(self.refunds.values())
+
+    @property
+    def awaits_risk(self) -> bool:
+        """Whether its money goes to its customer only once risk lets it."""
+        return self.attempt is not None and self.attempt.is_judged
 
     @property
     def is_unrecognized(self) -> bool:
@@ -353,7 +362,7 @@ def decide(state: State, record: PaymentsObservations, policy: Policy) -> tuple[
         case TransactionObserved():
             events = _on_observation(state, record)
             valued = _valued(reduce(evolve, events, state), record, policy)
-            return valued + events + _next_step_shown(state, record, policy)
+            return _attempted(state, record, policy) + valued + events + _next_step_shown(state, record, policy)
         case RefundLinked():
             return _on_refund_linked(state, record)
         case DisputeReported():
@@ -363,7 +372,7 @@ def decide(state: State, record: PaymentsObservations, policy: Policy) -> tuple[
         case RateAnswered():
             return _on_rate(state, record)
         case OrderPaymentAsked():
-            return () if record.shop_order in state.orders else (record,)
+            return _on_order(state, record)
         case _:
             assert_never(record)
 
@@ -453,7 +462,9 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
         case PaymentValued():
             return replace(state, valuation=Valuation(event.base_currency, event.rate))
         case OrderPaymentAsked():
-            return replace(state, orders=state.orders | {event.shop_order})
+            return replace(state, orders={**state.orders, event.shop_order: event})
+        case RiskAsked():
+            return replace(state, attempt=event)
         case _:
             assert_never(event)
 
@@ -468,7 +479,9 @@ def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     """
     moved = tuple(output for move in _moves_now(state, event) for output in _outputs(state, move))
     to_gateway = _to_gateway(state, event)
-    return moved + _to_rates(event) + to_gateway + _to_orders(state, event) + _to_subscriptions(state, event)
+    to_risk = (Output(Topic.RISK_INBOX, event),) if isinstance(event, RiskAsked) else ()
+    to_others = to_gateway + _to_orders(state, event) + _to_subscriptions(state, event)
+    return to_risk + moved + _to_rates(event) + to_others
 
 
 def _moves_now(state: State, event: PaymentsEvents) -> tuple[Move, ...]:
@@ -634,6 +647,7 @@ def _proof(state: State) -> Proof:
         (state.authorized_minor, state.captured_minor, state.refunded_minor),
         state.currency,
         ", ".join(sorted(state.ended_because)),
+        awaits_risk=state.awaits_risk,
     )
 
 
@@ -792,6 +806,21 @@ def _next_step(transaction_id: str, kind: CodeKind, code: str, on: date, policy:
         noticed_on=on,
         occurred_at=at,
     )
+
+
+def _attempted(state: State, seen: TransactionObserved, policy: Policy) -> tuple[Event, ...]:
+    """Ask risk before any money goes out, where rules of risk are in force."""
+    if state.attempt is None and not policy.assesses_risk:
+        return ()
+    has_moved = bool(state.facts & {Fact.CAPTURED, Fact.REFUND_ISSUED})
+    return attempts.seen(state.attempt, seen, state.orders, has_moved=has_moved)
+
+
+def _on_order(state: State, order: OrderPaymentAsked) -> tuple[Event, ...]:
+    """Remember an order that names this transaction, and say what risk learns of it."""
+    if order.shop_order in state.orders:
+        return ()
+    return (order, *(attempts.ordered(state.attempt, order, state.orders) if state.attempt is not None else ()))
 
 
 def _on_observation(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
@@ -1344,6 +1373,7 @@ def _outputs(state: State, move: Move) -> tuple[Output, ...]:
             tokens=tokens,
             value_on=move.value_on,
             dispute_id=move.dispute_id,
+            awaits_risk=state.awaits_risk,
         )
         if move.dispute_id is not None:  # the ledger hears of disputes from their cases
             return (Output(Topic.IDENTIFICATION_INBOX, to_identify),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -82,9 +83,12 @@ class Proof:
     refunded_minor: int
     currency: str
     detail: str
+    awaits_risk: bool
 
 
-def proof_of(orders: frozenset[str], stage: str, amounts: tuple[int, int, int], currency: str, detail: str) -> Proof:
+def proof_of(
+    orders: Collection[str], stage: str, amounts: tuple[int, int, int], currency: str, detail: str, *, awaits_risk: bool
+) -> Proof:
     """Return how far a transaction in this stage is proved.
 
     Shapes: amounts are what was authorized, captured and refunded, in minor units of currency.
@@ -92,7 +96,7 @@ def proof_of(orders: frozenset[str], stage: str, amounts: tuple[int, int, int], 
     status = STATUS_OF.get(stage, OrderPaymentStatus.UNKNOWN)
     authorized, *moved = amounts
     captured, refunded = moved if status is OrderPaymentStatus.CAPTURED else (0, 0)
-    return Proof(orders, status, authorized, captured, refunded, currency, detail)
+    return Proof(frozenset(orders), status, authorized, captured, refunded, currency, detail, awaits_risk)
 
 
 def reports(event: PaymentsEvents, proof: Proof, revision: int) -> tuple[OrderPaymentReported, ...]:
@@ -109,6 +113,7 @@ def reports(event: PaymentsEvents, proof: Proof, revision: int) -> tuple[OrderPa
             currency=proof.currency or None,
             detail=proof.detail,
             shop_orders=tuple(sorted(proof.orders)),
+            awaits_risk=proof.awaits_risk,
             occurred_at=event.occurred_at,
         )
         for order in sorted(proof.orders)

@@ -1,1 +1,7 @@
-"""Which payments look like trouble, by rules that people own. The rules' meaning is in engine.py. docs/risk.md."""
+"""Which payments look like trouble, by rules that people own: may each go on? The rules are in decider.py."""
+
+from __future__ import annotations
+
+from streams.domain.risk.decider import INITIAL, State, decide, evolve, route
+
+__all__ = ["INITIAL", "State", "decide", "evolve", "route"]

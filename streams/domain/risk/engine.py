@@ -85,7 +85,8 @@ def assess(facts: Iterable[PaymentFact], policy: Policy) -> list[Assessment]:
     for fact in sorted(facts, key=lambda one: (one.at, one.payment_id)):
         if fact.is_approved:
             findings = findings_of(fact, history, policy)
-            found.append(Assessment(fact, outcome_of(findings, policy), findings))
+            outcome = outcome_of([one.weight for one in findings], policy)
+            found.append(Assessment(fact, outcome, findings))
         history.add(fact)
     return found
 
@@ -100,9 +101,8 @@ def findings_of(fact: PaymentFact, history: History, policy: Policy) -> tuple[Fi
     return tuple(one for one in found if one is not None)
 
 
-def outcome_of(findings: Sequence[Finding], policy: Policy) -> Outcome:
+def outcome_of(weights: Sequence[Weight], policy: Policy) -> Outcome:
     """Return the heaviest of what was found; as many notes as the policy says hold."""
-    weights = [one.weight for one in findings]
     if Weight.REJECT in weights:
         return Outcome.REJECT
     if Weight.HOLD in weights or weights.count(Weight.NOTE) >= policy.notes_hold:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Final
 
 from schemas.records.payments import TransactionKind, TransactionObserved, TransactionStatus
+from schemas.records.risk import RiskAsked, RiskFactKept, RiskKeyAsked
+from schemas.values.references import card_digest
 
 _CHARGES = {TransactionKind.SALE, TransactionKind.AUTHORIZATION, TransactionKind.ACH_SALE}
 _REFUNDS = {TransactionKind.REFUND, TransactionKind.ACH_REFUND}
 # A void by PayTrace's AVS or CSC rule took no money, as a decline.
 _REFUSED = {TransactionStatus.DECLINED, TransactionStatus.VOIDED_BY_RULE}
-_DIGEST_LENGTH = 16
 
 
 class Key(StrEnum):
@@ -64,6 +65,54 @@ class PaymentFact:
         }[key]
 
 
+# What a record that asks about an attempt says of it, besides its name.
+ATTEMPT: Final = (
+    "merchant",
+    "attempted_at",
+    "is_refund",
+    "is_approved",
+    "amount_minor",
+    "currency",
+    "card",
+    "customer",
+    "address",
+    "order_reference",
+    "avs_response",
+    "csc_response",
+    "billing_country",
+    "shipping_country",
+)
+
+
+def fact_asked(asked: RiskAsked | RiskKeyAsked | RiskFactKept) -> PaymentFact:
+    """Return the fact of an attempt as the pipeline asks about it.
+
+    Money is judged before anybody can say which payment a refund is of, so refund_of is empty.
+    """
+    return PaymentFact(
+        payment_id=asked.paytrace_transaction_id,
+        merchant=asked.merchant,
+        at=asked.attempted_at,
+        is_refund=asked.is_refund,
+        is_approved=asked.is_approved,
+        amount_minor=asked.amount_minor,
+        currency=asked.currency,
+        card=asked.card,
+        customer=asked.customer,
+        address=asked.address,
+        order=asked.order_reference,
+        avs=asked.avs_response,
+        csc=asked.csc_response,
+        billing_country=asked.billing_country,
+        shipping_country=asked.shipping_country,
+    )
+
+
+def attempt_of(asked: RiskAsked | RiskKeyAsked | RiskFactKept) -> dict[str, Any]:
+    """Return what a record says of an attempt, for the next record about it."""
+    return {name: getattr(asked, name) for name in ATTEMPT}
+
+
 @dataclass(frozen=True, slots=True)
 class OrderHint:
     """What a shop's order says of the payments that it names."""
@@ -85,11 +134,6 @@ class Hints:
     order_of: Callable[[str], OrderHint | None]
     address_of: Callable[[str, str], str]
     refund_of: Callable[[str], str]
-
-
-def card_digest(merchant: str, last_four: str) -> str:
-    """Return what stands for a card; it hides no more than the last four digits, which the log has already."""
-    return hashlib.sha256(f"{merchant}|{last_four}".encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
 def fact_of(seen: Iterable[TransactionObserved], hints: Hints, country_in: Callable[[str], str]) -> PaymentFact | None:

@@ -19,7 +19,7 @@ from app.operators.risk import Gathered, backtest, held
 from schemas.records.payments import TransactionKind, TransactionStatus
 from streams.domain.risk.facts import PaymentFact
 from streams.domain.risk.policy import Outcome
-from streams.rules.risk import SHIPPED_RULES, read_risk_rules
+from streams.rules.risk import SUGGESTED_RULES, read_risk_rules
 from tests.support.examples import example
 
 AT = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
@@ -94,7 +94,7 @@ def test_order_vault_customer_and_link_say_more() -> None:
 
 
 def test_a_backtest_compares_with_other_rules() -> None:
-    shipped = read_risk_rules(SHIPPED_RULES.read_text(), "shipped")
+    shipped = read_risk_rules(SUGGESTED_RULES.read_text(), "shipped")
     text = "version: 2\nrules:\n  - {name: n, kind: answers, then: reject, avs: [No Match], why: w}\n"
     text += "  - {name: t, kind: card_testing, then: hold, by: merchant, within: 1h, small_minor: {EUR: 5}, "
     text += "declines: 1, why: w}\n"
@@ -115,8 +115,8 @@ def test_a_schedule_hears_of_what_does_not_pass(as_json: bool, tmp_path: Path, m
     found = Gathered()
     for record in (seen("1"), seen("2", card_last_four="2222"), seen("3", created_at=AT + timedelta(minutes=3))):
         found.take(record)
-    monkeypatch.setattr(operators, "on_the_log", lambda *_: found)
-    words = ["risk", "backtest", "--rules", str(SHIPPED_RULES), "--fail-on-hold", *(["--json"] if as_json else [])]
+    monkeypatch.setattr(operators, "on_the_log", lambda *_: (found, "version: 1\nrules: []\n"))
+    words = ["risk", "backtest", "--rules", str(SUGGESTED_RULES), "--fail-on-hold", *(["--json"] if as_json else [])]
     failed = CliRunner().invoke(build(), words)
     assert failed.exit_code == HELD
     if as_json:
@@ -131,9 +131,9 @@ def test_a_schedule_hears_of_what_does_not_pass(as_json: bool, tmp_path: Path, m
 
 
 def test_check_reads_what_ships_and_names_what_is_wrong(tmp_path: Path) -> None:
-    fine = CliRunner().invoke(build(), ["risk", "check", str(SHIPPED_RULES)])
+    fine = CliRunner().invoke(build(), ["risk", "check", str(SUGGESTED_RULES)])
     assert fine.exit_code == 0
-    assert "version 1 can be used" in fine.output
+    assert "version 2 can be used" in fine.output
     wrong = tmp_path / "risk.yaml"
     wrong.write_text("version: 1\nrules: [{name: a, kind: velocity, then: hold, why: b, by: card, within: 1h}]\n")
     refused = CliRunner().invoke(build(), ["risk", "check", str(wrong)])

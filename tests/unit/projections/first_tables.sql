@@ -905,6 +905,34 @@ ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Every accepted record, one row each; repeats of a row are absorbed by its source'
 ;
+CREATE TABLE IF NOT EXISTS fct_risk
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    paytrace_transaction_id String,
+    status LowCardinality(String),
+    outcome LowCardinality(String),
+    detail String COMMENT 'the rules that are met, or what the person said',
+    is_refund Int64,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    shop_orders String,
+    rules_version Int32,
+    revision Int32 COMMENT 'the highest one counts',
+    decided_by LowCardinality(String),
+    approved_by LowCardinality(String),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each decision about a payment by rules of risk, or by a person'
+;
 CREATE TABLE IF NOT EXISTS fct_schedule_runs
 (
     source_topic LowCardinality(String),

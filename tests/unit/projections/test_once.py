@@ -73,6 +73,7 @@ def eventful() -> list[Inbound]:
     for name in ("DisputeRecorded", "DisputeDeadlineNear"):
         script.write("disputes.events.v1", example(name))
     script.write("approvals.events.v1", example("CommandProposed"))
+    script.write("risk.events.v1", example("PaymentRiskDecided"))
     script.write("settlement.events.v1", example("DepositReportRecorded"))
     for name in ("JournalEntryMade", "LedgerDocumentWaiting"):
         script.write("ledger.entries.v1", example(name))

@@ -72,6 +72,8 @@ NOTHING_OF_IT_THAT_DAY = {
     "records_about",
     "refunds_that_came_back",
     "remembered_payers",
+    "risk_holds",
+    "risk_outcomes",
     "schedule_runs",
     "shared_cards",
     "subscription_attempts",

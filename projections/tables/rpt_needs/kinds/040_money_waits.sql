@@ -6,5 +6,5 @@ SELECT
     sum(toInt128(signed_minor)),
     toDateTime64(min(waiting_since), 3, 'UTC')
 FROM fct_waiting
-WHERE reason != 'POSTING_IN_PROGRESS' AND waits_in != 'disputes'
+WHERE reason NOT IN ('POSTING_IN_PROGRESS', 'RISK_UNANSWERED', 'RISK_HELD') AND waits_in != 'disputes'
 GROUP BY currency

@@ -36,6 +36,7 @@ MAY: dict[str, set[Role]] = {
     "UnmatchEntry": {C, P},
     "WriteOffRest": {C, P},
     "ReverseWriteOff": {C, P},
+    "ReleaseHeldPayment": {C, P},
     "AssignCustomer": {C, P},
     "ReassignPayment": {C, P},
     "RememberReference": {C, P},

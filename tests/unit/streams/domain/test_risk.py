@@ -14,11 +14,11 @@ from schemas.files.owned import FileInvalid
 from streams.domain.risk.engine import Assessment, assess
 from streams.domain.risk.facts import PaymentFact
 from streams.domain.risk.policy import Outcome, Policy
-from streams.rules.risk import SHIPPED_RULES, read_risk_rules
+from streams.rules.risk import SUGGESTED_RULES, read_risk_rules
 from tests.bench.risk_stream import HONEST, KINDS, generate
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
-_SHIPPED = SHIPPED_RULES.read_text("utf-8")
+_SHIPPED = SUGGESTED_RULES.read_text("utf-8")
 _REFUND = "kind: refund_without_sale\n    then: hold"
 
 
@@ -253,7 +253,7 @@ def _share_of_trouble(flagged: list[Assessment], truth: dict[str, str]) -> float
         ("times: 8", "times: 0.5", "times", "is 0.5"),
         ("{USD: 1000,", "{USX: 1000,", "small_minor.USX", "is no currency"),
         ("then: reject", "then: rejct", "then", "did you mean reject"),
-        ("    declines: 8\n", "", "declines", "is missing; a rule of kind card_testing needs it"),
+        ("    declines: 4\n", "", "declines", "is missing; a rule of kind card_testing needs it"),
         ("name: csc-no-match", "name: avs-no-match", "rules", "is the second rule 'avs-no-match'"),
         (_REFUND, _REFUND.replace("hold", "reject"), "then", "can't be rejected; write hold or note"),
         ("alike: [[US, CA]", "alike: [[us, CA]", "alike", "is 'us'"),

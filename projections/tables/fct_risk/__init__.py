@@ -1,0 +1,1 @@
+"""fct_risk: its columns and the function that fills it."""
