@@ -72,7 +72,6 @@ _SHIPPED: Mapping[Any, Any] = {
     settlement: DEPOSITS,
     disputes: DISPUTES,
     payments: PAYMENTS,
-    payments.decider: PAYMENTS,
     rates: RATES,
     gateway: REQUESTS,
     orders: ORDERS,

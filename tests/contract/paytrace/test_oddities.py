@@ -22,7 +22,7 @@ from schemas.records.identification import PaymentToIdentify
 from schemas.records.payments import PaymentStatusUnrecognized, TransactionKind, TransactionObserved
 from schemas.records.settlement import SettlementBatchObserved
 from streams.domain import payments
-from streams.domain.payments.decider import Stage
+from streams.domain.payments.state import Stage
 from tests.contract.paytrace.test_ach import pay
 from tests.support.builders import SIGNS, Ledger, key_by
 from tests.support.paytrace_payer import store_card, v3_headers

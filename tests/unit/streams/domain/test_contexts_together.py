@@ -12,7 +12,7 @@ from schemas.records.identification import Movement, OpenItemReferenced, Payment
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from streams.domain import identification, ledger, payments, receivables
-from streams.domain.payments.decider import Stage
+from streams.domain.payments.state import Stage
 from tests.support.builders import (
     CUSTOMER,
     SIGNS,

@@ -33,7 +33,7 @@ from schemas.records.settlement import DepositMatched, SettlementLineRecorded
 from schemas.signs import settlement_sign
 from streams.domain import disputes, payments
 from streams.domain.disputes.case import LOST
-from streams.domain.payments.decider import Stage
+from streams.domain.payments.state import Stage
 from tests.support.builders import PAYMENT, observation, refund_linked
 from tests.support.policies import DISPUTES, PAYMENTS
 from tests.support.settlement import Account, bank, day, dispute, names, noon, statement

@@ -18,7 +18,7 @@ from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import MoneySettled
 from schemas.topic import Topic
 from streams.domain import payments
-from streams.domain.payments.decider import Stage
+from streams.domain.payments.state import Stage
 from tests.support.builders import PAYMENT, SIGNS, Ledger, at, key_by, kinds, observation, refund_linked
 
 

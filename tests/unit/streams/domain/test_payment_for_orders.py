@@ -10,7 +10,7 @@ from schemas.records.orders import OrderPaymentStatus as Proved
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionObserved
 from schemas.records.payments import TransactionStatus as Status
-from streams.domain.payments import decider
+from streams.domain import payments
 from tests.support.builders import Ledger, key_by, observation
 from tests.support.examples import example
 
@@ -22,7 +22,7 @@ def seen(status: Status, amount: int = 100_00, minute: int = 0) -> TransactionOb
 
 
 def heard(*records: TransactionObserved | OrderPaymentAsked) -> list[OrderPaymentReported]:
-    book = Ledger(decider, key_by("paytrace_transaction_id"))
+    book = Ledger(payments, key_by("paytrace_transaction_id"))
     asked = OrderPaymentAsked(
         shop_order=ASKED.shop_order,
         paytrace_transaction_id=seen(Status.AUTHORIZED).paytrace_transaction_id,

@@ -23,7 +23,8 @@ from schemas.records.payments import (
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import MoneySettled
-from streams.domain.payments import decider
+from streams.domain import payments as context
+from streams.domain.payments.state import Fact, Stage, State
 from tests.support.builders import SIGNS, Ledger, key_by, observation, refund_linked
 
 # What these say is about the latest of all observations, so how many there are follows from their order.
@@ -61,7 +62,7 @@ histories = st.one_of(
 
 
 def run(records: list[Any]) -> Ledger:
-    return Ledger(decider, key_by("paytrace_transaction_id")).given(*records)
+    return Ledger(context, key_by("paytrace_transaction_id")).given(*records)
 
 
 def net(book: Ledger) -> int:
@@ -104,8 +105,8 @@ def test_any_order_and_repetition_ends_the_same(histories: tuple[list[Any], list
 def test_the_net_amount_is_what_the_state_says(history: list[Any]) -> None:
     book = run(history)
     for state in book.states.values():
-        captured = 0 if decider.Fact.CAPTURE_REVERSED in state.facts else state.captured_minor
-        refunded = 0 if decider.Fact.REFUND_REVERSED in state.facts else state.refund_minor
+        captured = 0 if Fact.CAPTURE_REVERSED in state.facts else state.captured_minor
+        refunded = 0 if Fact.REFUND_REVERSED in state.facts else state.refund_minor
         assert net(book) == captured - refunded
 
 
@@ -135,17 +136,17 @@ def test_transactions_do_not_touch_each_other(one: list[Any], other: list[Any], 
 @given(histories)
 def test_the_state_survives_the_local_store(history: list[Any]) -> None:
     for state in run(history).states.values():
-        assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=decider.State) == state
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=State) == state
 
 
 @settings(max_examples=100)
 @given(histories, histories)
 def test_any_event_is_accepted_in_any_state(one: list[Any], other: list[Any]) -> None:
-    state = next(iter(run(one).states.values()), decider.INITIAL)
+    state = next(iter(run(one).states.values()), context.INITIAL)
     for event in run(other).events:
-        state = decider.evolve(state, event)
-        decider.route(state, event)
-        assert state.stage in decider.Stage
+        state = context.evolve(state, event)
+        context.route(state, event)
+        assert state.stage in Stage
 
 
 # Readable or not: a status of another rail, an unknown kind, an amount that is none, a row in bits.
