@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 
+from app.cli.forms import CliCommands
 from projections.console import language
 from projections.console.language import _, _n, as_in_english, chosen, speaking
 from projections.console.shown import age, long_day, money, short_day
@@ -78,6 +79,15 @@ def test_every_name_that_a_page_reads_from_a_mapping_or_a_bank_has_a_german_one(
     lines = {kind.value.replace("_", " ").capitalize() for kind in SettlementLineKind}
     german = language.catalogue("de")
     assert sorted(({name.replace("_", " ") for name in names} | lines) - german.keys()) == []
+
+
+def test_every_command_and_what_it_asks_for_has_a_german_text() -> None:
+    german = language.catalogue("de")
+    shown = set()
+    for form in CliCommands().forms():
+        shown |= {form.name.partition("/")[0].capitalize(), form.title}
+        shown |= {words for field in form.fields for words in (field.label.capitalize(), field.help) if words}
+    assert sorted(shown - german.keys()) == []
 
 
 @pytest.mark.parametrize(
