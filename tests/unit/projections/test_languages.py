@@ -85,7 +85,7 @@ def test_every_command_and_what_it_asks_for_has_a_german_text() -> None:
     german = language.catalogue("de")
     shown = set()
     for form in CliCommands().forms():
-        shown |= {form.name.partition("/")[0].capitalize(), form.title}
+        shown |= {form.name.partition("/")[0].capitalize(), form.title, *filter(None, [form.help])}
         shown |= {words for field in form.fields for words in (field.label.capitalize(), field.help) if words}
     assert sorted(shown - german.keys()) == []
 
