@@ -36,6 +36,7 @@ from app.ingress.limits import Crowd, RateLimit, read_body
 from app.ingress.page import CONTENT_SECURITY_POLICY, render
 from app.ingress.problems import MEDIA_TYPE, FieldError, Problem, away, malformed, unfit
 from app.ingress.reading import require_media_type, to_json, to_text
+from projections.console import language
 from projections.store.errors import QueryRefused
 from schemas.failures import ContractBroken, SaldoError, Transient, Unreadable
 
@@ -154,7 +155,7 @@ class Api:
                 await self._pages(scope, receive, send)
                 return
             way, path = found
-            with self._crowd.enter():
+            with self._crowd.enter(), language.of_request(request):
                 response = await self._answered(way, request, path)
         except ClientDisconnect:
             return

@@ -20,6 +20,7 @@ from app.api.people import CSRF_FIELD, People, own_path
 from app.ingress.limits import read_body
 from app.ingress.problems import Problem
 from app.ingress.reading import require_media_type, to_text
+from projections.console.language import _, current
 from schemas.failures import Transient
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -35,6 +36,7 @@ ENVIRONMENT: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+ENVIRONMENT.globals |= {"_": _, "language": current}
 
 
 class LogIn:

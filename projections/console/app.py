@@ -13,7 +13,6 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from contextvars import copy_context
 from datetime import date
 from functools import partial
@@ -56,7 +55,6 @@ from schemas.checks.attribution import reason_problem
 from schemas.failures import Transient
 
 ROOT = Path(__file__).parent
-LANGUAGE_COOKIE = "saldo_language"
 VIEWS_COOKIE = "saldo_views"
 _A_YEAR_S: Final = 31_536_000
 HEADERS = {
@@ -317,7 +315,7 @@ class Workbench(BankPages, StatementPages, MappingPages, ReportPages, ParkedPage
         """Keep the language that a person chose, in the browser's cookie, and show the page again."""
         back = form.get("back", "")
         response = RedirectResponse(f"{MOUNTED_AT}{back if back.startswith('/') else '/'}", 303)
-        self._set_cookie(request, response, LANGUAGE_COOKIE, form.get("language", ""))
+        self._set_cookie(request, response, language.COOKIE, form.get("language", ""))
         return response
 
     def decide_equal(self, request: Request, form: Mapping[str, str]) -> Response:
@@ -598,14 +596,9 @@ def _nobody() -> Person:
     return Person(_("this machine"), _("reads only"), may_decide=False)
 
 
-def _in_the_reader_s_language(request: Request) -> AbstractContextManager[None]:
-    kept, accepted = request.cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", "")
-    return language.speaking(language.chosen(kept, accepted))
-
-
 def _in_thread(bench: Workbench, page: Callable[[Request], Response]) -> Page:
     def shown(request: Request) -> Response:
-        with _in_the_reader_s_language(request):
+        with language.of_request(request):
             try:
                 return page(request)
             except Transient:
@@ -622,17 +615,17 @@ def _posted(bench: Workbench, take: Callable[[Request, Mapping[str, str]], Respo
         try:
             values = await _values_of(request)
         except FormTooLarge:
-            with _in_the_reader_s_language(request):
+            with language.of_request(request):
                 most = LARGEST_FORM // 2**20
                 return PlainTextResponse(_("A form has at most %(n)s MiB. Nothing was sent.", n=most), 413)
         if not bench.door.proves(request, values.get("form_token", "")):
-            with _in_the_reader_s_language(request):
+            with language.of_request(request):
                 return PlainTextResponse(
                     _("This form is not of this browser or too old; open the page again. Nothing was sent."), 403
                 )
 
         def taken() -> Response:
-            with _in_the_reader_s_language(request):
+            with language.of_request(request):
                 return take(request, values)
 
         return await run_in_threadpool(taken)
@@ -680,7 +673,7 @@ class TokenDoor:
             return response
         if hmac.compare_digest(request.cookies.get(self._cookie, "").encode(), self._token.encode()):
             return await call_next(request)
-        with _in_the_reader_s_language(request):
+        with language.of_request(request):
             return PlainTextResponse(_("Open the workbench by the address in projector.json (`console`)."), 401)
 
     def form_token(self, request: Request) -> str:

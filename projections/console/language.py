@@ -7,7 +7,7 @@ Babel, at first use: nothing is compiled, neither here nor at the user's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from babel import Locale, negotiate_locale
 from babel.messages.pofile import read_po
+from starlette.requests import Request
 
 CATALOGUES: Final = Path(__file__).parent / "languages"
 # The languages that a person may choose, each in its own words, with its customs for numbers and dates.
@@ -22,6 +23,8 @@ LANGUAGES: Final[Mapping[str, tuple[str, Locale]]] = {
     "en": ("English", Locale("en", "GB")),  # day before month, as the books say it
     "de": ("Deutsch", Locale("de", "DE")),
 }
+# The cookie that keeps what a person chose.
+COOKIE: Final = "saldo_language"
 _current: ContextVar[str] = ContextVar("language", default="en")
 
 
@@ -51,6 +54,11 @@ def chosen(kept: str, accepted: str) -> str:
         return kept
     wanted = [part.split(";")[0].strip().replace("-", "_") for part in accepted[:200].split(",")]
     return (negotiate_locale(wanted, LANGUAGES) or "en").partition("_")[0]
+
+
+def of_request(request: Request) -> AbstractContextManager[None]:
+    """Speak the language of whoever sent a request while the block runs."""
+    return speaking(chosen(request.cookies.get(COOKIE, ""), request.headers.get("accept-language", "")))
 
 
 @cache

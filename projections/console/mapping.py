@@ -45,7 +45,7 @@ def drafted(form: Mapping[str, Any]) -> Draft:
 
     Shapes: `base` is the text of which the fields were made; `line:<role>:<number>:<member>` a field of a line.
     """
-    base, text = _unix(form.get("base", "")), _unix(form.get("text", ""))
+    base, text = (_unix(form.get(name, ""))[: mapping_text.LONGEST + 1] for name in ("base", "text"))
     if text != base:
         return Draft(text)
     try:
@@ -262,11 +262,15 @@ class MappingPages(Parts):
         kind = query.get("kind", "")
         kind = kind if kind in kinds else next((one for one in ("cash_receipt", *kinds) if one in kinds), "")
         fields = self._fields_of(request, kind) if kind else Result("refused", ())
-        read = mapping_text.read(text)
+        problem = "" if result.status == "done" else " ".join(result.lines)
+        try:
+            read = mapping_text.read(text)
+        except TextInvalid as error:
+            read, problem = MappingText(0, {}, {}), str(error)
         known = rows_of(self._look(request, "mapping/check", {"file": file}), "roles")
         return {
             "tried": tried,
-            "problem": "" if result.status == "done" else " ".join(result.lines),
+            "problem": problem,
             "abas_problem": "" if fields.status == "done" else " ".join(fields.lines),
             "view": mapping_view.fields_view(
                 read, tried, _targets(fields, tried, kind), kind, query.get("document", "")

@@ -20,6 +20,8 @@ _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 # The name in the text of each member of a Line.
 _NAMES: Final = {"only_if": "if", "valid_from": "from"}
 _ENTRY: Final = "  "
+# As long as the text of rules may be. Units: characters.
+LONGEST: Final = 200_000
 
 
 class TextInvalid(Exception):
@@ -114,7 +116,12 @@ def with_version(text: str, version: int) -> str:
 
 
 def _root(text: str) -> yaml.Node | None:
+    if len(text) > LONGEST:
+        raise TextInvalid(f"It has {len(text):,} characters; a form shows {LONGEST:,}.")
     try:
+        # An alias may stand for itself, or for more than any memory holds.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise TextInvalid("It names an entry by *alias, which a form can't show; write the entry itself.")
         return yaml.compose(text, yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)

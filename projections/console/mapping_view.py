@@ -333,7 +333,7 @@ def difference(old: str, new: str) -> list[DiffLine]:
     """Return two texts side by side, with what lies between changes left out."""
     before, after = old.splitlines(), new.splitlines()
     found: list[DiffLine] = []
-    for group in difflib.SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(_AROUND):
+    for group in difflib.SequenceMatcher(None, before, after).get_grouped_opcodes(_AROUND):
         if found:
             found.append(DiffLine("…", "…", "gap"))
         for tag, i1, i2, j1, j2 in group:

@@ -151,6 +151,20 @@ NEEDS: Mapping[str, Need] = {
     "proposals open": Need(N_("Waiting for approval"), N_("A second person decides"), "/approvals"),
     "charges held": Need(N_("Charges held"), N_("A code of the bank stops them"), "/reports/next_steps"),
     "customers to link": Need(N_("Customers to link"), N_("Several customers of abas fit"), "/reports/customer_links"),
+    "customers unknown": Need(
+        N_("Customers abas does not know"), N_("Create them, or link them"), "/reports/customer_links"
+    ),
+    "customer values": Need(N_("Values of customers that differ"), N_("Say whose stands"), "/reports/customer_values"),
+    "orders waiting": Need(N_("Orders that wait"), N_("Open each to decide"), "/reports/orders"),
+    "subscription runs": Need(
+        N_("Runs of subscriptions to look at"), N_("Missed, or without a card"), "/reports/subscriptions"
+    ),
+    "payment requests wait": Need(
+        N_("Payment requests of abas"), N_("Approve, or look up what is in doubt"), "/reports/payment_requests"
+    ),
+    "balances unexplained": Need(
+        N_("Accounts that abas shows otherwise"), N_("Look at what explains them"), "/reports/account_balances"
+    ),
     "alerts open": Need(N_("Alerts nobody looks after"), N_("Take them on"), "/alerts"),
 }
 

@@ -66,7 +66,18 @@ def test_whatever_a_form_says_is_read_back_as_it_was_said(lines: list[Line], rol
     assert found.policies == before.policies
 
 
-@pytest.mark.parametrize("text", ["", "a: [", "version: x\naccounts: {}", "version: 1\naccounts: {a: [b]}", "&a [*a]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a: [",
+        "version: x\naccounts: {}",
+        "version: 1\naccounts: {a: [b]}",
+        "&a [*a]",
+        "version: 1\naccounts: {fees: &a [*a]}",
+        "x" * 200_001,
+    ],
+)
 def test_what_a_form_cannot_show_says_why(text: str) -> None:
     with pytest.raises(TextInvalid):
         mapping_text.read(text)
