@@ -48,8 +48,8 @@ def shown_of(field: FormField, given: Mapping[str, Any]) -> dict[str, Any]:
     kind = "textarea" if field.is_many or field.name == "why" else "select" if field.choices else "input"
     return {
         "name": field.name,
-        "label": field.label.capitalize(),
-        "help": field.help,
+        "label": _(field.label.capitalize()),
+        "help": _(field.help),
         "is_needed": field.is_required,
         "kind": "checkbox" if field.kind == "boolean" else kind,
         "input": _INPUTS.get(field.kind, "text"),
@@ -74,7 +74,7 @@ class CommandPages(Parts):
         """Return every command that may be given in the browser, by its group."""
         forms = [] if self._decisions is None else self._decisions.forms()
         groups = [
-            {"title": name.capitalize(), "forms": list(members)}
+            {"title": _(name.capitalize()), "forms": list(members)}
             for name, members in groupby(forms, lambda form: form.name.partition("/")[0])
         ]
         return self._page(request, "commands.html", HERE, title=_("Every decision"), groups=groups)
@@ -111,7 +111,7 @@ class CommandPages(Parts):
             )
         fields = [shown_of(field, given) for field in form.fields]
         return self._page(
-            request, "command.html", HERE, title=form.title, form=form, fields=fields, back=given.get("back", ""),
+            request, "command.html", HERE, title=_(form.title), form=form, fields=fields, back=given.get("back", ""),
             result=result, status=status,
             problems={} if result is None else result.problems,
         )  # fmt: skip

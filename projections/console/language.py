@@ -71,6 +71,8 @@ def catalogue(language: str) -> Mapping[str, str | tuple[str, ...]]:
         messages = read_po(file, locale=language)
     found: dict[str, str | tuple[str, ...]] = {}
     for one in messages:
+        if not one.id:
+            continue  # what the file says about itself
         if isinstance(one.id, str):
             found[one.id] = str(one.string or "")
         else:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from projections.console.language import _
+from projections.console.language import _, whole
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
@@ -117,11 +117,11 @@ def with_version(text: str, version: int) -> str:
 
 def _root(text: str) -> yaml.Node | None:
     if len(text) > LONGEST:
-        raise TextInvalid(f"It has {len(text):,} characters; a form shows {LONGEST:,}.")
+        raise TextInvalid(_("It has %(n)s characters; a form shows %(most)s.", n=whole(len(text)), most=whole(LONGEST)))
     try:
         # An alias may stand for itself, or for more than any memory holds.
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise TextInvalid("It names an entry by *alias, which a form can't show; write the entry itself.")
+            raise TextInvalid(_("It names an entry by *alias, which a form can't show; write the entry itself."))
         return yaml.compose(text, yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)

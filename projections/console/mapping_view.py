@@ -357,9 +357,9 @@ def changes_in_words(old: MappingText, new: MappingText) -> list[str]:
         if not gone and not come and old.roles.get(role) != new.roles.get(role):
             found.append(_("%(name)s: its lines stand in another order", name=name))
     for name in dict.fromkeys((*old.policies, *new.policies)):
-        was, now = old.policies.get(name, ""), new.policies.get(name, "")
+        was, now = (text.policies.get(name, _("nothing")) for text in (old, new))
         if was != now:
-            found.append(f"{titled(name)}: {was or _('nothing')} → {now or _('nothing')}")
+            found.append(f"{titled(name)}: {was} → {now}")
     return found
 
 

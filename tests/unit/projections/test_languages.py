@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
 
+from app.cli.forms import CliCommands
 from projections.console import language
 from projections.console.language import _, _n, as_in_english, chosen, speaking
 from projections.console.shown import age, long_day, money, short_day
+from schemas.documents import kinds, roles
+from schemas.records.settlement import SettlementLineKind
+from streams.domain.accounts import FACTS
+from streams.rules.mapping import policy_choices
 from tests.support.projecting import NOW
 
 CONSOLE = Path(language.__file__).parent
@@ -68,6 +74,22 @@ def test_no_template_shows_a_word_that_is_in_no_catalogue() -> None:
     ] == []
 
 
+def test_every_name_that_a_page_reads_from_a_mapping_or_a_bank_has_a_german_one() -> None:
+    names = {*kinds(), *roles(), *FACTS, *policy_choices(), *chain(*policy_choices().values())}
+    lines = {kind.value.replace("_", " ").capitalize() for kind in SettlementLineKind}
+    german = language.catalogue("de")
+    assert sorted(({name.replace("_", " ") for name in names} | lines) - german.keys()) == []
+
+
+def test_every_command_and_what_it_asks_for_has_a_german_text() -> None:
+    german = language.catalogue("de")
+    shown = set()
+    for form in CliCommands().forms():
+        shown |= {form.name.partition("/")[0].capitalize(), form.title, *filter(None, [form.help])}
+        shown |= {words for field in form.fields for words in (field.label.capitalize(), field.help) if words}
+    assert sorted(shown - german.keys()) == []
+
+
 @pytest.mark.parametrize(
     ("kept", "accepted", "expected"),
     [
@@ -93,5 +115,6 @@ def test_german_writes_numbers_days_and_plurals_as_it_does() -> None:
         assert _n("%(n)s day", "%(n)s days", 1) == "1 Tag"
         assert as_in_english("1.454,48") == "1,454.48"
         assert _("nobody wrote this down") == "nobody wrote this down"
+        assert _("") == ""
     assert money("1454.40") == "1,454.40"
     assert as_in_english("1,454.48") == "1,454.48"

@@ -241,3 +241,14 @@ def test_a_preview_is_shown_to_whoever_asked_for_it(browser: TestClient, house: 
     job = browser.post(f"{at}/draft", data=sent).url
     house.name = "jana"
     assert browser.get(job).status_code == 404
+
+
+def test_the_mapping_is_in_the_language_of_its_reader(browser: TestClient) -> None:
+    german = {"accept-language": "de"}
+    page = browser.get(f"{MOUNTED_AT}/mapping", headers=german).text
+    assert "Version 1 gilt seit 24. November 2026, 10:00 UTC" in page
+    assert XSS not in page
+    draft = browser.get(f"{MOUNTED_AT}/mapping/draft", headers=german).text
+    assert "Zeile ergänzen: Gebühren für Rückbelastungen" in draft
+    assert 'data-live-new="{n} neu"' in draft
+    assert "fact = value, value; fact = value" in draft
