@@ -376,7 +376,7 @@ def counted_documents(rows: Sequence[Row]) -> str:
 def _counted(what: str, count: int) -> str:
     match what:
         case "changes":
-            return _n("%(n)s document change", "%(n)s documents change", count)
+            return _n("%(n)s document changes", "%(n)s documents change", count)
         case "appears":
             return _n("%(n)s document appear", "%(n)s documents appear", count)
         case _:

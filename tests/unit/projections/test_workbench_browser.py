@@ -110,8 +110,8 @@ def test_waiting_is_walked_by_keys_and_without_scripts_by_links(chromium: Browse
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/waiting/identification/4")
-    assert page.inner_text("#h-decide").startswith("10.00")
+    page.wait_for_url("**/waiting/identification/5")
+    assert page.inner_text("#h-decide").startswith("20.00")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "q"
     page.keyboard.type("j1234.50")
