@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 @needs("read")
 def list_cases() -> None:
-    """List who looks after which money that waits, with the comments on it."""
+    """List who looks after what waits, with the comments on it."""
     from app.cli.asking import answer
 
     rows = answer("case_notes").records

@@ -62,7 +62,7 @@ def check(rules: Annotated[Path, typer.Argument(help="The rules, a YAML file.")]
 
 @needs("read")
 def suggested() -> None:
-    """Show rules to begin with, as a file: copy, change, try and adopt them."""
+    """Show rules to begin with: copy, change, try, adopt."""
     from schemas.files.owned import text_of
     from streams.rules.risk import SUGGESTED_RULES
 

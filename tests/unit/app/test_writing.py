@@ -197,7 +197,7 @@ def test_no_value_in_any_field_does_worse_than_bad(name: str, data: st.DataObjec
     [
         ("gateway.commands.v1", "RequestGatewayCall", "only worker may give it"),
         ("erp.commands.v1", "PostDocument", "only worker may give it"),
-        ("gateway.inbox.v1", "PaymentRequestObserved", "only source-abas may give it"),
+        ("subscriptions.inbox.v1", "ContractObserved", "only source-abas may give it"),
         ("receivables.inbox.v1", "ConfirmMatch", "give it by `saldo decide`"),
         ("settlement.inbox.v1", "ParkedReplayRequested", "`saldo dlq`"),
     ],

@@ -154,7 +154,7 @@ def test_what_a_customer_owes_bears_the_name_sealed_and_opened_to_whoever_has_th
         script.write(Topic.CUSTOMERS_INBOX, record)
     fill(engine, script.messages)
     report = questions.load("ageing")
-    answer = questions.ask(engine, report, {"as_of": "2026-12-11"})
+    answer = questions.ask(engine, report, {"today": "2026-12-11"})
     (row,) = answer.records
     assert (row["abas_customer_id"], row["open"]) == ("70001", "50.00")
     assert opened(row["customer_name"], key_of) == "Lee & Sons"

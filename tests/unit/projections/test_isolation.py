@@ -42,6 +42,8 @@ VALUES = {
     "file": "5e1c0f7a",
     "paytrace_transaction_id": "395970002",
     "id": "395970002",
+    "kind": "invoice",
+    "settlement_account": "main/USD",
     "number": "RE-100451",
     "abas_customer_id": "70001",
     "day": "2026-11-20",
