@@ -122,6 +122,9 @@ def as_another(record: Outbound) -> Sequence[Outbound]:
 
 
 def is_event(record: Outbound) -> bool:
-    """Whether an agent decided it; a marker says how far it read, an adoption repeats what the inbox holds."""
-    is_decided = header_text(record.headers, "ce_type") not in ("PositionMarked", "RulesAdopted")
+    """Whether an agent decided it; a marker says how far it read, an adoption repeats what the inbox holds.
+
+    RulesAccepted moves no money: what it led to is in the inboxes, and the log's own books find it missing.
+    """
+    is_decided = header_text(record.headers, "ce_type") not in ("PositionMarked", "RulesAdopted", "RulesAccepted")
     return catalog.topic(record.topic).role == "journal" and is_decided
