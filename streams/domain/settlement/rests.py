@@ -57,7 +57,8 @@ def after_line(state: State, line: SettlementLineRecorded, at: datetime, policy:
     if opened is None:
         return ()
     told = _fee_told(state, opened, line.tax_minor, at, policy)
-    if told or not state.rests:
+    own = _own_rest(state, opened)
+    if not state.rests or (told and own is None):
         return told
     ways = {id_: [*_ways(state, rest, policy)] for id_, rest in state.rests.items() if _concerns(state, rest, opened)}
     claims = {id_: {line_id for way in found for line_id in way.line_ids} for id_, found in ways.items()}
@@ -73,6 +74,8 @@ def after_line(state: State, line: SettlementLineRecorded, at: datetime, policy:
             doubts.append(f"not sure: {len(allowed)} sets of lines explain it")
         if rivals:
             doubts.append(f"not sure: they explain the rest of {', '.join(rivals[:3])} as well")
+        if told and told[0].fee_minor == -_counted_fee(state, told[0].bank_line_id):
+            doubts.append("not sure: it may be the fee that was counted with its deposit")
         if rest.rejected:
             doubts.append("not sure: an operator has turned down an explanation of this rest")
         events += _finding(state, rest, allowed[0], doubts, at, policy)
@@ -136,7 +139,7 @@ def _fee_told(
     if line.kind not in FEE_KINDS or line.net_minor > 0:
         return ()
     for _, match in sorted(state.matches.items()):
-        kept = match.fee_minor - match.deposit.bank_fee_minor
+        kept = _counted_fee(state, match.reported.bank_line_id)
         if match.statement is None and kept >= line.amount_minor and _is_fee_of(match, line):
             evidence = (f"the fee {line.line_id} of {line.moved_on} was counted with its deposit before it was told",)
             rest = Rest(matched=match.reported, deposit=match.deposit)
@@ -144,6 +147,20 @@ def _fee_told(
             way = _Way((line,), -line.amount_minor, -min(tax_minor, match.tax_minor), -expected)
             return (_explained(state, rest, way, 0, FEE_TOLD, evidence, at, policy),)
     return ()
+
+
+def _counted_fee(state: State, bank_line_id: str) -> int:
+    """Return what a match counted as the processor's fee without a line of its own."""
+    match = state.matches[bank_line_id]
+    return match.fee_minor - match.deposit.bank_fee_minor
+
+
+def _own_rest(state: State, line: OpenLine) -> Rest | None:
+    """Return the rest of the deposit that a fee names, where it is that fee to the cent: it was kept besides."""
+    if line.kind not in FEE_KINDS or line.deposit_id is None:
+        return None
+    named = (rest for rest in state.rests.values() if rest.matched.deposit_id == line.deposit_id)
+    return next((rest for rest in named if rest.rest_minor == -line.net_minor), None)
 
 
 def _is_fee_of(match: Match, fee: OpenLine) -> bool:

@@ -241,6 +241,44 @@ def test_a_rest_is_told_and_a_fee_that_names_the_deposit_explains_it(account: Ac
     assert account.open_line_ids == []
 
 
+def with_counted_fee_and_rest(account: Account, rest_minor: int) -> None:
+    """D1 kept a fee of 3.20 that its report says, and something else that nobody named."""
+    account.report(settled("P1", 100_00, 0), reported("D1", 1, gross=100_00, fees=3_20, net=96_80))
+    account.report(bank("b1", 96_80 - rest_minor, 2, deposit="D1"))
+    assert matched(account) == [("b1", ("P1:CAPTURED",), 3_20, rest_minor)]
+
+
+def test_a_late_fee_that_is_the_rest_to_the_cent_is_not_the_one_that_was_counted(account: Account) -> None:
+    with_counted_fee_and_rest(account, 1_50)
+    account.report(entry("late", 1_50, 9, FEE, deposit="D1"))
+    (explained,) = account.of(DepositRestExplained)
+    assert (explained.rule, explained.line_ids, explained.fee_minor, explained.rest_minor) == (
+        "rest-by-late-lines", ("late",), 0, 1_50,
+    )  # fmt: skip
+    assert account.state.rests == {}
+    account.report(entry("f1", 3_20, 10, FEE, deposit="D1"))
+    told = account.of(DepositRestExplained)[1]
+    assert (told.rule, told.line_ids, told.fee_minor, told.rest_minor) == ("fee-told-later", ("f1",), -3_20, 0)
+    assert account.open_line_ids == []
+
+
+def test_a_late_fee_that_is_no_rest_to_the_cent_is_the_one_that_was_counted(account: Account) -> None:
+    with_counted_fee_and_rest(account, 1_50)
+    account.report(entry("f1", 3_20, 9, FEE, deposit="D1"))
+    assert account.of(DepositRestExplained)[0].rule == "fee-told-later"
+    account.report(entry("late", 1_50, 10, FEE, deposit="D1"))
+    assert account.of(DepositRestExplained)[1].rule == "rest-by-late-lines"
+    assert account.state.rests == {}
+
+
+def test_a_late_fee_that_may_be_the_rest_or_the_counted_one_is_for_a_person(account: Account) -> None:
+    with_counted_fee_and_rest(account, 3_20)
+    account.report(entry("f", 3_20, 9, FEE, deposit="D1"))
+    assert not account.of(DepositRestExplained)
+    (suggested,) = account.of(DepositRestSuggested)
+    assert "not sure: it may be the fee that was counted with its deposit" in suggested.evidence
+
+
 def test_a_payment_that_comes_late_explains_a_rest_less_its_fee(account: Account) -> None:
     account.report(settled("P1", 1000_00, 0), entry("f1", 29_30, 1, FEE), reported("D1", 1, net=1013_37))
     account.report(bank("b1", 1013_37, 2, deposit="D1"))
