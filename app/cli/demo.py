@@ -36,7 +36,7 @@ DAYS_READ = 40
 # Of each of these kinds abas must hold documents at the end; the second are there where customers pay by transfer.
 KINDS = frozenset(
     ("cash_receipt", "cash_receipt_reversal", "deposit", "fee", "reserve_held", "chargeback", "chargeback_reversal")
-)
+) | {"adjustment"}
 OF_TRANSFERS = frozenset({"exchange_difference"})
 
 
@@ -186,7 +186,7 @@ async def _live(
     import asyncio
 
     from infra.demo.bank import Bank
-    from infra.demo.month import DISPUTED, FOREIGN_DAY, STAGES
+    from infra.demo.month import DISPUTED, FOREIGN_DAY, LATE_FEE_DAY, STAGES
     from infra.demo.plan import CURRENCY, Course, Invoice
     from infra.demo.processor import Processor
     from infra.demo.world import Story
@@ -214,7 +214,7 @@ async def _live(
         if transfers is not None and number == FOREIGN_DAY:
             await asyncio.to_thread(_publish_rate, on)
         paid = partial(_pay_out, stack, watcher, bank, processor, on, STAGES.get(number, ()), transfers)
-        await asyncio.to_thread(paid, number)
+        await asyncio.to_thread(paid, number, keeps_more=number == LATE_FEE_DAY)
         if number == 0:
             disputed = list(story.of(Course.VAULT_SALE))[:DISPUTED]
             processor.dispute((payment, deal.amount_minor, CURRENCY) for deal, payment in disputed)
@@ -244,6 +244,8 @@ def _pay_out(
     reached: Sequence[tuple[int, Stage]],
     transfers: Transfers | None,
     number: int = -1,
+    *,
+    keeps_more: bool = False,
 ) -> None:
     """Pay out what settled; import the processor's reports and the bank's statements like any other."""
     from app.cli.connection import connect
@@ -257,7 +259,7 @@ def _pay_out(
 
     words = "" if transfers is None else transfers.statement((number,), today)
     settings, charges = stack.client_settings(), watcher.charges()
-    paid = pay_out(settings, charges, bank, processor, today, reached, transfers=words)
+    paid = pay_out(settings, charges, bank, processor, today, reached, transfers=words, keeps_more=keeps_more)
     connection = connect(role=IMPORT)
     with connection.codec() as codec:
         if paid.entries:

@@ -18,7 +18,8 @@ TRADING_DAYS = 4
 WEEK = timedelta(days=7)
 # What happens to the disputes, which are of payments of the first day, by the trading day; numbers as they were opened.
 DISPUTED = 3
-FOREIGN_DAY = 1  # on which trading day, from 0, a customer pays in another currency
+# On which trading day, from 0, a customer pays in another currency, and of which day's deposit a fee is told later.
+FOREIGN_DAY, LATE_FEE_DAY = 1, 2
 STAGES: Mapping[int, Sequence[tuple[int, Stage]]] = {
     1: ((0, Stage.OPENED), (1, Stage.OPENED)),
     2: ((0, Stage.DEFENDED), (2, Stage.OPENED)),
